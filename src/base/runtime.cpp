@@ -1,0 +1,60 @@
+#include "base/runtime.h"
+
+#include <malloc.h>
+#include <sched.h>
+
+#include <chrono>
+#include <regex>
+
+#include "base/error.h"
+
+namespace dgl {
+
+namespace {
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return 1;
+}
+
+}  // namespace
+
+void init_runtime(int threads) {
+  if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);
+  at::set_num_threads(threads > 0 ? threads : usable_cores());
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2147483647);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+int runtime_threads() { return at::get_num_threads(); }
+
+torch::Device parse_device(const std::string& text) {
+  if (text == "cpu") return torch::kCPU;
+  if (text == "auto") return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+  static const std::regex cuda("cuda(:[0-9]{1,3})?");
+  if (!std::regex_match(text, cuda)) fail("--device {}: expected auto, cpu, cuda or cuda:N", text);
+  if (!torch::cuda::is_available()) fail("--device {}: this libtorch sees no GPU; expected auto or cpu", text);
+  const torch::Device device(text);
+  const auto count = static_cast<int>(torch::cuda::device_count());
+  if (device.has_index() && device.index() >= count) fail("--device {}: there are {} GPUs, counted from 0", text, count);
+  return device;
+}
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter) {
+  auto mix = [](uint64_t x) {
+    x += 0x9e3779b97f4a7c15ull;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+  };
+  return mix(mix(mix(seed) ^ stream) ^ counter) >> 32;
+}
+
+}  // namespace dgl

@@ -1,0 +1,37 @@
+#include "base/error.h"
+#include "base/runtime.h"
+#include "cli/commands.h"
+#include "training/bench.h"
+
+namespace dgl {
+
+void add_bench(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("bench", "seconds per phase of a training step, images per second");
+  struct Arguments {
+    std::string recipe, width = "1";
+    std::vector<std::string> overrides;
+    bool guided = false, json = false;
+  };
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--recipe", a->recipe, "settings, a TOML file")->required();
+  command->add_option("--width", a->width, "of the networks")->capture_default_str();
+  command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
+  command->add_flag("--guided", a->guided, "with a full-width teacher's term in the generator's phase");
+  command->add_flag("--json", a->json, "print one JSON object");
+  command->callback([a, &common] {
+    const Recipe recipe = load_recipe(a->recipe, a->overrides);
+    const nlohmann::json result =
+        bench_step(recipe, Rational::parse(a->width, "--width"), a->guided, parse_device(common.device));
+    if (a->json) {
+      fmt::print("{}\n", result.dump());
+      return;
+    }
+    for (const char* phase : {"d_main", "d_reg", "g_main", "g_reg", "step"}) {
+      if (result.contains(phase)) fmt::print("{:<8}{:>10.2f} ms\n", phase, result[phase].get<double>() * 1e3);
+    }
+    fmt::print("{:.1f} images/s at batch {} on {} threads, {}\n", result["images_per_second"].get<double>(),
+               recipe.batch, result["threads"].get<int>(), recipe.precision);
+  });
+}
+
+}  // namespace dgl

@@ -1,0 +1,61 @@
+#include "cli/cli.h"
+
+#include <csignal>
+
+#include "base/error.h"
+#include "base/runtime.h"
+#include "cli/commands.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr const char* kAbout =
+    "dgl compresses trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502).";
+
+constexpr Register kCommands[] = {add_prepare, add_train, add_compress, add_boost,   add_resume, add_sample,
+                                  add_score,   add_eval,  add_profile,  add_bench, add_report};
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  CLI::App app{kAbout, "dgl"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "dgl " DGL_VERSION);
+  CommonOptions common;
+  for (const Register add : kCommands) add(app, common);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    command->add_option("--device", common.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+    command->add_option("--threads", common.threads, "threads to work with (0: all cores)")->capture_default_str();
+    command->add_flag("--quiet", common.quiet, "print results and errors only");
+    // The work waits until every option is known.
+    command->parse_complete_callback([&common] { init_runtime(common.threads); });
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    app.parse(argc, argv);
+    return common.status;
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return 2;
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "dgl: error: {}\n", error.what());
+    return 2;
+  } catch (const c10::Error& error) {
+    // What libtorch says of itself (no memory, a GPU that failed), without its stack trace.
+    fmt::print(stderr, "dgl: error: libtorch: {}\n", first_line(error.what_without_backtrace()));
+    return 1;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "dgl: error: out of memory\n");
+    return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "dgl: error: {}\n", first_line(error.what()));
+    return 1;
+  }
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace dgl

@@ -1,0 +1,75 @@
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "training/trainer.h"
+
+namespace dgl {
+
+namespace {
+
+/// What compress and boost add to the options of a run.
+struct StudentOptions : RunOptions {
+  std::string teacher, width, from_stage1;
+  double lambda = -1, stage1_kimg = -1, stage2_kimg = -1;
+  bool from_teacher = false;
+};
+
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
+void add_student_options(CLI::App& command, StudentOptions& options) {
+  command.add_option("--teacher", options.teacher, "the trained model whose discriminator guides")->required();
+  add_run_options(command, options, /*recipe_required=*/false);
+  command.add_option("--lambda", options.lambda, "weight of the teacher's term in stage 2")->check(CLI::NonNegativeNumber);
+  command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")->check(CLI::NonNegativeNumber);
+  command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")->check(CLI::NonNegativeNumber);
+}
+
+int run_student(StudentOptions& options, CommonOptions& common, const std::string& name) {
+  const auto set = [&](const char* key, double value) {
+    if (value >= 0) options.overrides.push_back(fmt::format("{}={}", key, value));
+  };
+  set("guidance.lambda", options.lambda);
+  set("guidance.stage1_kimg", options.stage1_kimg);
+  set("guidance.stage2_kimg", options.stage2_kimg);
+  if (!options.width.empty()) options.overrides.push_back("student.width=" + options.width);
+  std::string text;
+  if (options.recipe.empty()) {
+    const Model teacher = load_model(options.teacher);
+    if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
+      fail("{}: does not say how it was trained; give a --recipe", options.teacher);
+    }
+    text = teacher.info["recipe"].get<std::string>();
+  }
+  Recipe recipe = resolve_recipe(options, common, name, text, options.teacher);
+  recipe.teacher = absolute(options.teacher);
+  recipe.from_stage1 = absolute(options.from_stage1);
+  recipe.from_teacher = options.from_teacher;
+  return start_run(recipe, options.out, options.overwrite, common.quiet);
+}
+
+}  // namespace
+
+void add_compress(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("compress", "train a narrow student: alone, then guided by the teacher");
+  auto options = std::make_shared<StudentOptions>();
+  add_student_options(*command, *options);
+  command->add_option("--width", options->width, "share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
+  command->add_option("--from-stage1", options->from_stage1,
+                      "a compress run whose finished stage 1 this one starts from (experiments share it so)");
+  command->callback([options, &common] { common.status = run_student(*options, common, "compress"); });
+}
+
+void add_boost(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("boost", "the same at full width: improve the model itself");
+  auto options = std::make_shared<StudentOptions>();
+  options->width = "1";
+  add_student_options(*command, *options);
+  command->add_flag("--from-teacher", options->from_teacher,
+                    "start stage 2 from the teacher's own networks in place of a stage 1");
+  command->callback([options, &common] { common.status = run_student(*options, common, "boost"); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,81 @@
+#include "metrics/profile.h"
+
+#include "base/error.h"
+#include "base/runtime.h"
+#include "cli/commands.h"
+#include "nets/model.h"
+
+namespace dgl {
+
+namespace {
+
+struct ProfileArguments {
+  std::string model, recipe, width, discriminator_width;
+  std::vector<std::string> overrides;
+  bool json = false;
+};
+
+/// Both networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
+nlohmann::json profile_recipe(const ProfileArguments& arguments) {
+  const Recipe recipe = load_recipe(arguments.recipe, arguments.overrides);
+  if (recipe.family != "stylegan2") fail("{}: family {} has no generator to profile", arguments.recipe, recipe.family);
+  const Rational width = Rational::parse(arguments.width.empty() ? "1" : arguments.width, "--width");
+  const Rational critic = arguments.discriminator_width.empty()
+                              ? width
+                              : Rational::parse(arguments.discriminator_width, "--discriminator-width");
+  const Cost g = StyleGan2GeneratorShape::make(recipe.network, width, recipe.narrow_constant).cost();
+  const Cost d = StyleGan2DiscriminatorShape::make(recipe.network, critic).cost();
+  return {{"generator", {{"params", g.params}, {"macs", g.macs}}},
+          {"discriminator", {{"params", d.params}, {"macs", d.macs}}}};
+}
+
+nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {
+  const Model model = load_model(arguments.model);
+  nlohmann::json result;
+  if (model.generator || model.generator_ema) {
+    Generator& generator = model.sampler(arguments.model);
+    generator.to(device);
+    result["generator"] = profile(generator, device);
+  }
+  if (model.discriminator) {
+    model.discriminator->to(device);
+    result["discriminator"] = profile(*model.discriminator, device);
+  }
+  return result;
+}
+
+void run(const ProfileArguments& arguments, const CommonOptions& common) {
+  if (arguments.model.empty() == arguments.recipe.empty()) throw UsageError("profile: expected --model or --recipe");
+  const auto device = parse_device(common.device);
+  const nlohmann::json result =
+      arguments.model.empty() ? profile_recipe(arguments) : profile_model(arguments, device);
+  if (arguments.json) {
+    fmt::print("{}\n", result.dump());
+    return;
+  }
+  fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", "", "parameters", "MACs per image", "batch 1, ms", "batch 16, ms");
+  for (const auto& [name, network] : result.items()) {
+    const auto latency = [&](const char* batch) {
+      return network.contains("latency_ms") ? fmt::format("{:.3f}", network["latency_ms"][batch].get<double>())
+                                            : std::string("-");
+    };
+    fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", name, network["params"].get<int64_t>(),
+               network["macs"].get<int64_t>(), latency("1"), latency("16"));
+  }
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("profile", "parameters, multiply-adds and median latency of the networks");
+  auto a = std::make_shared<ProfileArguments>();
+  command->add_option("--model", a->model, "a model file");
+  command->add_option("--recipe", a->recipe, "a recipe: parameters and MACs, without allocating the weights");
+  command->add_option("--width", a->width, "of a recipe's networks");
+  command->add_option("--discriminator-width", a->discriminator_width, "of a recipe's discriminator, if another");
+  command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
+  command->add_flag("--json", a->json, "print one JSON object");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,94 @@
+#include <cmath>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/runtime.h"
+#include "cli/commands.h"
+#include "data/dataset.h"
+#include "metrics/evaluate.h"
+#include "nets/model.h"
+#include "report/image_grid.h"
+
+namespace dgl {
+
+namespace {
+
+struct SampleArguments {
+  std::string model, out, latents;
+  int64_t count = 64, batch = 64, label = -1;
+  uint64_t seed = 0;
+  double psi = 1;
+  bool overwrite = false;
+};
+
+torch::Tensor read_latents(const std::string& path, const Generator& generator) {
+  const torch::Tensor z = load_safetensors(path).at("z", path);
+  if (z.dim() != 2 || z.size(1) != generator.z_dim() || z.size(0) == 0 || !z.is_floating_point()) {
+    fail("{}: tensor z: expected float32 [N, {}]", path, generator.z_dim());
+  }
+  return z.to(torch::kFloat);
+}
+
+/// A folder with one PNG an image: 000000.png, 000001.png, …
+void write_folder(const fs::path& folder, const torch::Tensor& images, bool overwrite) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("{}: cannot be made: {}", folder.string(), error.message());
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    const fs::path file = folder / fmt::format("{:06d}.png", i);
+    refuse_existing(file, overwrite);
+    write_grid(file, images.slice(0, i, i + 1), 1);
+  }
+}
+
+void run(const SampleArguments& arguments, const CommonOptions& common) {
+  torch::NoGradGuard no_grad;
+  const auto device = parse_device(common.device);
+  const fs::path out = arguments.out;
+  const bool folder = out.extension().empty();
+  if (!folder) refuse_existing(out, arguments.overwrite);
+  if (!folder && out.extension() != ".png" && out.extension() != ".safetensors") {
+    fail("--out {}: expected a name that ends in .png or .safetensors, or a folder", arguments.out);
+  }
+  const Model model = load_model(arguments.model);
+  Generator& generator = model.sampler(arguments.model);
+  if (arguments.label >= generator.classes()) {
+    fail("--label {}: {} has {} labels", arguments.label, arguments.model, generator.classes());
+  }
+  generator.to(device);
+  const torch::Tensor z = arguments.latents.empty() ? draw_latents(generator, arguments.count, arguments.seed)
+                                                    : read_latents(arguments.latents, generator);
+  std::vector<torch::Tensor> batches;
+  for (int64_t first = 0; first < z.size(0); first += arguments.batch) {
+    const auto part = z.slice(0, first, std::min(z.size(0), first + arguments.batch)).to(device);
+    batches.push_back(generator.sample(part, torch::Tensor(), arguments.psi).cpu().contiguous());
+  }
+  const torch::Tensor images = at::cat(batches);
+  if (folder) {
+    write_folder(out, images, arguments.overwrite);
+  } else if (out.extension() == ".png") {
+    write_grid(out, images, static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0))))));
+  } else {
+    save_safetensors(out, {{{"images", images}}, {}});
+  }
+  if (!common.quiet) fmt::print("{}: {} images\n", arguments.out, images.size(0));
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("sample", "draw images from a model");
+  auto a = std::make_shared<SampleArguments>();
+  command->add_option("--model", a->model, "a model file")->required();
+  command->add_option("--out", a->out, "grid.png, a folder, or x.safetensors")->required();
+  command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
+  command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
+  command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
+  command->add_option("--label", a->label, "draw this label only (conditional models)")->check(CLI::NonNegativeNumber);
+  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim] in place of random ones");
+  command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
+  command->add_flag("--overwrite", a->overwrite, "replace files that are there");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+
+#include "metrics/features.h"
+#include "metrics/frechet.h"
+#include "nets/network.h"
+
+namespace dgl {
+
+/// What is drawn from a generator to measure it.
+struct SampleOptions {
+  int64_t count = 5000;
+  int64_t batch = 64;
+  uint64_t seed = 0;  ///< latents are a function of it alone, whatever the batch
+  double psi = 1;
+  torch::Device device = torch::kCPU;
+};
+
+/// Latents [count, z_dim] of a seed, drawn on the CPU so that every device gets the same.
+torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed);
+
+/// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) until all are drawn.
+void for_each_sample(Generator& generator, const SampleOptions& options,
+                     const std::function<void(const torch::Tensor& images_u8)>& use);
+
+/// Feature statistics of a generator's images.
+FeatureStatistics generator_statistics(Generator& generator, FeatureNetwork& features, const SampleOptions& options);
+
+}  // namespace dgl

@@ -1,0 +1,60 @@
+#include "nets/network.h"
+
+#include "base/error.h"
+#include "nets/stylegan2.h"
+
+namespace dgl {
+
+namespace {
+
+std::string family_of(const nlohmann::json& settings, const std::string& origin) {
+  if (!settings.is_object() || !settings.contains("family") || !settings["family"].is_string()) {
+    fail("{}: the network's settings have no \"family\"", origin);
+  }
+  return settings["family"].get<std::string>();
+}
+
+void check_size(const Cost& cost, int64_t max_params, const std::string& origin) {
+  if (cost.params > max_params) {
+    fail("{}: the settings describe a network of {} parameters, the file holds {}", origin, cost.params, max_params);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
+                                          int64_t max_params) {
+  const std::string family = family_of(settings, origin);
+  if (family == "stylegan2") {
+    const auto shape = StyleGan2GeneratorShape::from_json(settings, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<StyleGan2Generator>(shape);
+  }
+  fail("{}: family \"{}\" is not known; expected stylegan2", origin, family);
+}
+
+std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
+                                                  int64_t max_params) {
+  const std::string family = family_of(settings, origin);
+  if (family == "stylegan2") {
+    const auto shape = StyleGan2DiscriminatorShape::from_json(settings, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<StyleGan2Discriminator>(shape);
+  }
+  fail("{}: family \"{}\" is not known; expected stylegan2", origin, family);
+}
+
+void copy_weights(const torch::nn::Module& source, torch::nn::Module& target) {
+  torch::NoGradGuard no_grad;
+  const auto copy = [](const auto& from, auto&& to) {
+    for (auto& item : to) item.value().copy_(from[item.key()]);
+  };
+  copy(source.named_parameters(), target.named_parameters());
+  copy(source.named_buffers(), target.named_buffers());
+}
+
+void set_requires_grad(torch::nn::Module& module, bool on) {
+  for (auto& parameter : module.parameters()) parameter.set_requires_grad(on);
+}
+
+}  // namespace dgl

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace dgl {
+
+/// What a network costs, counted from its shape alone. MACs per image: convolutions, linear layers and attention
+/// products; a stride-2 up-convolution counts its input pixels; FIR filters and noise are not counted.
+struct Cost {
+  int64_t params = 0;
+  int64_t macs = 0;
+};
+
+/// A generator of any family. It knows nothing of training.
+class Generator : public torch::nn::Module {
+ public:
+  /// The network's shape, from which make_generator builds an equal one.
+  virtual nlohmann::json settings() const = 0;
+  virtual int64_t z_dim() const = 0;
+  /// Number of labels; 0 for an unconditional generator.
+  virtual int64_t classes() const { return 0; }
+  virtual int64_t resolution() const = 0;
+  virtual int64_t channels() const = 0;
+  virtual Cost cost() const = 0;
+
+  /// Images [N, C, R, R], about -1 … 1 and not clamped, of latents z [N, z_dim] and labels [N] int64 (undefined for an
+  /// unconditional generator), with the stored constant noise. `psi` pulls the latents towards the stored mean (1: not
+  /// at all; the truncation trick). A pure function of its arguments and the weights.
+  virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1) = 0;
+};
+
+/// A discriminator of any family.
+class Discriminator : public torch::nn::Module {
+ public:
+  virtual nlohmann::json settings() const = 0;
+  virtual int64_t classes() const { return 0; }
+  virtual int64_t resolution() const = 0;
+  virtual int64_t channels() const = 0;
+  virtual Cost cost() const = 0;
+
+  /// Scores [N], unbounded, higher for images taken to be real, of images [N, C, R, R] in -1 … 1 and labels [N].
+  /// `parts` batches laid one behind the other are scored as if each came alone, where batch statistics matter.
+  virtual torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts = 1) = 0;
+};
+
+/// Builds a network from settings() of one; its "family" key says which. Error for a family that is not known, a
+/// missing key, a value out of range, or a network of more than `max_params` parameters (what the file at hand can
+/// hold), before anything is allocated; `origin` names the file or recipe in the message.
+std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
+                                          int64_t max_params = INT64_MAX);
+std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
+                                                  int64_t max_params = INT64_MAX);
+
+/// Copies parameters and buffers from `source` to `target`, networks of the same shape.
+void copy_weights(const torch::nn::Module& source, torch::nn::Module& target);
+
+/// Sets requires_grad of every parameter.
+void set_requires_grad(torch::nn::Module& module, bool on);
+
+}  // namespace dgl

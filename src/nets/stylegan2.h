@@ -1,0 +1,171 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nets/network.h"
+#include "nets/rational.h"
+
+namespace dgl {
+
+/// The settings of a StyleGAN2 (config-f architecture: skip generator, residual discriminator), before width.
+struct StyleGan2Settings {
+  int64_t resolution = 32;       ///< a power of two, 8 … 1024
+  int64_t img_channels = 3;      ///< 1 or 3
+  int64_t z_dim = 128;
+  int64_t w_dim = 128;
+  int64_t mapping_layers = 4;
+  int64_t channel_base = 16384;  ///< feature maps at r x r: min(channel_base / r, channel_max) * width
+  int64_t channel_max = 64;
+  int64_t minibatch_std_group = 4;
+};
+
+/// The shape of one generator: all that is needed to build it.
+struct StyleGan2GeneratorShape {
+  int64_t resolution, img_channels, z_dim, w_dim, mapping_layers;
+  int64_t const_channels;              ///< of the learned 4 x 4 input
+  std::map<int64_t, int64_t> channels; ///< feature maps at 4, 8, …, resolution
+
+  /// The generator of `settings` at a width. The constant input keeps its full width, as in the DGL-GAN authors' code,
+  /// unless `narrow_constant`. Error where a layer would be left without channels.
+  static StyleGan2GeneratorShape make(const StyleGan2Settings& settings, Rational width, bool narrow_constant);
+  static StyleGan2GeneratorShape from_json(const nlohmann::json& json, const std::string& origin);
+  nlohmann::json to_json() const;
+  Cost cost() const;
+  /// Style inputs: one per convolution, and the last to_rgb's.
+  int64_t num_ws() const;
+};
+
+/// The shape of one discriminator.
+struct StyleGan2DiscriminatorShape {
+  int64_t resolution, img_channels, minibatch_std_group;
+  std::map<int64_t, int64_t> channels; ///< feature maps at 4, 8, …, resolution
+
+  static StyleGan2DiscriminatorShape make(const StyleGan2Settings& settings, Rational width);
+  static StyleGan2DiscriminatorShape from_json(const nlohmann::json& json, const std::string& origin);
+  nlohmann::json to_json() const;
+  Cost cost() const;
+};
+
+/// A linear layer with equalised learning rate: y = x (W * lr / sqrt(in))^T + b * lr, then optionally leaky ReLU with
+/// gain sqrt(2). (Karras et al. 2018, arXiv 1710.10196, section 4.1.)
+class EqualLinear : public torch::nn::Module {
+ public:
+  EqualLinear(int64_t in, int64_t out, bool activate, double lr_multiplier = 1, double bias_init = 0);
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::Tensor weight_, bias_;
+  double weight_gain_, bias_gain_;
+  bool activate_;
+};
+
+/// z -> w: pixel norm, then a multilayer perceptron at 1/100 of the learning rate; keeps a running mean of w for
+/// truncation.
+class StyleGan2Mapping : public torch::nn::Module {
+ public:
+  explicit StyleGan2Mapping(const StyleGan2GeneratorShape& shape);
+  /// z [N, z_dim] -> w [N, w_dim].
+  torch::Tensor forward(const torch::Tensor& z);
+  /// Moves the mean latent towards this batch's by 1 - 0.995.
+  void track_mean(const torch::Tensor& w);
+  const torch::Tensor& mean_latent() const { return w_avg_; }
+
+ private:
+  std::vector<std::shared_ptr<EqualLinear>> layers_;
+  torch::Tensor w_avg_;
+};
+
+/// A modulated and demodulated 3x3 convolution with noise, bias and leaky ReLU (arXiv 1912.04958, eq. 1 and 3).
+class SynthesisLayer : public torch::nn::Module {
+ public:
+  SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t resolution, bool up);
+  /// x [N, in, r, r] (r the layer's resolution, or half of it before upsampling), w [N, w_dim].
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w, bool random_noise);
+
+ private:
+  std::shared_ptr<EqualLinear> affine_;
+  torch::Tensor weight_, bias_, noise_strength_, noise_const_;
+  int64_t resolution_;
+  bool up_;
+};
+
+/// A modulated 1x1 convolution to image channels, not demodulated.
+class ToRgb : public torch::nn::Module {
+ public:
+  ToRgb(int64_t in, int64_t img_channels, int64_t w_dim);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w);
+
+ private:
+  std::shared_ptr<EqualLinear> affine_;
+  torch::Tensor weight_, bias_;
+  double weight_gain_;
+};
+
+/// The StyleGAN2 generator (arXiv 1912.04958, figures 2 and 7: output skips).
+class StyleGan2Generator : public Generator {
+ public:
+  explicit StyleGan2Generator(const StyleGan2GeneratorShape& shape);
+
+  nlohmann::json settings() const override { return shape_.to_json(); }
+  int64_t z_dim() const override { return shape_.z_dim; }
+  int64_t resolution() const override { return shape_.resolution; }
+  int64_t channels() const override { return shape_.img_channels; }
+  Cost cost() const override { return shape_.cost(); }
+  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi) override;
+
+  StyleGan2Mapping& mapping() { return *mapping_; }
+  int64_t num_ws() const { return shape_.num_ws(); }
+  /// ws [N, num_ws, w_dim] -> images [N, C, R, R]; fresh noise from the default random generator, or the stored one.
+  torch::Tensor synthesise(const torch::Tensor& ws, bool random_noise);
+
+ private:
+  StyleGan2GeneratorShape shape_;
+  std::shared_ptr<StyleGan2Mapping> mapping_;
+  torch::Tensor const_;
+  std::vector<std::shared_ptr<SynthesisLayer>> up_layers_, layers_;  // up_layers_[0] is empty: 4 x 4 has none
+  std::vector<std::shared_ptr<ToRgb>> to_rgb_;
+};
+
+/// A convolution with equalised learning rate, optional downsampling by two after the FIR filter, bias and leaky ReLU.
+class DiscriminatorConv : public torch::nn::Module {
+ public:
+  DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bool down, bool activate);
+  /// `gain` scales the output.
+  torch::Tensor forward(const torch::Tensor& x, double gain = 1);
+
+ private:
+  torch::Tensor weight_, bias_;
+  int64_t kernel_;
+  bool down_, activate_;
+  double weight_gain_;
+};
+
+/// The StyleGAN2 discriminator (residual, with minibatch standard deviation).
+class StyleGan2Discriminator : public Discriminator {
+ public:
+  explicit StyleGan2Discriminator(const StyleGan2DiscriminatorShape& shape);
+
+  nlohmann::json settings() const override { return shape_.to_json(); }
+  int64_t resolution() const override { return shape_.resolution; }
+  int64_t channels() const override { return shape_.img_channels; }
+  Cost cost() const override { return shape_.cost(); }
+  torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts) override;
+
+ private:
+  struct Block {
+    std::shared_ptr<DiscriminatorConv> conv0, conv1, skip;
+  };
+  StyleGan2DiscriminatorShape shape_;
+  std::shared_ptr<DiscriminatorConv> from_rgb_, last_conv_;
+  std::vector<Block> blocks_;
+  std::shared_ptr<EqualLinear> fc_, out_;
+};
+
+/// Appends to x [N, C, H, W] one channel with the mean over features and pixels of the standard deviation over groups
+/// of images (arXiv 1710.10196, section 3): [N, C + 1, H, W]. The groups have `group` members, or the largest divisor
+/// of N below where N is not a multiple of it; image i is in group i mod (N / group), as in the reference.
+torch::Tensor minibatch_std(const torch::Tensor& x, int64_t group);
+
+}  // namespace dgl

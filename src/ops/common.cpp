@@ -1,0 +1,26 @@
+#include "ops/common.h"
+
+#include <atomic>
+
+namespace dgl::ops {
+
+namespace {
+std::atomic<bool> reference{false};
+}
+
+bool use_reference() { return reference.load(std::memory_order_relaxed); }
+void set_use_reference(bool on) { reference = on; }
+
+bool has_fast_kernel(const torch::Tensor& t) {
+  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kDouble);
+}
+
+torch::Tensor working_layout(const torch::Tensor& t) {
+  return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous();
+}
+
+torch::Tensor pixel_rows(const torch::Tensor& t) {
+  return working_layout(t).permute({0, 2, 3, 1}).reshape({-1, t.size(1)});
+}
+
+}  // namespace dgl::ops

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+namespace dgl::ops {
+
+/// Whether every operation of this room takes its plain reference path (stock ATen) in place of the fast one. A switch
+/// of the whole process, for tests and for finding faults: `--set ops.reference=true`.
+bool use_reference();
+void set_use_reference(bool on);
+
+/// Whether the fast kernels of this room can work on `t`: on the CPU, float32 or float64.
+bool has_fast_kernel(const torch::Tensor& t);
+
+/// `t` in the layout that the fast paths work in: channels-last for [N, C, H, W], contiguous otherwise.
+torch::Tensor working_layout(const torch::Tensor& t);
+
+/// Pixels of [N, C, H, W] in working layout as a matrix [N * H * W, C], without a copy.
+torch::Tensor pixel_rows(const torch::Tensor& t);
+
+}  // namespace dgl::ops

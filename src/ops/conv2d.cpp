@@ -1,0 +1,164 @@
+#include "ops/conv2d.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "ops/common.h"
+
+namespace dgl::ops {
+
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+bool is_pointwise(const Tensor& w, int64_t stride, int64_t padding) {
+  return w.size(2) == 1 && w.size(3) == 1 && stride == 1 && padding == 0;
+}
+
+/// [N * H * W, C] as [N, C, H, W] in channels-last layout, without a copy.
+Tensor rows_to_images(const Tensor& rows, const Tensor& like) {
+  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
+  if (is_pointwise(w, stride, padding)) {
+    return rows_to_images(at::mm(pixel_rows(x), w.reshape({w.size(0), w.size(1)}).t()), x);
+  }
+  return at::conv2d(working_layout(x), working_layout(w), {}, at::IntArrayRef{stride, stride},
+                    at::IntArrayRef{padding, padding});
+}
+
+Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
+                          int64_t padding) {
+  if (is_pointwise(w, stride, padding)) {
+    return rows_to_images(at::mm(pixel_rows(g), w.reshape({w.size(0), w.size(1)})), g);
+  }
+  // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own.
+  if (stride == 1) {
+    const int64_t turned = w.size(2) - 1 - padding;
+    return at::conv2d(working_layout(g), working_layout(w.flip({2, 3}).transpose(0, 1)), {}, at::IntArrayRef{1, 1},
+                      at::IntArrayRef{turned, turned});
+  }
+  const Tensor input = at::empty({g.size(0), w.size(1), height, width},
+                                 g.options().memory_format(at::MemoryFormat::ChannelsLast));
+  return std::get<0>(at::convolution_backward(working_layout(g), input, working_layout(w), at::OptionalIntArrayRef(),
+                                              {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
+                                              {true, false, false}));
+}
+
+Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef sizes, int64_t stride, int64_t padding) {
+  if (sizes[2] == 1 && sizes[3] == 1 && stride == 1 && padding == 0) {
+    return at::mm(pixel_rows(g).t(), pixel_rows(x)).view(sizes);
+  }
+  const Tensor weight = at::empty(sizes, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  return std::get<1>(at::convolution_backward(working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(),
+                                              {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
+                                              {false, true, false}));
+}
+
+/// Geometry of a convolution, as saved between forward and backward.
+struct Geometry {
+  int64_t stride, padding;
+
+  void save(AutogradContext* context) const {
+    context->saved_data["stride"] = stride;
+    context->saved_data["padding"] = padding;
+  }
+  static Geometry load(AutogradContext* context) {
+    return {context->saved_data["stride"].toInt(), context->saved_data["padding"].toInt()};
+  }
+};
+
+Tensor input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry);
+Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geometry geometry);
+Tensor forward(const Tensor& x, const Tensor& w, Geometry geometry);
+
+struct Forward : Function<Forward> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
+    context->save_for_backward({x, w});
+    Geometry{stride, padding}.save(context);
+    return forward_raw(x, w, stride, padding);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto geometry = Geometry::load(context);
+    const Tensor &x = saved[0], &w = saved[1], &g = gradients[0];
+    Tensor gx, gw;
+    if (context->needs_input_grad(0)) gx = input_gradient(g, w, x.size(2), x.size(3), geometry);
+    if (context->needs_input_grad(1)) gw = weight_gradient(x, g, w, geometry);
+    return {gx, gw, Tensor(), Tensor()};
+  }
+};
+
+struct InputGradient : Function<InputGradient> {
+  static Tensor forward(AutogradContext* context, const Tensor& g, const Tensor& w, int64_t height, int64_t width,
+                        int64_t stride, int64_t padding) {
+    context->save_for_backward({g, w});
+    Geometry{stride, padding}.save(context);
+    return input_gradient_raw(g, w, height, width, stride, padding);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto geometry = Geometry::load(context);
+    const Tensor &g = saved[0], &w = saved[1], &h = gradients[0];
+    Tensor gg, gw;
+    if (context->needs_input_grad(0)) gg = dgl::ops::forward(h, w, geometry);
+    if (context->needs_input_grad(1)) gw = weight_gradient(h, g, w, geometry);
+    return {gg, gw, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+struct WeightGradient : Function<WeightGradient> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& g, std::vector<int64_t> sizes,
+                        int64_t stride, int64_t padding) {
+    context->save_for_backward({x, g});
+    Geometry{stride, padding}.save(context);
+    return weight_gradient_raw(x, g, sizes, stride, padding);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto geometry = Geometry::load(context);
+    const Tensor &x = saved[0], &g = saved[1], &v = gradients[0];
+    Tensor gx, gg;
+    if (context->needs_input_grad(0)) gx = input_gradient(g, v, x.size(2), x.size(3), geometry);
+    if (context->needs_input_grad(1)) gg = dgl::ops::forward(x, v, geometry);
+    return {gx, gg, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Tensor forward(const Tensor& x, const Tensor& w, Geometry geometry) {
+  return Forward::apply(x, w, geometry.stride, geometry.padding);
+}
+
+Tensor input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry) {
+  return InputGradient::apply(g, w, height, width, geometry.stride, geometry.padding);
+}
+
+Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geometry geometry) {
+  return WeightGradient::apply(x, g, w.sizes().vec(), geometry.stride, geometry.padding);
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
+  if (use_reference()) {
+    return at::conv2d(x, w, {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding});
+  }
+  return forward(x, w, {stride, padding});
+}
+
+Tensor conv2d_transpose(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
+                        int64_t padding) {
+  if (use_reference()) {
+    const int64_t k = w.size(2);
+    const int64_t extra_height = height - ((g.size(2) - 1) * stride - 2 * padding + k);
+    const int64_t extra_width = width - ((g.size(3) - 1) * stride - 2 * padding + k);
+    return at::conv_transpose2d(g, w, {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding},
+                                at::IntArrayRef{extra_height, extra_width});
+  }
+  return input_gradient(g, w, height, width, {stride, padding});
+}
+
+}  // namespace dgl::ops

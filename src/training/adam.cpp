@@ -1,0 +1,94 @@
+#include "training/adam.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace dgl {
+
+namespace {
+
+/// One pass over a parameter's memory. With beta1 = 0 (StyleGAN2) the first moment is the gradient itself.
+void update(float* __restrict p, float* __restrict m, float* __restrict v, const float* __restrict g, int64_t n,
+            const AdamOptions& o, double correction1, double correction2) {
+  const auto beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2);
+  const auto rate = static_cast<float>(o.lr / correction1), eps = static_cast<float>(o.epsilon);
+  const auto scale = static_cast<float>(1 / std::sqrt(correction2));
+  for (int64_t i = 0; i < n; ++i) {
+    const float gi = g ? g[i] : 0.0f;
+    m[i] = beta1 * m[i] + (1 - beta1) * gi;
+    v[i] = beta2 * v[i] + (1 - beta2) * gi * gi;
+    p[i] -= rate * m[i] / (std::sqrt(v[i]) * scale + eps);
+  }
+}
+
+}  // namespace
+
+AdamOptions AdamOptions::corrected_for(int64_t interval) const {
+  const double c = static_cast<double>(interval) / static_cast<double>(interval + 1);
+  return {lr * c, std::pow(beta1, c), std::pow(beta2, c), epsilon};
+}
+
+Adam::Adam(torch::nn::Module& module, AdamOptions options) : options_(options) {
+  for (auto& item : module.named_parameters()) {
+    slots_.push_back({item.key(), item.value(), torch::zeros_like(item.value()), torch::zeros_like(item.value())});
+  }
+}
+
+void Adam::zero_grad() {
+  for (auto& slot : slots_) slot.parameter.mutable_grad().reset();
+}
+
+double Adam::gradient_norm() const {
+  double sum = 0;
+  for (const auto& slot : slots_) {
+    if (slot.parameter.grad().defined()) sum += std::pow(slot.parameter.grad().norm().item<double>(), 2);
+  }
+  return std::sqrt(sum);
+}
+
+void Adam::step() {
+  torch::NoGradGuard no_grad;
+  ++steps_;
+  const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
+  for (auto& slot : slots_) {
+    torch::Tensor g = slot.parameter.grad();
+    if (slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
+        slot.parameter.is_contiguous()) {
+      if (g.defined()) g = g.contiguous();
+      update(slot.parameter.data_ptr<float>(), slot.m.data_ptr<float>(), slot.v.data_ptr<float>(),
+             g.defined() ? g.data_ptr<float>() : nullptr, slot.parameter.numel(), options_, correction1, correction2);
+      continue;
+    }
+    if (!g.defined()) g = torch::zeros_like(slot.parameter);
+    slot.m.mul_(options_.beta1).add_(g, 1 - options_.beta1);
+    slot.v.mul_(options_.beta2).addcmul_(g, g, 1 - options_.beta2);
+    const torch::Tensor denominator = slot.v.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
+    slot.parameter.addcdiv_(slot.m, denominator, -options_.lr / correction1);
+  }
+}
+
+void Adam::put(TensorFile& file, const std::string& prefix) const {
+  for (const auto& slot : slots_) {
+    file.tensors[prefix + "m." + slot.name] = slot.m;
+    file.tensors[prefix + "v." + slot.name] = slot.v;
+  }
+  file.tensors[prefix + "steps"] = torch::tensor(steps_, torch::kLong);
+}
+
+void Adam::get(const TensorFile& file, const std::string& prefix, const std::string& origin) {
+  torch::NoGradGuard no_grad;
+  for (auto& slot : slots_) {
+    for (auto [kind, target] : {std::pair{"m.", &slot.m}, std::pair{"v.", &slot.v}}) {
+      const torch::Tensor& stored = file.at(prefix + kind + slot.name, origin);
+      if (stored.sizes() != target->sizes()) fail("{}: tensor {}{}{} has another shape than its parameter", origin, prefix, kind, slot.name);
+      target->copy_(stored);
+    }
+  }
+  const torch::Tensor& steps = file.at(prefix + "steps", origin);
+  if (steps.numel() != 1) fail("{}: tensor {}steps: expected one number", origin, prefix);
+  steps_ = steps.item<int64_t>();
+}
+
+}  // namespace dgl

@@ -1,0 +1,60 @@
+#include "training/bench.h"
+
+#include "base/error.h"
+#include "base/runtime.h"
+#include "ops/common.h"
+#include "training/networks.h"
+
+namespace dgl {
+
+nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device) {
+  constexpr double kSeconds = 3;
+  constexpr size_t kMostRuns = 50;
+  ops::set_use_reference(recipe.reference);
+  torch::manual_seed(static_cast<uint64_t>(recipe.seed));
+  const Model model = make_networks(recipe, width, width, device);
+  const auto objective = make_objective(recipe, model);
+  auto optimisers = make_optimisers(recipe, model, objective->phases());
+  Guidance guidance;
+  if (guided) {
+    const Model teacher = make_networks(recipe, Rational{}, Rational{}, device);
+    guidance.add({"teacher", teacher.discriminator, make_adversarial_loss("logistic", "the teacher's loss"),
+                  constant_schedule(recipe.lambda > 0 ? recipe.lambda : 0.1)},
+                 recipe.network.img_channels, recipe.network.resolution, 0);
+  }
+  StepInput input;
+  input.real.images = torch::randn(
+      {recipe.batch, recipe.network.img_channels, recipe.network.resolution, recipe.network.resolution}, device);
+  input.guidance = guided ? &guidance : nullptr;
+
+  nlohmann::json result;
+  double step = 0;
+  for (const Phase& phase : objective->phases()) {
+    const auto run = [&] {
+      Adam& optimiser = optimisers.of(phase);
+      Figures losses, scores;
+      optimiser.zero_grad();
+      objective->run(phase, input, losses, scores);
+      optimiser.step();
+      if (device.is_cuda()) torch::cuda::synchronize(device.index());
+    };
+    run();
+    std::vector<double> seconds;
+    const double start = now_seconds();
+    while (seconds.size() < 3 || (now_seconds() - start < kSeconds && seconds.size() < kMostRuns)) {
+      const double before = now_seconds();
+      run();
+      seconds.push_back(now_seconds() - before);
+    }
+    std::nth_element(seconds.begin(), seconds.begin() + static_cast<int64_t>(seconds.size() / 2), seconds.end());
+    result[phase.name] = seconds[seconds.size() / 2];
+    step += seconds[seconds.size() / 2] / static_cast<double>(phase.interval);
+  }
+  result["step"] = step;
+  result["images_per_second"] = static_cast<double>(recipe.batch) / step;
+  result["threads"] = runtime_threads();
+  result["precision"] = recipe.precision;
+  return result;
+}
+
+}  // namespace dgl

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+
+#include "nets/model.h"
+#include "training/adam.h"
+#include "training/objective.h"
+#include "training/recipe.h"
+
+namespace dgl {
+
+/// Fresh networks of a recipe's family at these widths, from the default random generator, on `device`: a generator, a
+/// frozen copy of it as its average, a discriminator.
+Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device);
+
+/// One Adam for each network.
+struct Optimisers {
+  std::unique_ptr<Adam> generator, discriminator;
+  Adam& of(const Phase& phase) { return phase.generator ? *generator : *discriminator; }
+};
+
+/// Adam as the recipe says, corrected for the lazy regularisers among `phases`.
+Optimisers make_optimisers(const Recipe& recipe, const Model& model, const std::vector<Phase>& phases);
+
+}  // namespace dgl

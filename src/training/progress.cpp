@@ -1,0 +1,41 @@
+#include "training/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "base/runtime.h"
+
+namespace dgl {
+
+Progress::Progress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (open_) fmt::print(stderr, "\n");
+}
+
+void Progress::update(const std::string& line) {
+  if (quiet_ || !terminal_ || now_seconds() - last_ < 0.2) return;
+  last_ = now_seconds();
+  fmt::print(stderr, "\r\033[K{}", line);
+  std::fflush(stderr);
+  open_ = true;
+}
+
+void Progress::print(const std::string& line) {
+  if (quiet_) return;
+  fmt::print(stderr, "{}{}\n", open_ ? "\r\033[K" : "", line);
+  std::fflush(stderr);
+  open_ = false;
+}
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<long long>(std::llround(std::max(0.0, seconds)));
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return fmt::format("{}:{:02d}", s / 60, s % 60);
+  return fmt::format("{}:{:02d}:{:02d}", s / 3600, s / 60 % 60, s % 60);
+}
+
+}  // namespace dgl

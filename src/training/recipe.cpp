@@ -1,0 +1,220 @@
+#include "training/recipe.h"
+
+#include <cmath>
+#include <sstream>
+#include <toml++/toml.h>
+#include <variant>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace dgl {
+
+namespace {
+
+/// One key of a recipe: where it stands, and what it may hold.
+struct Key {
+  const char* table;  // "" for the top
+  const char* name;
+  std::variant<int64_t*, double*, bool*, std::string*> value;
+  double low = 0, high = 0;                   // of numbers, both allowed
+  std::vector<std::string> choices = {};      // of words; empty: any
+};
+
+std::vector<Key> keys_of(Recipe& r) {
+  constexpr double kMany = 1e9;
+  auto& n = r.network;
+  return {
+      {"", "family", &r.family, 0, 0, {"stylegan2", "classifier"}},
+      {"network", "resolution", &n.resolution, 8, 1024},
+      {"network", "img_channels", &n.img_channels, 1, 3},
+      {"network", "channel_base", &n.channel_base, 1, 1 << 24},
+      {"network", "channel_max", &n.channel_max, 1, 4096},
+      {"network", "z_dim", &n.z_dim, 1, 4096},
+      {"network", "w_dim", &n.w_dim, 1, 4096},
+      {"network", "mapping_layers", &n.mapping_layers, 1, 64},
+      {"network", "minibatch_std_group", &n.minibatch_std_group, 1, 4096},
+      {"network", "features", &r.features, 2, 4096},
+      {"network", "classes", &r.classes, 2, 100000},
+      {"network", "distance", &r.distance},
+      {"student", "width", &r.width},
+      {"student", "discriminator_width", &r.discriminator_width},
+      {"student", "narrow_constant", &r.narrow_constant},
+      {"training", "batch", &r.batch, 1, 65536},
+      {"training", "kimg", &r.kimg, 0, kMany},
+      {"training", "checkpoint_kimg", &r.checkpoint_kimg, 1e-3, kMany},
+      {"training", "checkpoint_keep", &r.checkpoint_keep, 1, 1000},
+      {"training", "precision", &r.precision, 0, 0, {"fp32"}},
+      {"training", "lr", &r.lr, 0, 1},
+      {"training", "beta1", &r.beta1, 0, 0.999999},
+      {"training", "beta2", &r.beta2, 0, 0.999999},
+      {"training", "epsilon", &r.epsilon, 0, 1},
+      {"training", "r1_gamma", &r.r1_gamma, 0, 1e6},
+      {"training", "r1_interval", &r.r1_interval, 1, 1024},
+      {"training", "pl_weight", &r.pl_weight, 0, 1e6},
+      {"training", "pl_decay", &r.pl_decay, 0, 1},
+      {"training", "pl_interval", &r.pl_interval, 1, 1024},
+      {"training", "pl_batch_shrink", &r.pl_batch_shrink, 1, 1024},
+      {"training", "style_mixing", &r.style_mixing, 0, 1},
+      {"training", "mirror", &r.mirror},
+      {"training", "ema_kimg", &r.ema_kimg, 0, kMany},
+      {"training", "ema_ramp", &r.ema_ramp, 0, 1},
+      {"training", "seed", &r.seed, 0, 9007199254740992.0},
+      {"training", "on_divergence", &r.on_divergence, 0, 0, {"error", "restore"}},
+      {"training", "loss_limit", &r.loss_limit, 1, 1e30},
+      {"training", "epochs", &r.epochs, 1, 100000},
+      {"guidance", "lambda", &r.lambda, 0, 1e6},
+      {"guidance", "stage1_kimg", &r.stage1_kimg, 0, kMany},
+      {"guidance", "stage2_kimg", &r.stage2_kimg, 0, kMany},
+      {"guidance", "keep_optimizer", &r.keep_optimizer},
+      {"evaluation", "features", &r.feature_file},
+      {"evaluation", "samples", &r.samples, 2, 1e7},
+      {"evaluation", "final_samples", &r.final_samples, 2, 1e7},
+      {"ops", "reference", &r.reference},
+      {"run", "command", &r.command, 0, 0, {"", "train", "compress", "boost"}},
+      {"run", "data", &r.data},
+      {"run", "teacher", &r.teacher},
+      {"run", "from_stage1", &r.from_stage1},
+      {"run", "features", &r.run_features},
+      {"run", "from_teacher", &r.from_teacher},
+      {"run", "device", &r.device},
+      {"run", "threads", &r.threads, 0, 1024},
+  };
+}
+
+std::string full_name(const Key& key) {
+  return *key.table ? std::string(key.table) + "." + key.name : std::string(key.name);
+}
+
+void assign(const Key& key, const toml::node& node, const std::string& origin) {
+  const std::string name = full_name(key);
+  if (auto* text = std::get_if<std::string*>(&key.value)) {
+    const auto value = node.value_exact<std::string>();
+    if (!value) fail("{}: {}: expected a text in quotes", origin, name);
+    if (!key.choices.empty() && std::find(key.choices.begin(), key.choices.end(), *value) == key.choices.end()) {
+      fail("{}: {} = \"{}\": expected {}", origin, name, *value, fmt::join(key.choices, " or "));
+    }
+    **text = *value;
+  } else if (auto* flag = std::get_if<bool*>(&key.value)) {
+    const auto value = node.value_exact<bool>();
+    if (!value) fail("{}: {}: expected true or false", origin, name);
+    **flag = *value;
+  } else if (auto* whole = std::get_if<int64_t*>(&key.value)) {
+    const auto value = node.value_exact<int64_t>();
+    if (!value) fail("{}: {}: expected a whole number", origin, name);
+    if (static_cast<double>(*value) < key.low || static_cast<double>(*value) > key.high) {
+      fail("{}: {} = {}: expected {} to {}", origin, name, *value, key.low, key.high);
+    }
+    **whole = *value;
+  } else {
+    const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+    if (!value) fail("{}: {}: expected a number", origin, name);
+    if (!(*value >= key.low && *value <= key.high)) {
+      fail("{}: {} = {}: expected {} to {}", origin, name, *value, key.low, key.high);
+    }
+    *std::get<double*>(key.value) = *value;
+  }
+}
+
+void assign_by_name(std::vector<Key>& keys, const std::string& table, const std::string& name, const toml::node& node,
+                    const std::string& origin) {
+  for (const Key& key : keys) {
+    if (table == key.table && name == key.name) return assign(key, node, origin);
+  }
+  fail("{}: {} is not a key of a recipe; docs/recipes.md lists them", origin,
+       table.empty() ? name : table + "." + name);
+}
+
+toml::table parse_toml(const std::string& text, const std::string& origin) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    fail("{}: line {}: not TOML: {}", origin, error.source().begin.line, error.description());
+  }
+}
+
+void apply(const toml::table& top, std::vector<Key>& keys, const std::string& origin) {
+  for (const auto& [name, node] : top) {
+    const auto* table = node.as_table();
+    if (!table) {
+      assign_by_name(keys, "", std::string(name.str()), node, origin);
+      continue;
+    }
+    for (const auto& [inner, value] : *table) {
+      assign_by_name(keys, std::string(name.str()), std::string(inner.str()), value, origin);
+    }
+  }
+}
+
+/// "training.batch=16"; a value that is no TOML by itself is taken as text, so that quotes are not needed.
+void apply_override(const std::string& text, std::vector<Key>& keys) {
+  const std::string origin = "--set " + text;
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) fail("{}: expected KEY=VALUE", origin);
+  const std::string value = text.substr(equals + 1);
+  toml::table top;
+  try {
+    top = toml::parse("value = " + value);
+  } catch (const toml::parse_error&) {
+    top.insert("value", value);
+  }
+  const std::string key = text.substr(0, equals);
+  const size_t dot = key.find('.');
+  assign_by_name(keys, dot == std::string::npos ? "" : key.substr(0, dot),
+                 dot == std::string::npos ? key : key.substr(dot + 1), *top.get("value"), origin);
+}
+
+void check(const Recipe& r, const std::string& origin) {
+  const int64_t resolution = r.network.resolution;
+  if ((resolution & (resolution - 1)) != 0) fail("{}: network.resolution = {}: expected a power of two", origin, resolution);
+  if (r.network.img_channels == 2) fail("{}: network.img_channels = 2: expected 1 (grey) or 3 (RGB)", origin);
+  Rational::parse(r.width, origin + ": student.width");
+  if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
+  Recipe recipe;
+  auto keys = keys_of(recipe);
+  apply(parse_toml(text, origin), keys, origin);
+  for (const auto& override_text : overrides) apply_override(override_text, keys);
+  check(recipe, origin);
+  return recipe;
+}
+
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  return parse_recipe(read_file(path, 1 << 20), path.string(), overrides);
+}
+
+Recipe without_run(const Recipe& recipe) {
+  Recipe copy = recipe;
+  const Recipe fresh;
+  copy.command = fresh.command;
+  copy.data = fresh.data;
+  copy.teacher = fresh.teacher;
+  copy.from_stage1 = fresh.from_stage1;
+  copy.run_features = fresh.run_features;
+  copy.device = fresh.device;
+  copy.from_teacher = fresh.from_teacher;
+  copy.threads = fresh.threads;
+  return copy;
+}
+
+std::string recipe_toml(const Recipe& recipe) {
+  Recipe copy = recipe;
+  toml::table top;
+  for (const Key& key : keys_of(copy)) {
+    toml::table* table = &top;
+    if (*key.table) {
+      if (!top.contains(key.table)) top.insert(key.table, toml::table{});
+      table = top.get(key.table)->as_table();
+    }
+    std::visit([&](auto* value) { table->insert(key.name, *value); }, key.value);
+  }
+  std::ostringstream out;
+  out << top << "\n";
+  return out.str();
+}
+
+}  // namespace dgl

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nets/stylegan2.h"
+
+namespace dgl {
+
+/// Everything that decides a run, as a TOML file holds it; docs/recipes.md lists the keys. Kimg are thousands of real
+/// images shown to the discriminator.
+struct Recipe {
+  std::string family = "stylegan2";  ///< stylegan2, or classifier for a feature network
+
+  // [network]
+  StyleGan2Settings network;
+  int64_t features = 64;        ///< classifier: length of the feature vector
+  int64_t classes = 10;         ///< classifier: labels
+  std::string distance = "fd";  ///< classifier: what the Fréchet distance on its features is called
+
+  // [student]
+  std::string width = "1/2";        ///< of the generator's feature maps
+  std::string discriminator_width;  ///< of the student's discriminator; empty: as the generator
+  bool narrow_constant = false;     ///< whether the 4 x 4 constant input narrows too
+
+  // [training]
+  int64_t batch = 32;
+  double kimg = 300;
+  double checkpoint_kimg = 10;  ///< also: log line, sample grid, evaluation
+  int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do
+  std::string precision = "fp32";
+  double lr = 0.0025;
+  double beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
+  double r1_gamma = 0.01;
+  int64_t r1_interval = 16;
+  double pl_weight = 2, pl_decay = 0.01;
+  int64_t pl_interval = 4, pl_batch_shrink = 2;
+  double style_mixing = 0.9;
+  bool mirror = false;
+  double ema_kimg = 10;    ///< half-life of the average
+  double ema_ramp = 0.05;  ///< the half-life is at most this share of the images seen; 0: no limit
+  int64_t seed = 0;
+  std::string on_divergence = "error";  ///< error, or restore: go back to the last checkpoint with other random numbers
+  double loss_limit = 1e4;              ///< a loss above it counts as exploded
+  int64_t epochs = 10;                  ///< classifier: passes over the data
+
+  // [guidance]
+  double lambda = 0.1;
+  double stage1_kimg = 100, stage2_kimg = 100;
+  bool keep_optimizer = false;  ///< whether stage 2 goes on with stage 1's Adam
+
+  // [evaluation]
+  std::string feature_file;  ///< a feature network; empty: no distance is tracked
+  int64_t samples = 5000;    ///< generated images per evaluation
+  int64_t final_samples = 10000;
+
+  // [ops]
+  bool reference = false;  ///< plain reference operations in place of the fast ones
+
+  // [run]: how the run was started, for `dgl resume`
+  std::string command, data, teacher, from_stage1, run_features, device = "auto";
+  bool from_teacher = false;
+  int64_t threads = 0;
+};
+
+/// Reads a recipe and applies `overrides` ("training.batch=16") on top. Error that names file and key for an unknown
+/// key, a value of the wrong type or out of range.
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+/// The same from TOML text; `origin` stands for the file's name in messages.
+Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides = {});
+
+/// The recipe without its [run] table: what another run can start from.
+Recipe without_run(const Recipe& recipe);
+
+/// The recipe as TOML, every key present; parse_recipe gives it back.
+std::string recipe_toml(const Recipe& recipe);
+
+}  // namespace dgl

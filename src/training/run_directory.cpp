@@ -1,0 +1,108 @@
+#include "training/run_directory.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <regex>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace dgl {
+
+namespace {
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("{}: cannot be made: {}", path.string(), error.message());
+}
+
+}  // namespace
+
+RunDirectory RunDirectory::create(const fs::path& path, const Recipe& recipe, bool overwrite) {
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(path, error))) {
+    if (!fs::is_directory(path)) fail("{}: exists and is not a folder", path.string());
+    if (!fs::is_empty(path)) {
+      if (!overwrite) fail("{}: exists already; give --overwrite to replace it, or dgl resume to go on", path.string());
+      if (!fs::exists(path / "recipe.toml")) fail("{}: is not a run directory, so it is not replaced", path.string());
+      fs::remove_all(path, error);
+      if (error) fail("{}: cannot be removed: {}", path.string(), error.message());
+    }
+  }
+  make_folder(path / "samples");
+  make_folder(path / "checkpoints");
+  write_file(path / "recipe.toml", recipe_toml(recipe));
+  write_file(path / "log.jsonl", "");
+  return RunDirectory(path);
+}
+
+RunDirectory RunDirectory::open(const fs::path& path) {
+  if (!fs::is_directory(path)) fail("{}: expected a run directory", path.string());
+  if (!fs::is_regular_file(path / "recipe.toml")) fail("{}: not a run directory: it has no recipe.toml", path.string());
+  make_folder(path / "samples");
+  make_folder(path / "checkpoints");
+  return RunDirectory(path);
+}
+
+Recipe RunDirectory::recipe() const { return load_recipe(path_ / "recipe.toml"); }
+
+fs::path RunDirectory::checkpoint(int64_t step) const {
+  return path_ / "checkpoints" / fmt::format("{:06d}.safetensors", step);
+}
+
+fs::path RunDirectory::stage_end(int64_t number) const {
+  return path_ / "checkpoints" / fmt::format("stage{}.safetensors", number);
+}
+
+std::vector<fs::path> RunDirectory::checkpoints() const {
+  static const std::regex name("[0-9]{6,18}\\.safetensors");
+  std::vector<std::pair<int64_t, fs::path>> found;
+  for (const auto& entry : fs::directory_iterator(path_ / "checkpoints")) {
+    const std::string file = entry.path().filename().string();
+    if (std::regex_match(file, name)) found.emplace_back(std::stoll(file), entry.path());
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<fs::path> paths;
+  for (auto& [step, path] : found) paths.push_back(path);
+  return paths;
+}
+
+void RunDirectory::prune(int64_t keep) const {
+  std::error_code ignored;
+  const auto all = checkpoints();
+  for (size_t i = static_cast<size_t>(keep); i < all.size(); ++i) fs::remove(all[i], ignored);
+  for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "samples"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().filename().string().find(".partial-") != std::string::npos) fs::remove(entry.path(), ignored);
+    }
+  }
+}
+
+void RunDirectory::append_log(const nlohmann::json& line) const {
+  const std::string text = line.dump() + "\n";
+  const int descriptor = ::open(log().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) fail("{}: cannot be written: {}", log().string(), std::strerror(errno));
+  const bool whole = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int why = errno;
+  ::close(descriptor);
+  if (!whole) fail("{}: cannot be written: {}", log().string(), why == ENOSPC ? "no space left on the device" : std::strerror(why));
+}
+
+uint64_t RunDirectory::log_size() const {
+  std::error_code error;
+  const auto size = fs::file_size(log(), error);
+  return error ? 0 : size;
+}
+
+void RunDirectory::truncate_log(uint64_t size) const {
+  if (log_size() <= size) return;
+  std::error_code error;
+  fs::resize_file(log(), size, error);
+  if (error) fail("{}: cannot be written: {}", log().string(), error.message());
+}
+
+}  // namespace dgl

@@ -1,0 +1,122 @@
+#include "training/stylegan2_objective.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+StyleGan2Objective::StyleGan2Objective(const Recipe& recipe, std::shared_ptr<StyleGan2Generator> generator,
+                                       std::shared_ptr<StyleGan2Discriminator> discriminator)
+    : recipe_(recipe),
+      generator_(std::move(generator)),
+      discriminator_(std::move(discriminator)),
+      loss_(make_adversarial_loss("logistic", "the loss of StyleGAN2")),
+      pl_mean_(torch::zeros({}, generator_->parameters()[0].options().requires_grad(false))) {}
+
+std::vector<Phase> StyleGan2Objective::phases() const {
+  std::vector<Phase> phases{{"g_main", true}};
+  if (recipe_.pl_weight > 0) phases.push_back({"g_reg", true, recipe_.pl_interval});
+  phases.push_back({"d_main", false});
+  if (recipe_.r1_gamma > 0) phases.push_back({"d_reg", false, recipe_.r1_interval});
+  return phases;
+}
+
+void StyleGan2Objective::run(const Phase& phase, const StepInput& input, Figures& losses, Figures& scores) {
+  set_requires_grad(*generator_, phase.generator);
+  set_requires_grad(*discriminator_, !phase.generator);
+  if (phase.name == "g_main") return generator_main(input, losses, scores);
+  if (phase.name == "g_reg") return generator_path_length(input, losses);
+  if (phase.name == "d_main") return discriminator_main(input, losses, scores);
+  if (phase.name == "d_reg") return discriminator_r1(input, losses);
+  fail("StyleGAN2 has no phase {}", phase.name);
+}
+
+Tensor StyleGan2Objective::draw_styles(int64_t n) {
+  const auto options = pl_mean_.options();
+  const int64_t layers = generator_->num_ws();
+  const Tensor w = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options));
+  if (generator_->is_training()) generator_->mapping().track_mean(w);
+  const Tensor ws = w.unsqueeze(1).expand({-1, layers, -1});
+  if (recipe_.style_mixing == 0 || torch::rand({}).item<double>() >= recipe_.style_mixing) return ws;
+  // From a random layer on, the styles are another latent's.
+  const auto cut = torch::randint(1, layers, {}, torch::kLong).item<int64_t>();
+  const Tensor other = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options));
+  return at::cat({ws.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
+}
+
+void StyleGan2Objective::generator_main(const StepInput& input, Figures& losses, Figures& scores) {
+  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0)), /*random_noise=*/true);
+  const Tensor fake_scores = discriminator_->forward(fake, input.real.labels, 1);
+  Tensor loss = loss_->generator(fake_scores).mean();
+  losses["g_main"] = loss.detach();
+  if (input.guidance) {
+    const auto term = input.guidance->term(fake, input.real.labels, input.progress);
+    if (term.loss.defined()) {
+      losses["g_guidance"] = term.loss.detach();
+      scores["teacher_fake"] = term.scores.mean();
+      loss = loss + term.loss;
+    }
+  }
+  loss.backward();
+}
+
+void StyleGan2Objective::generator_path_length(const StepInput& input, Figures& losses) {
+  const int64_t n = std::max<int64_t>(1, input.real.images.size(0) / recipe_.pl_batch_shrink);
+  const Tensor ws = draw_styles(n);
+  const Tensor fake = generator_->synthesise(ws, /*random_noise=*/true);
+  const Tensor noise = torch::randn_like(fake) / std::sqrt(static_cast<double>(fake.size(2) * fake.size(3)));
+  const Tensor gradient = torch::autograd::grad({(fake * noise).sum()}, {ws}, {}, /*retain_graph=*/true,
+                                                /*create_graph=*/true)[0];
+  const Tensor lengths = gradient.square().sum(2).mean(1).sqrt();
+  const Tensor mean = pl_mean_.lerp(lengths.mean(), recipe_.pl_decay);
+  const Tensor loss = (lengths - mean).square().mean() * recipe_.pl_weight;
+  {
+    torch::NoGradGuard no_grad;
+    pl_mean_.copy_(mean.detach());
+  }
+  losses["g_reg"] = loss.detach();
+  (loss * static_cast<double>(recipe_.pl_interval)).backward();
+}
+
+void StyleGan2Objective::discriminator_main(const StepInput& input, Figures& losses, Figures& scores) {
+  const int64_t n = input.real.images.size(0);
+  Tensor fake;
+  {
+    torch::NoGradGuard no_grad;
+    fake = generator_->synthesise(draw_styles(n), /*random_noise=*/true);
+  }
+  // One pass over both halves; minibatch statistics are taken within each.
+  const Tensor labels = input.real.labels.defined() ? at::cat({input.real.labels, input.real.labels}) : Tensor();
+  const Tensor both = discriminator_->forward(at::cat({input.real.images, fake}), labels, 2);
+  const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
+  const Tensor loss =
+      loss_->discriminator_real(real_scores).mean() + loss_->discriminator_fake(fake_scores).mean();
+  losses["d_main"] = loss.detach();
+  scores["real"] = real_scores.detach().mean();
+  scores["fake"] = fake_scores.detach().mean();
+  loss.backward();
+}
+
+void StyleGan2Objective::discriminator_r1(const StepInput& input, Figures& losses) {
+  const Tensor real = input.real.images.detach().clone().set_requires_grad(true);
+  const Tensor scores = discriminator_->forward(real, input.real.labels, 1);
+  const Tensor gradient = torch::autograd::grad({scores.sum()}, {real}, {}, /*retain_graph=*/true,
+                                                /*create_graph=*/true)[0];
+  const Tensor loss = gradient.square().sum({1, 2, 3}).mean() * (recipe_.r1_gamma / 2);
+  losses["d_reg"] = loss.detach();
+  (loss * static_cast<double>(recipe_.r1_interval)).backward();
+}
+
+std::unique_ptr<Objective> make_objective(const Recipe& recipe, const Model& model) {
+  if (recipe.family == "stylegan2") {
+    return std::make_unique<StyleGan2Objective>(recipe,
+                                                std::dynamic_pointer_cast<StyleGan2Generator>(model.generator),
+                                                std::dynamic_pointer_cast<StyleGan2Discriminator>(model.discriminator));
+  }
+  fail("family = \"{}\": expected stylegan2", recipe.family);
+}
+
+}  // namespace dgl

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "nets/stylegan2.h"
+#include "training/objective.h"
+
+namespace dgl {
+
+/// StyleGAN2's objective (arXiv 1912.04958): non-saturating logistic loss, lazy R1 on real images, lazy path-length
+/// regularisation, style mixing. Guidance joins the generator's main phase, on the same fake batch.
+class StyleGan2Objective : public Objective {
+ public:
+  StyleGan2Objective(const Recipe& recipe, std::shared_ptr<StyleGan2Generator> generator,
+                     std::shared_ptr<StyleGan2Discriminator> discriminator);
+
+  std::vector<Phase> phases() const override;
+  void run(const Phase& phase, const StepInput& input, Figures& losses, Figures& scores) override;
+  std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
+
+ private:
+  /// Style inputs [n, num_ws, w_dim] of n fresh latents, mixed from two with the recipe's probability.
+  torch::Tensor draw_styles(int64_t n);
+  void generator_main(const StepInput& input, Figures& losses, Figures& scores);
+  void generator_path_length(const StepInput& input, Figures& losses);
+  void discriminator_main(const StepInput& input, Figures& losses, Figures& scores);
+  void discriminator_r1(const StepInput& input, Figures& losses);
+
+  Recipe recipe_;
+  std::shared_ptr<StyleGan2Generator> generator_;
+  std::shared_ptr<StyleGan2Discriminator> discriminator_;
+  std::shared_ptr<const AdversarialLoss> loss_;
+  torch::Tensor pl_mean_;
+};
+
+}  // namespace dgl

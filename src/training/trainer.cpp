@@ -1,0 +1,415 @@
+#include "training/trainer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/runtime.h"
+#include "ops/common.h"
+#include "metrics/dataset_statistics.h"
+#include "report/image_grid.h"
+#include "report/report.h"
+#include "training/ema.h"
+#include "training/interrupt.h"
+#include "training/summary.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr const char* kStateKey = "dgl_state";
+constexpr int64_t kMaxRetries = 3, kGrid = 8;
+
+/// The random streams of a run.
+enum Stream : uint64_t { kInit = 1, kData, kStep, kEvaluation, kGridLatents, kFinalEvaluation };
+
+std::string data_name(const Recipe& recipe) { return std::filesystem::path(recipe.data).filename().string(); }
+
+}  // namespace
+
+Trainer::~Trainer() = default;
+
+Trainer::Trainer(const Recipe& recipe, bool quiet)
+    : recipe_(recipe), progress_(quiet), device_(parse_device(recipe.device)) {
+  ops::set_use_reference(recipe_.reference);
+  data_ = std::make_shared<Dataset>(recipe_.data);
+  const DatasetInfo& info = data_->info();
+  if (info.resolution != recipe_.network.resolution || info.channels != recipe_.network.img_channels) {
+    fail("{}: images of {} x {} x {}, but the recipe's network makes {} x {} x {}", recipe_.data, info.channels,
+         info.resolution, info.resolution, recipe_.network.img_channels, recipe_.network.resolution,
+         recipe_.network.resolution);
+  }
+  sampler_ = std::make_unique<BatchSampler>(data_, recipe_.batch,
+                                            stream_seed(static_cast<uint64_t>(recipe_.seed), kData, 0), recipe_.mirror);
+  if (!recipe_.run_features.empty()) {
+    features_ = load_feature_network(recipe_.run_features);
+    features_->to(device_);
+    real_statistics_ = dataset_statistics(*data_, *features_, 256, device_);
+  }
+
+  const bool student = recipe_.command != "train";
+  if (student) {
+    teacher_ = std::make_unique<Model>(load_model(recipe_.teacher));
+    Discriminator& critic = teacher_->critic(recipe_.teacher);
+    critic.to(device_);
+    if (teacher_->generator_ema) teacher_->generator_ema->to(device_);
+    if (teacher_->generator) teacher_->generator->to(device_);
+    guidance_.add({recipe_.teacher, teacher_->discriminator, make_adversarial_loss("logistic", "the teacher's loss"),
+                   constant_schedule(recipe_.lambda)},
+                  info.channels, info.resolution, static_cast<int64_t>(info.classes.size()));
+    stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0},
+               {2, "guided", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda}};
+  } else {
+    stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0}};
+  }
+
+  int64_t images = 0;
+  for (const Stage& stage : stages_) images += stage.images;
+  if (images == 0) fail("the recipe trains for 0 images; expected training.kimg or guidance.stage1_kimg above 0");
+
+  const Rational width = student ? Rational::parse(recipe_.width, "student.width") : Rational{};
+  const Rational critic_width =
+      student && !recipe_.discriminator_width.empty()
+          ? Rational::parse(recipe_.discriminator_width, "student.discriminator_width")
+          : width;
+  torch::manual_seed(stream_seed(static_cast<uint64_t>(recipe_.seed), kInit, 0));
+  model_ = make_networks(recipe_, width, critic_width, device_);
+  objective_ = make_objective(recipe_, model_);
+  phases_ = objective_->phases();
+  optimisers_ = make_optimisers(recipe_, model_, phases_);
+  if (student && !recipe_.from_stage1.empty()) begin_from_stage1();
+  if (student && recipe_.from_teacher) begin_from_teacher();
+}
+
+void Trainer::save(const std::filesystem::path& path) {
+  TensorFile file = pack_model(model_);
+  optimisers_.generator->put(file, "adam.generator.");
+  optimisers_.discriminator->put(file, "adam.discriminator.");
+  for (const auto& [name, tensor] : objective_->state()) file.tensors["objective." + name] = tensor;
+  file.metadata[kStateKey] = state_.to_json().dump();
+  save_safetensors(path, file);
+}
+
+void Trainer::load(const TensorFile& file, const std::string& origin) {
+  const auto text = file.metadata.find(kStateKey);
+  if (text == file.metadata.end()) fail("{}: not a checkpoint: the metadata has no \"{}\"", origin, kStateKey);
+  const auto json = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  RunState state = RunState::from_json(json, origin);
+  get_module(file, "generator.", *model_.generator, origin);
+  get_module(file, "generator_ema.", *model_.generator_ema, origin);
+  get_module(file, "discriminator.", *model_.discriminator, origin);
+  optimisers_.generator->get(file, "adam.generator.", origin);
+  optimisers_.discriminator->get(file, "adam.discriminator.", origin);
+  torch::NoGradGuard no_grad;
+  for (auto [name, tensor] : objective_->state()) tensor.copy_(file.at("objective." + name, origin));
+  state_ = std::move(state);
+}
+
+void Trainer::load_newest(const RunDirectory& directory) {
+  std::string why;
+  for (const auto& path : directory.checkpoints()) {
+    try {
+      load(load_safetensors(path), path.string());
+      directory.truncate_log(state_.log_bytes);
+      if (!why.empty()) progress_.print(fmt::format("going on from {} instead", path.filename().string()));
+      return;
+    } catch (const Error& error) {
+      why = error.what();
+      progress_.print(why);
+    }
+  }
+  if (!why.empty()) fail("{}: none of its checkpoints can be read", directory.path().string());
+}
+
+void Trainer::begin_from_stage1() {
+  const RunDirectory other = RunDirectory::open(recipe_.from_stage1);
+  const auto path = other.stage_end(1);
+  if (!std::filesystem::exists(path)) {
+    fail("{}: has no checkpoints/stage1.safetensors; expected a compress run whose stage 1 is done", recipe_.from_stage1);
+  }
+  load(load_safetensors(path), path.string());
+  if (state_.stages.size() != 1 || state_.stage != 2) fail("{}: not the end of a stage 1", path.string());
+  state_.log_bytes = 0;
+  state_.best_fd = -1;
+  if (!recipe_.keep_optimizer) optimisers_ = make_optimisers(recipe_, model_, phases_);
+}
+
+void Trainer::begin_from_teacher() {
+  if (!teacher_->generator || !teacher_->generator_ema) {
+    fail("{}: the teacher has no generator and average of it to start from", recipe_.teacher);
+  }
+  if (teacher_->generator->settings() != model_.generator->settings() ||
+      teacher_->discriminator->settings() != model_.discriminator->settings()) {
+    fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", recipe_.teacher,
+         recipe_.width);
+  }
+  copy_weights(*teacher_->generator, *model_.generator);
+  copy_weights(*teacher_->generator_ema, *model_.generator_ema);
+  copy_weights(*teacher_->discriminator, *model_.discriminator);
+  stages_[0].images = 0;
+  if (teacher_->info.contains("kimg") && teacher_->info["kimg"].is_number()) {
+    state_.images = std::llround(teacher_->info["kimg"].get<double>() * 1000);
+  }
+}
+
+double Trainer::measure(Generator& generator, int64_t samples, uint64_t stream) {
+  SampleOptions options;
+  options.count = samples;
+  options.seed = stream_seed(static_cast<uint64_t>(recipe_.seed), stream, 0);
+  options.device = device_;
+  return frechet_distance(generator_statistics(generator, *features_, options), real_statistics_);
+}
+
+void Trainer::write_samples(const RunDirectory& directory) {
+  torch::NoGradGuard no_grad;
+  const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0);
+  const auto grid = [&](Generator& generator, const std::string& name) {
+    const auto z = draw_latents(generator, kGrid * kGrid, seed).to(device_);
+    write_grid(directory.sample(name), generator.sample(z, torch::Tensor()).cpu(), kGrid);
+  };
+  grid(*model_.generator_ema, fmt::format("{:06d}", state_.images / 1000));
+  if (!std::filesystem::exists(directory.sample("real"))) {
+    std::vector<int64_t> indices;
+    for (int64_t i = 0; i < kGrid * kGrid; ++i) indices.push_back(i * data_->info().count / (kGrid * kGrid));
+    write_grid(directory.sample("real"), data_->images(indices), kGrid);
+  }
+  if (teacher_ && (teacher_->generator || teacher_->generator_ema) &&
+      !std::filesystem::exists(directory.sample("teacher"))) {
+    grid(teacher_->sampler(recipe_.teacher), "teacher");
+  }
+}
+
+void Trainer::step(const Stage& stage) {
+  torch::manual_seed(stream_seed(static_cast<uint64_t>(recipe_.seed), kStep + 100 * static_cast<uint64_t>(state_.retries),
+                                 static_cast<uint64_t>(state_.step)));
+  StepInput input;
+  input.real = sampler_->batch(state_.step);
+  input.real.images = input.real.images.to(device_);
+  if (input.real.labels.defined()) input.real.labels = input.real.labels.to(device_);
+  input.guidance = stage.lambda > 0 ? &guidance_ : nullptr;
+  input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
+
+  for (const Phase& phase : phases_) {
+    if (state_.step % phase.interval != 0) continue;
+    Adam& optimiser = optimisers_.of(phase);
+    optimiser.zero_grad();
+    Figures losses, scores;
+    objective_->run(phase, input, losses, scores);
+    // Gradients are whole here: the place to average them over processes.
+    for (const auto& [name, value] : losses) {
+      const double number = value.item<double>();
+      if (!std::isfinite(number) || std::abs(number) > recipe_.loss_limit) {
+        throw Error(fmt::format("loss {} = {} at step {} ({:.1f} kimg)", name, number, state_.step,
+                                static_cast<double>(state_.images) / 1000));
+      }
+      state_.losses.add(name, number);
+    }
+    for (const auto& [name, value] : scores) state_.scores.add(name, value.item<double>());
+    if (const double norm = optimiser.gradient_norm(); !std::isfinite(norm)) {
+      throw Error(fmt::format("gradient of {} is not finite at step {} ({:.1f} kimg)", phase.name, state_.step,
+                              static_cast<double>(state_.images) / 1000));
+    }
+    optimiser.step();
+  }
+  ++state_.step;
+  state_.images += recipe_.batch;
+  state_.stage_images += recipe_.batch;
+  state_.tick_images += recipe_.batch;
+  update_ema(*model_.generator, *model_.generator_ema,
+             ema_beta(static_cast<double>(recipe_.batch), recipe_.ema_kimg * 1000, static_cast<double>(state_.images),
+                      recipe_.ema_ramp));
+}
+
+void Trainer::show_progress(const Stage& stage) {
+  const double rate = static_cast<double>(state_.tick_images) / std::max(1e-9, state_.tick_seconds);
+  int64_t left = stage.images - state_.stage_images;
+  for (const Stage& later : stages_) left += later.number > stage.number ? later.images : 0;
+  std::string losses;
+  const auto means = state_.losses.means();
+  for (const auto& [name, value] : means.items()) {
+    losses += fmt::format(" {} {:.3f}", name, value.get<double>());
+  }
+  std::string fd;
+  if (state_.best_fd >= 0) fd = fmt::format(" | best {} {:.2f}", features_->distance_name(), state_.best_fd);
+  progress_.update(fmt::format("stage {} {} | kimg {:.1f}/{:g} | {:.0f} img/s | left {} |{}{}", stage.number, stage.name,
+                               static_cast<double>(state_.stage_images) / 1000,
+                               static_cast<double>(stage.images) / 1000, rate,
+                               duration_text(static_cast<double>(left) / std::max(1e-9, rate)), losses, fd));
+}
+
+void Trainer::tick(const RunDirectory& directory, const Stage& stage) {
+  const double kimg = static_cast<double>(state_.images) / 1000;
+  const double rate = static_cast<double>(state_.tick_images) / std::max(1e-9, state_.tick_seconds);
+  nlohmann::json line = {{"stage", stage.number},
+                         {"kimg", kimg},
+                         {"images", state_.images},
+                         {"step", state_.step},
+                         {"seconds", state_.seconds},
+                         {"images_per_second", rate},
+                         {"loss", state_.losses.means()},
+                         {"score", state_.scores.means()}};
+  std::string fd_text;
+  StageRecord& record = state_.stages.back();
+  if (features_) {
+    const double fd = measure(*model_.generator_ema, recipe_.samples, kEvaluation);
+    line["fd"] = fd;
+    record.fd_end = fd;
+    if (record.fd_best < 0 || fd < record.fd_best) {
+      record.fd_best = fd;
+      record.kimg_best = kimg;
+    }
+    fd_text = fmt::format(" | {} {:.2f}", features_->distance_name(), fd);
+    if (state_.best_fd < 0 || fd < state_.best_fd) {
+      state_.best_fd = fd;
+      state_.best_kimg = kimg;
+      state_.best_stage = stage.number;
+      line["best"] = true;
+      fd_text += " (best)";
+    }
+  }
+  record.kimg_end = kimg;
+  if (!features_ || line.contains("best")) {
+    model_.info = {{"kimg", kimg}, {"stage", stage.number}, {"recipe", recipe_toml(without_run(recipe_))}, {"data", data_name(recipe_)}};
+    if (features_) model_.info["distance"] = {{"name", features_->distance_name()}, {"samples", recipe_.samples}, {"value", line["fd"]}};
+    save_model(directory.best(), model_);
+  }
+  write_samples(directory);
+  const auto means = line["loss"];
+  std::string losses;
+  for (const auto& [name, value] : means.items()) losses += fmt::format(" {} {:.3f}", name, value.get<double>());
+  progress_.print(fmt::format("stage {} {} | kimg {:.1f} | {:.0f} img/s | {} |{}{}", stage.number, stage.name, kimg, rate,
+                              duration_text(state_.seconds), losses, fd_text));
+  directory.append_log(line);
+  state_.log_bytes = directory.log_size();
+  state_.losses = {};
+  state_.scores = {};
+  state_.tick_seconds = 0;
+  state_.tick_images = 0;
+}
+
+void Trainer::handle_divergence(const RunDirectory& directory, const std::string& what) {
+  if (recipe_.on_divergence != "restore") {
+    fail("{}: training diverged: {}; the last checkpoint is kept (training.on_divergence = \"restore\" goes back to it)",
+         directory.path().string(), what);
+  }
+  const int64_t retries = state_.retries + 1;
+  if (retries > kMaxRetries) {
+    fail("{}: training diverged {} times, now: {}", directory.path().string(), retries, what);
+  }
+  progress_.print(fmt::format("training diverged: {}; going back to the last checkpoint", what));
+  load_newest(directory);
+  state_.retries = retries;
+}
+
+void Trainer::end_stage(const RunDirectory& directory, const Stage& stage) {
+  ++state_.stage;
+  state_.stage_images = 0;
+  state_.ticks = 0;
+  if (!recipe_.keep_optimizer) optimisers_ = make_optimisers(recipe_, model_, phases_);
+  save(directory.stage_end(stage.number));
+}
+
+void Trainer::start(const RunDirectory& directory) {
+  if (!directory.checkpoints().empty()) return load_newest(directory);
+  directory.truncate_log(0);
+  save(directory.checkpoint(state_.step));
+}
+
+int Trainer::run(const RunDirectory& directory) {
+  InterruptGuard interrupts;
+  start(directory);
+  double last = now_seconds();
+  while (state_.stage <= static_cast<int64_t>(stages_.size())) {
+    const Stage& stage = current_stage();
+    if (static_cast<int64_t>(state_.stages.size()) < state_.stage) {
+      StageRecord record;
+      record.stage = stage.number;
+      record.name = stage.name;
+      record.lambda = stage.lambda;
+      record.kimg_start = record.kimg_end = static_cast<double>(state_.images) / 1000;
+      state_.stages.push_back(record);
+    }
+    if (state_.stage_images < stage.images) {
+      try {
+        step(stage);
+      } catch (const Error& error) {
+        handle_divergence(directory, error.what());
+        continue;
+      }
+      const double now = now_seconds();
+      state_.seconds += now - last;
+      state_.tick_seconds += now - last;
+      state_.stages.back().seconds += now - last;
+      last = now;
+      show_progress(stage);
+    }
+    const bool done = state_.stage_images >= stage.images;
+    const auto ticks = static_cast<int64_t>(static_cast<double>(state_.stage_images) / (recipe_.checkpoint_kimg * 1000));
+    const bool due = ticks > state_.ticks;
+    if (due || done) {
+      state_.ticks = ticks;
+      if (state_.tick_images > 0) tick(directory, stage);
+      if (done) end_stage(directory, stage);
+    }
+    if (due || done || InterruptGuard::received()) {
+      save(directory.checkpoint(state_.step));
+      directory.prune(recipe_.checkpoint_keep);
+      last = now_seconds();
+    }
+    if (const int signal = InterruptGuard::received(); signal && state_.stage <= static_cast<int64_t>(stages_.size())) {
+      progress_.print(fmt::format("interrupted; `dgl resume {}` goes on", directory.path().string()));
+      return 128 + signal;
+    }
+  }
+  finish(directory);
+  return 0;
+}
+
+void Trainer::finish(const RunDirectory& directory) {
+  Model result = load_model(directory.best());
+  result.generator_ema->to(device_);
+  SummaryInput input;
+  input.recipe = recipe_;
+  input.state = state_;
+  input.data = data_->info();
+  input.device = device_;
+  input.result = &result;
+  input.teacher = teacher_.get();
+  if (features_) {
+    input.metric = features_->distance_name();
+    progress_.print(fmt::format("measuring the result over {} samples", recipe_.final_samples));
+    input.result_distance = measure(*result.generator_ema, recipe_.final_samples, kFinalEvaluation);
+    if (teacher_ && (teacher_->generator || teacher_->generator_ema)) {
+      input.teacher_distance = measure(teacher_->sampler(recipe_.teacher), recipe_.final_samples, kFinalEvaluation);
+    }
+    result.info["distance"] = {
+        {"name", input.metric}, {"samples", recipe_.final_samples}, {"value", *input.result_distance}};
+  }
+  {
+    torch::NoGradGuard no_grad;
+    const auto z = draw_latents(*result.generator_ema, kGrid * kGrid,
+                                stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0));
+    write_grid(directory.sample("final"), result.generator_ema->sample(z.to(device_), torch::Tensor()).cpu(), kGrid);
+  }
+  save_model(directory.model(), result);
+  const nlohmann::json summary = summarise(input);
+  write_file(directory.summary(), summary.dump(2) + "\n");
+  write_report(directory.path());
+  progress_.print(summary_table(summary));
+}
+
+int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
+  Trainer trainer(recipe, quiet);
+  return trainer.run(RunDirectory::create(out, recipe, overwrite));
+}
+
+int resume_run(const std::filesystem::path& path, bool quiet) {
+  const RunDirectory directory = RunDirectory::open(path);
+  if (std::filesystem::exists(directory.summary())) {
+    if (!quiet) fmt::print("{} is done: {}\n", path.string(), directory.model().string());
+    return 0;
+  }
+  Trainer trainer(directory.recipe(), quiet);
+  return trainer.run(directory);
+}
+
+}  // namespace dgl

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "metrics/evaluate.h"
+#include "training/networks.h"
+#include "training/progress.h"
+#include "training/run_directory.h"
+#include "training/run_state.h"
+
+namespace dgl {
+
+/// One stage of a run: for how many images, and whether the teachers speak.
+struct Stage {
+  int64_t number;
+  std::string name;  ///< "alone" or "guided"
+  int64_t images;
+  double lambda;  ///< 0: the teachers are silent
+};
+
+/// Runs the stages of a recipe in a run directory, from its newest checkpoint where there is one. Everything random in
+/// step k is drawn from generators seeded by (seed, k), so a run that was cut off anywhere goes on to the same bits.
+class Trainer {
+ public:
+  /// Opens data, teacher and feature network and builds the student. Error where they do not fit each other.
+  /// Leaves the run directory untouched.
+  Trainer(const Recipe& recipe, bool quiet);
+  ~Trainer();
+
+  /// Trains to the end in `directory`, writes model.safetensors and summary.json. Returns 0, or 130 or 143 when a
+  /// signal ended it after a checkpoint. Error for a divergence (where the recipe says so) or a disk that fails.
+  int run(const RunDirectory& directory);
+
+ private:
+  void start(const RunDirectory& directory);
+  void load(const TensorFile& file, const std::string& origin);
+  void load_newest(const RunDirectory& directory);
+  void begin_from_stage1();
+  void begin_from_teacher();
+  void save(const std::filesystem::path& path);
+  void step(const Stage& stage);
+  void show_progress(const Stage& stage);
+  void tick(const RunDirectory& directory, const Stage& stage);
+  void end_stage(const RunDirectory& directory, const Stage& stage);
+  void handle_divergence(const RunDirectory& directory, const std::string& what);
+  void write_samples(const RunDirectory& directory);
+  double measure(Generator& generator, int64_t samples, uint64_t stream);
+  void finish(const RunDirectory& directory);
+  const Stage& current_stage() const { return stages_.at(static_cast<size_t>(state_.stage - 1)); }
+
+  Recipe recipe_;
+  Progress progress_;
+  torch::Device device_;
+  std::shared_ptr<const Dataset> data_;
+  std::unique_ptr<BatchSampler> sampler_;
+  std::unique_ptr<Model> teacher_;
+  std::shared_ptr<FeatureNetwork> features_;
+  FeatureStatistics real_statistics_;
+  std::vector<Stage> stages_;
+  Guidance guidance_;
+  Model model_;
+  std::unique_ptr<Objective> objective_;
+  std::vector<Phase> phases_;
+  Optimisers optimisers_;
+  RunState state_;
+};
+
+/// Starts a run: checks everything, makes the run directory, trains. `overwrite` replaces an earlier run there.
+int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet);
+/// Goes on with a run; a finished one is left as it is.
+int resume_run(const std::filesystem::path& path, bool quiet);
+
+}  // namespace dgl

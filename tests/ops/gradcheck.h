@@ -1,0 +1,113 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <functional>
+#include <vector>
+
+#include "ops/common.h"
+
+namespace dgl::test {
+
+using Tensors = std::vector<torch::Tensor>;
+/// A function of float64 tensors whose first and second derivatives are to be checked.
+using Function = std::function<torch::Tensor(const Tensors&)>;
+
+/// Takes the plain reference paths while it lives.
+struct ReferenceGuard {
+  ReferenceGuard() { ops::set_use_reference(true); }
+  ~ReferenceGuard() { ops::set_use_reference(false); }
+};
+
+/// Gradients of sum(f(x) * weight) with respect to every input; with `create_graph` they can be differentiated again.
+inline Tensors gradients(const Function& f, const Tensors& x, const torch::Tensor& weight, bool create_graph) {
+  return torch::autograd::grad({(f(x) * weight).sum()}, x, {}, true, create_graph, /*allow_unused=*/true);
+}
+
+inline Tensors leaves(const Tensors& x) {
+  Tensors copies;
+  for (const auto& t : x) copies.push_back(t.detach().clone().set_requires_grad(true));
+  return copies;
+}
+
+/// Compares the derivative of `scalar` along random directions with central differences.
+inline void check_directional(const std::function<torch::Tensor(const Tensors&)>& scalar, const Tensors& x,
+                              const char* what) {
+  const Tensors at = leaves(x);
+  const torch::Tensor value = scalar(at);
+  // A function that does not depend on its inputs (a second derivative of a linear one) carries no graph.
+  const Tensors g = value.requires_grad() ? torch::autograd::grad({value}, at, {}, false, false, /*allow_unused=*/true)
+                                          : Tensors(x.size());
+  constexpr double kStep = 1e-5;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const torch::Tensor direction = torch::randn_like(x[i]);
+    Tensors plus = leaves(x), minus = leaves(x);
+    plus[i] = (x[i].detach() + kStep * direction).set_requires_grad(true);
+    minus[i] = (x[i].detach() - kStep * direction).set_requires_grad(true);
+    const double numeric = (scalar(plus) - scalar(minus)).item<double>() / (2 * kStep);
+    const double exact = g[i].defined() ? (g[i] * direction).sum().item<double>() : 0;
+    EXPECT_NEAR(exact, numeric, 2e-6 * (1 + std::abs(numeric))) << what << ", input " << i;
+  }
+}
+
+/// First and second derivatives of f against finite differences, float64.
+inline void check_derivatives(const Function& f, const Tensors& x) {
+  const torch::Tensor weight = torch::randn_like(f(x).detach());
+  check_directional([&](const Tensors& t) { return (f(t) * weight).sum(); }, x, "first derivative");
+  Tensors mix;
+  for (const auto& t : x) mix.push_back(torch::randn_like(t));
+  check_directional(
+      [&](const Tensors& t) {
+        const Tensors g = gradients(f, t, weight, true);
+        torch::Tensor sum = torch::zeros({}, torch::kDouble);
+        for (size_t i = 0; i < t.size(); ++i) {
+          if (g[i].defined()) sum = sum + (g[i].square() * mix[i]).sum() + (g[i] * mix[i]).sum();
+        }
+        return sum;
+      },
+      x, "second derivative");
+}
+
+/// Value, gradients and gradients of the gradients' squares of the fast path against the plain reference, in float32.
+inline void check_against_reference(const Function& f, const Tensors& x64, double tolerance = 2e-5) {
+  Tensors x;
+  for (const auto& t : x64) x.push_back(t.to(torch::kFloat));
+  const torch::Tensor weight = torch::randn_like(f(x).detach());
+  const auto all = [&] {
+    const Tensors at = leaves(x);
+    Tensors results{f(at).detach()};
+    const Tensors first = gradients(f, at, weight, true);
+    torch::Tensor squares = torch::zeros({});
+    for (const auto& g : first) {
+      results.push_back(g.defined() ? g.detach() : torch::Tensor());
+      if (g.defined()) squares = squares + g.square().sum();
+    }
+    for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
+                                                 : Tensors(at.size())) {
+      results.push_back(g);
+    }
+    return results;
+  };
+  const Tensors fast = all();
+  const ReferenceGuard reference;
+  const Tensors plain = all();
+  ASSERT_EQ(fast.size(), plain.size());
+  for (size_t i = 0; i < fast.size(); ++i) {
+    // An undefined gradient is a zero one.
+    if (!plain[i].defined() || !fast[i].defined()) {
+      const torch::Tensor& other = plain[i].defined() ? plain[i] : fast[i];
+      if (other.defined()) {
+        EXPECT_LT(other.abs().max().item<double>(), 1e-6) << "result " << i;
+      }
+      continue;
+    }
+    ASSERT_EQ(fast[i].sizes(), plain[i].sizes()) << "result " << i;
+    const double error = (fast[i] - plain[i]).norm().item<double>() / (plain[i].norm().item<double>() + 1e-12);
+    EXPECT_LT(error, tolerance) << "result " << i;
+  }
+}
+
+inline torch::Tensor random(at::IntArrayRef sizes) { return torch::randn(sizes, torch::kDouble); }
+
+}  // namespace dgl::test
