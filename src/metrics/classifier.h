@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "metrics/features.h"
+
+namespace dgl {
+
+/// The shape of a classifier whose last hidden layer serves as features.
+struct ClassifierShape {
+  std::string distance = "fd";  ///< what the Fréchet distance on its features is called
+  int64_t resolution = 32;      ///< a power of two from 16 on
+  int64_t channels = 1;
+  int64_t features = 64;
+  int64_t classes = 10;
+};
+
+/// A small convolutional classifier of our own: 3x3 convolutions with 32 and 64 maps, stride 2 down to 4 x 4, a hidden
+/// layer of `features`, leaky ReLUs between them.
+class Classifier : public FeatureNetwork, public torch::nn::Module {
+ public:
+  explicit Classifier(const ClassifierShape& shape);
+
+  std::string distance_name() const override { return shape_.distance; }
+  int64_t dimensions() const override { return shape_.features; }
+  torch::Tensor features(const torch::Tensor& images_u8) override;
+  torch::Tensor logits(const torch::Tensor& images_u8) override;
+  void to(torch::Device device) override { torch::nn::Module::to(device); }
+
+  const ClassifierShape& shape() const { return shape_; }
+  /// images [N, C, R, R] in -1 … 1 -> the hidden layer [N, features], with gradients; and from there the class scores.
+  torch::Tensor embed(const torch::Tensor& images);
+  torch::Tensor classify(const torch::Tensor& hidden);
+
+ private:
+  void check_images(const torch::Tensor& images) const;
+
+  ClassifierShape shape_;
+  std::vector<torch::nn::Conv2d> convolutions_;
+  torch::nn::Linear hidden_{nullptr}, output_{nullptr};
+};
+
+/// Writes a classifier as safetensors, its shape as JSON in the metadata under "dgl"; load_feature_network reads it.
+void save_classifier(const std::filesystem::path& path, const Classifier& classifier, double held_out_accuracy);
+
+}  // namespace dgl

@@ -1,0 +1,209 @@
+"use strict";
+(function () {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const charts = [];
+  const color = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
+
+  // Figures to about four digits, as a reader wants them.
+  const figure = (v) => {
+    const size = Math.abs(v);
+    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return v.toExponential(1);
+    return String(Number(v.toPrecision(4)));
+  };
+
+  // Stages as bands behind the curves, with their names where there is room; and the point of the result.
+  const stageBands = {
+    id: "stageBands",
+    beforeDatasetsDraw(chart) {
+      const { ctx, chartArea: area, scales: { x } } = chart;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(area.left, area.top, area.width, area.height);
+      ctx.clip();
+      ctx.font = "12px " + Chart.defaults.font.family;
+      ctx.textBaseline = "top";
+      data.stages.forEach((stage, i) => {
+        const left = x.getPixelForValue(stage.start), right = x.getPixelForValue(stage.end);
+        if (i % 2 === 1) {
+          ctx.fillStyle = color("band");
+          ctx.fillRect(left, area.top, right - left, area.height);
+        }
+        if (i > 0) {
+          ctx.strokeStyle = color("soft");
+          ctx.lineWidth = 1;
+          ctx.setLineDash([2, 3]);
+          ctx.beginPath();
+          ctx.moveTo(left, area.top);
+          ctx.lineTo(left, area.bottom);
+          ctx.stroke();
+        }
+        ctx.fillStyle = color("soft");
+        if (data.stages.length > 1 && ctx.measureText(stage.name).width + 12 < right - left) {
+          ctx.fillText(stage.name, left + 6, area.top + 4);
+        }
+      });
+      ctx.restore();
+    },
+  };
+
+  // A log axis shows 1, 2 and 5 of each decade; every line where it spans less than two.
+  function logTick(value, index, ticks) {
+    const lead = Math.round(value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9)) * 10) / 10;
+    const short = ticks[ticks.length - 1].value / ticks[0].value < 30;
+    return [1, 2, 5].includes(lead) || (short && [3, 4, 7].includes(lead)) ? figure(value) : "";
+  }
+
+  function yAxis(type, title) {
+    const ticks = { maxTicksLimit: 8, callback: type === "logarithmic" ? logTick : (v) => figure(v) };
+    return { type, title: { display: Boolean(title), text: title }, ticks, grid: {} };
+  }
+
+  function paint(chart) {
+    for (const axis of Object.values(chart.options.scales)) {
+      axis.ticks.color = axis.title.color = color("soft");
+      axis.grid.color = axis.grid.borderColor = color("grid");
+    }
+    chart.options.plugins.legend.labels.color = color("ink");
+    for (const set of chart.data.datasets) {
+      set.borderColor = color(set.ink);
+      set.backgroundColor = set.pointBackgroundColor = color(set.ink);
+    }
+  }
+
+  // curves: [{name, points: [[kimg, value], ...], ink, dash, points_shown}]
+  function draw(id, curves, title, type) {
+    const canvas = document.getElementById(id);
+    if (!canvas) return null;
+    const datasets = curves.map((curve, i) => ({
+      label: curve.name,
+      data: curve.points.map(([x, y]) => ({ x, y })),
+      ink: curve.ink || "c" + (i % 6 + 1),
+      borderWidth: curve.dash ? 1.5 : 2,
+      borderDash: curve.dash || [],
+      pointRadius: curve.points.length < 60 && !curve.dash ? 2 : 0,
+      pointHitRadius: 6,
+      tension: 0,
+    }));
+    if (id === "distance" && data.best !== undefined) {
+      datasets[0].pointRadius = (context) =>
+        context.raw && Math.abs(context.raw.x - data.best) < 1e-6 ? 6 : curves[0].points.length < 60 ? 2 : 0;
+    }
+    const chart = new Chart(canvas, {
+      type: "line",
+      data: { datasets },
+      plugins: [stageBands],
+      options: {
+        animation: false,
+        maintainAspectRatio: false,
+        interaction: { mode: "nearest", axis: "x", intersect: false },
+        scales: {
+          x: {
+            type: "linear", min: 0, max: data.kimg || undefined, grid: {},
+            title: { display: true, text: "kimg (thousands of images)" }, ticks: { maxTicksLimit: 9, maxRotation: 0 },
+          },
+          y: yAxis(type || "linear", title),
+        },
+        plugins: {
+          legend: { display: datasets.length > 1, position: "bottom", labels: { boxWidth: 18, boxHeight: 1, padding: 12 } },
+          tooltip: {
+            callbacks: {
+              title: (items) => (items.length ? figure(items[0].parsed.x) + " kimg" : ""),
+              label: (item) => item.dataset.label + ": " + figure(item.parsed.y),
+            },
+          },
+        },
+      },
+    });
+    paint(chart);
+    chart.update("none");
+    charts.push(chart);
+    return chart;
+  }
+
+  function group(curves, prefix) {
+    return Object.keys(curves)
+      .filter((name) => (prefix ? name.startsWith(prefix) : !/^[gd]_/.test(name)))
+      .map((name) => ({ name: name.slice(prefix.length).replace(/_/g, " "), points: curves[name] }));
+  }
+
+  function drawDistance() {
+    if (!data.distance.length) return;
+    const curves = [{ name: data.metric, points: data.distance }];
+    if (data.teacher !== undefined) {
+      curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "c2", dash: [6, 4] });
+    }
+    const values = data.distance.map(([, y]) => y);
+    const least = Math.min(...values);
+    const buttons = document.querySelectorAll("[data-scale]");
+    const chart = draw("distance", curves, data.metric, "linear");
+    const choose = (type) => {
+      chart.options.scales.y = yAxis(type, data.metric);
+      buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.scale === type)));
+      paint(chart);
+      chart.update("none");
+    };
+    // A curve that falls by far shows its end on a log scale only.
+    choose(least > 0 && Math.max(...values) / least > 5 ? "logarithmic" : "linear");
+    buttons.forEach((b) => b.addEventListener("click", () => choose(b.dataset.scale)));
+  }
+
+  const scoreNames = { real: "on real images", fake: "on generated images", teacher_fake: "the teacher’s, on generated images" };
+
+  function drawAll() {
+    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    drawDistance();
+    draw("losses-g", group(data.losses, "g_"));
+    draw("losses-d", group(data.losses, "d_"));
+    draw("losses", group(data.losses, ""));
+    draw("scores", group(data.scores, "").concat(group(data.scores, "g_"), group(data.scores, "d_")).map((curve) =>
+      ({ name: scoreNames[curve.name.replace(/ /g, "_")] || curve.name, points: curve.points })));
+    draw("speed", [{ name: "images/s", points: data.speed }]);
+  }
+
+  function repaint() {
+    charts.forEach((chart) => { paint(chart); chart.resize(); chart.update("none"); });
+  }
+
+  // The slider through the sample grids.
+  function startStrip() {
+    const strip = document.getElementById("strip");
+    if (!strip) return;
+    const frames = [...strip.querySelectorAll(".frames img")];
+    const time = document.getElementById("time"), when = document.getElementById("when");
+    const play = document.getElementById("play");
+    let timer = null;
+    const show = (i) => {
+      frames.forEach((frame, k) => { frame.hidden = k !== i; });
+      when.textContent = frames[i].dataset.kimg + " kimg";
+      time.setAttribute("aria-valuetext", when.textContent);
+    };
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      play.textContent = "Play";
+    };
+    time.addEventListener("input", () => { stop(); show(Number(time.value)); });
+    play.addEventListener("click", () => {
+      if (timer) return stop();
+      let i = Number(time.value) === frames.length - 1 ? 0 : Number(time.value);
+      play.textContent = "Stop";
+      timer = setInterval(() => {
+        time.value = String(i);
+        show(i);
+        if (++i === frames.length) stop();
+      }, 350);
+    });
+    window.addEventListener("beforeprint", () => { stop(); time.value = String(frames.length - 1); show(frames.length - 1); });
+    time.value = String(frames.length - 1);
+    show(frames.length - 1);
+    strip.querySelector(".controls").hidden = false;
+  }
+
+  drawAll();
+  startStrip();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  window.addEventListener("beforeprint", () => { root.dataset.print = ""; repaint(); });
+  window.addEventListener("afterprint", () => { delete root.dataset.print; repaint(); });
+  root.dataset.charts = String(charts.length);
+})();

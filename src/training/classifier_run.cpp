@@ -1,0 +1,35 @@
+#include "training/classifier_run.h"
+
+#include "base/error.h"
+#include "base/runtime.h"
+#include "metrics/train_classifier.h"
+#include "training/progress.h"
+#include "training/run_directory.h"
+
+namespace dgl {
+
+int run_classifier(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
+  const Dataset dataset(recipe.data);
+  ClassifierOptions options;
+  options.shape = {recipe.distance, recipe.network.resolution, recipe.network.img_channels, recipe.features,
+                   recipe.classes};
+  options.batch = recipe.batch;
+  options.epochs = recipe.epochs;
+  options.lr = recipe.lr;
+  options.seed = static_cast<uint64_t>(recipe.seed);
+  options.device = parse_device(recipe.device);
+  const RunDirectory directory = RunDirectory::create(out, recipe, overwrite);
+  Progress progress(quiet);
+  const double start = now_seconds();
+  const ClassifierResult result =
+      train_classifier(dataset, options, [&](int64_t epoch, double loss, double accuracy) {
+        progress.print(fmt::format("epoch {}/{} | {} | loss {:.4f} | held-out accuracy {:.2f} %", epoch, recipe.epochs,
+                                   duration_text(now_seconds() - start), loss, accuracy * 100));
+        directory.append_log({{"epoch", epoch}, {"loss", {{"cross_entropy", loss}}}, {"accuracy", accuracy}});
+      });
+  save_classifier(directory.model(), *result.network, result.accuracy);
+  progress.print(directory.model().string());
+  return 0;
+}
+
+}  // namespace dgl
