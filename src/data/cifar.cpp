@@ -11,14 +11,15 @@ constexpr int64_t kSide = 32, kPixels = kSide * kSide, kRecord = 1 + 3 * kPixels
 /// CIFAR-10 binary batches (cs.toronto.edu/~kriz/cifar.html): records of a label and three planes of 32 x 32 bytes.
 class Cifar : public Source {
  public:
-  explicit Cifar(const std::vector<fs::path>& files) {
+  Cifar(const fs::path& path, const std::vector<fs::path>& files) : path_(path) {
     for (const auto& file : files) {
       auto map = std::make_unique<MappedFile>(file);
       if (map->size() % kRecord != 0) {
         fail("{}: {} bytes, expected a multiple of {} (CIFAR-10 records)", file.string(), map->size(), kRecord);
       }
       for (uint64_t at = 0; at < map->size(); at += kRecord) {
-        if (map->data()[at] > 9) fail("{}: label {} of record {}: expected 0 to 9", file.string(), map->data()[at], at / kRecord);
+        if (map->data()[at] > 9)
+          fail("{}: label {} of record {}: expected 0 to 9", file.string(), map->data()[at], at / kRecord);
         records_.push_back(map->data() + at);
       }
       maps_.push_back(std::move(map));
@@ -29,7 +30,8 @@ class Cifar : public Source {
   std::vector<std::string> classes() const override {
     return {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   }
-  SourceImage read(int64_t i) override {
+  std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
+  SourceImage read(int64_t i) const override {
     const uint8_t* record = records_[static_cast<size_t>(i)];
     SourceImage image{kSide, kSide, 3, std::vector<uint8_t>(3 * kPixels), record[0]};
     for (int64_t c = 0; c < 3; ++c) {
@@ -39,6 +41,7 @@ class Cifar : public Source {
   }
 
  private:
+  fs::path path_;
   std::vector<std::unique_ptr<MappedFile>> maps_;
   std::vector<const uint8_t*> records_;
 };
@@ -48,17 +51,20 @@ class Cifar : public Source {
 std::unique_ptr<Source> open_cifar(const std::filesystem::path& path) {
   const auto is_batch = [](const fs::path& file) {
     const std::string name = file.filename().string();
-    return file.extension() == ".bin" && (name.rfind("data_batch", 0) == 0 || name.rfind("test_batch", 0) == 0);
+    return file.extension() == ".bin" && (name.starts_with("data_batch") || name.starts_with("test_batch"));
   };
-  if (fs::is_regular_file(path)) return is_batch(path) ? std::make_unique<Cifar>(std::vector{path}) : nullptr;
+  if (fs::is_regular_file(path)) return is_batch(path) ? std::make_unique<Cifar>(path, std::vector{path}) : nullptr;
   for (const fs::path& folder : {path, path / "cifar-10-batches-bin"}) {
-    if (!fs::is_regular_file(folder / "data_batch_1.bin")) continue;
+    if (!fs::is_directory(folder)) continue;
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().filename().string().rfind("data_batch", 0) == 0 && is_batch(entry.path())) files.push_back(entry.path());
+      if (entry.path().filename().string().starts_with("data_batch") && is_batch(entry.path()))
+        files.push_back(entry.path());
     }
+    if (files.empty() && fs::is_regular_file(folder / "test_batch.bin")) files.push_back(folder / "test_batch.bin");
+    if (files.empty()) continue;
     std::sort(files.begin(), files.end());
-    return std::make_unique<Cifar>(files);
+    return std::make_unique<Cifar>(path, files);
   }
   return nullptr;
 }

@@ -52,10 +52,11 @@ torch::Tensor Dataset::labels(const std::vector<int64_t>& indices) const {
 }
 
 torch::Tensor to_unit_range(const torch::Tensor& images_u8) {
-  return images_u8.to(torch::kFloat).mul_(1 / 127.5).sub_(1);
+  return images_u8.to(torch::kFloat, /*non_blocking=*/false, /*copy=*/true).mul_(1 / 127.5).sub_(1);
 }
 
 torch::Tensor to_bytes(const torch::Tensor& images) {
+  if (!images.isfinite().all().item<bool>()) fail("images: there are values that are not finite");
   return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch::kByte);
 }
 

@@ -15,11 +15,11 @@ namespace dgl {
 /// What stands in the header of a packed set (docs/formats.md).
 struct DatasetInfo {
   int64_t count = 0;
-  int64_t resolution = 0;             ///< square images, in pixels
-  int64_t channels = 0;               ///< 1 (grey) or 3 (RGB)
-  std::vector<std::string> classes;   ///< names of the labels 0 … k-1; empty where the set has no labels
-  std::string resize;                 ///< how images of other sizes were brought to `resolution`; "none" if none was
-  std::string source;                 ///< what it was made from, for people
+  int64_t resolution = 0;            ///< square images, in pixels
+  int64_t channels = 0;              ///< 1 (grey) or 3 (RGB)
+  std::vector<std::string> classes;  ///< names of the labels 0 … k-1; empty where the set has no labels
+  std::string resize;                ///< how images of other sizes were brought to `resolution`; "none" if none was
+  std::string source;                ///< what it was made from, for people
 };
 
 /// A packed set of images (`.dgldata`), memory-mapped, immutable and safe to read from several threads.
@@ -47,7 +47,8 @@ class Dataset {
 /// uint8 images 0 … 255 as float32 in -1 … 1 (x / 127.5 - 1), the range that all networks here work in.
 torch::Tensor to_unit_range(const torch::Tensor& images_u8);
 
-/// float images in -1 … 1 as uint8 0 … 255: round(x * 127.5 + 127.5), clamped; what a viewer or a metric sees.
+/// float images in -1 … 1 as uint8 0 … 255: round(x * 127.5 + 127.5), clamped; what a viewer or a metric sees. Error
+/// for values that are not finite, which have no byte.
 torch::Tensor to_bytes(const torch::Tensor& images);
 
 }  // namespace dgl

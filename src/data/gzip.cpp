@@ -40,6 +40,16 @@ std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_byte
   return text;
 }
 
+std::string read_start(const std::filesystem::path& path, size_t size) {
+  std::string text(size, '\0');
+  gzFile file = gzopen(path.c_str(), "rb");  // which reads other files as they are
+  if (!file) fail("{}: cannot be opened", path.string());
+  const int got = gzread(file, text.data(), static_cast<unsigned>(size));
+  gzclose(file);
+  text.resize(static_cast<size_t>(std::max(got, 0)));
+  return text;
+}
+
 std::map<std::string, std::string> read_tar(const std::string& archive, const std::string& origin) {
   constexpr size_t kBlock = 512, kName = 100, kSize = 124, kSizeLength = 12, kType = 156, kPrefix = 345;
   const auto field = [&](size_t at, size_t length) {

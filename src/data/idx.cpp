@@ -21,9 +21,10 @@ uint32_t big_endian(const std::string& text, size_t at) {
 /// The IDX files of MNIST and its kin (yann.lecun.com/exdb/mnist): big-endian sizes, then bytes.
 class Idx : public Source {
  public:
-  Idx(const fs::path& images, const fs::path& labels) {
+  Idx(const fs::path& images, const fs::path& labels) : path_(images) {
     pixels_ = read_maybe_gzip(images, kMaxBytes);
-    if (pixels_.size() < 16 || big_endian(pixels_, 0) != kImages) fail("{}: expected an IDX file of images", images.string());
+    if (pixels_.size() < 16 || big_endian(pixels_, 0) != kImages)
+      fail("{}: expected an IDX file of images", images.string());
     const uint64_t count = big_endian(pixels_, 4);
     height_ = big_endian(pixels_, 8);
     width_ = big_endian(pixels_, 12);
@@ -31,11 +32,13 @@ class Idx : public Source {
       fail("{}: {} images of {} x {}", images.string(), count, height_, width_);
     }
     const uint64_t bytes = 16 + count * static_cast<uint64_t>(height_ * width_);
-    if (pixels_.size() != bytes) fail("{}: {} bytes, expected {}; perhaps it was cut off", images.string(), pixels_.size(), bytes);
+    if (pixels_.size() != bytes)
+      fail("{}: {} bytes, expected {}; perhaps it was cut off", images.string(), pixels_.size(), bytes);
     count_ = static_cast<int64_t>(count);
     if (labels.empty()) return;
     labels_ = read_maybe_gzip(labels, kMaxBytes);
-    if (labels_.size() < 8 || big_endian(labels_, 0) != kLabels) fail("{}: expected an IDX file of labels", labels.string());
+    if (labels_.size() < 8 || big_endian(labels_, 0) != kLabels)
+      fail("{}: expected an IDX file of labels", labels.string());
     if (big_endian(labels_, 4) != count || labels_.size() != 8 + count) {
       fail("{}: expected {} labels, one for each image", labels.string(), count);
     }
@@ -44,12 +47,13 @@ class Idx : public Source {
 
   int64_t count() const override { return count_; }
   bool padded() const override { return true; }
+  std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
   std::vector<std::string> classes() const override {
     std::vector<std::string> names;
     for (int32_t i = 0; !labels_.empty() && i <= most_; ++i) names.push_back(std::to_string(i));
     return names;
   }
-  SourceImage read(int64_t i) override {
+  SourceImage read(int64_t i) const override {
     const int64_t bytes = height_ * width_;
     SourceImage image{height_, width_, 1, std::vector<uint8_t>(static_cast<size_t>(bytes)), 0};
     std::memcpy(image.pixels.data(), pixels_.data() + 16 + i * bytes, static_cast<size_t>(bytes));
@@ -58,6 +62,7 @@ class Idx : public Source {
   }
 
  private:
+  fs::path path_;
   std::string pixels_, labels_;
   int64_t count_ = 0, height_ = 0, width_ = 0;
   int32_t most_ = 0;
@@ -79,8 +84,8 @@ fs::path labels_beside(const fs::path& images) {
 
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path) {
   if (fs::is_regular_file(path)) {
-    const std::string name = path.filename().string();
-    if (name.find("idx3") == std::string::npos && name.find(".idx") == std::string::npos) return nullptr;
+    const std::string start = read_start(path, 4);
+    if (start.size() < 4 || (big_endian(start, 0) != kImages && big_endian(start, 0) != kLabels)) return nullptr;
     return std::make_unique<Idx>(path, labels_beside(path));
   }
   for (const char* name : {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte"}) {

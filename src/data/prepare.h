@@ -13,12 +13,12 @@ struct PrepareOptions {
   std::filesystem::path source;
   std::filesystem::path out;
   int64_t size = 0;      ///< side of the packed images; 0: as they are, if all are one power-of-two square
-  bool labels = false;   ///< of a folder: its sub-folders become the labels (the other sources' labels are always kept)
-  int64_t channels = 0;  ///< 1 (grey), 3 (RGB), 0: as the source has them
+  bool labels = false;   ///< of a folder: its top-level folders are the labels; the other sources' are always kept
+  int64_t channels = 0;  ///< 1 (grey), 3 (RGB), 0: grey if all images are grey
   bool overwrite = false;
 };
 
-/// Told how many images are done, of how many.
+/// Told now and then how many images are done, of how many; may be empty.
 using PrepareProgress = std::function<void(int64_t done, int64_t count)>;
 
 /// Packs images into one file, whole or not at all. The source is told from what it is: a folder of PNG and JPEG files,

@@ -1,44 +1,94 @@
 #include "data/resize.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace dgl {
 
 namespace {
 
-constexpr double kLobes = 3, kPi = 3.14159265358979323846;
+constexpr int kPrecision = 32 - 8 - 2;  // Pillow's: 8 bits of pixel and 2 of overshoot beside the weights
 
-double lanczos(double x) {
-  if (x == 0) return 1;
-  if (std::abs(x) >= kLobes) return 0;
-  return kLobes * std::sin(kPi * x) * std::sin(kPi * x / kLobes) / (kPi * kPi * x * x);
+double lanczos3(double x) {
+  if (x < -3 || x >= 3) return 0;
+  const auto sinc = [](double v) { return v == 0 ? 1.0 : std::sin(v * std::numbers::pi) / (v * std::numbers::pi); };
+  return sinc(x) * sinc(x / 3);
 }
 
-/// The weights with which one output sample sees the input samples from `first` on.
+/// The weights of one output pixel and the first input pixel that they stand for.
 struct Window {
-  int64_t first;
-  std::vector<float> weights;
+  int64_t first = 0;
+  std::vector<int32_t> weights;
 };
 
 std::vector<Window> windows(int64_t from, int64_t to) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
-  const double widen = std::max(1.0, scale), reach = kLobes * widen;
-  std::vector<Window> all;
+  const double scale = static_cast<double>(from) / static_cast<double>(to), widened = std::max(scale, 1.0);
+  const double support = 3 * widened;
+  std::vector<Window> result(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<int64_t>(0, static_cast<int64_t>(centre - reach + 0.5));
-    const auto last = std::min<int64_t>(from, static_cast<int64_t>(centre + reach + 0.5));
-    std::vector<double> raw;
+    Window& window = result[static_cast<size_t>(i)];
+    window.first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
+    const int64_t end = std::min(from, static_cast<int64_t>(centre + support + 0.5));
+    std::vector<double> weights;
     double sum = 0;
-    for (int64_t k = first; k < last; ++k) {
-      raw.push_back(lanczos((static_cast<double>(k) - centre + 0.5) / widen));
-      sum += raw.back();
+    for (int64_t x = window.first; x < end; ++x) {
+      weights.push_back(lanczos3((static_cast<double>(x) - centre + 0.5) * (1 / widened)));
+      sum += weights.back();
     }
-    Window window{first, {}};
-    for (const double w : raw) window.weights.push_back(static_cast<float>(w / sum));
-    all.push_back(std::move(window));
+    for (const double weight : weights) {
+      const double share = weight / sum;
+      window.weights.push_back(static_cast<int32_t>(share * (1 << kPrecision) + (share < 0 ? -0.5 : 0.5)));
+    }
   }
-  return all;
+  return result;
+}
+
+uint8_t clip(int32_t sum) {
+  return static_cast<uint8_t>(std::clamp(sum >> kPrecision, 0, 255));
+}
+
+SourceImage shrink_rows(const SourceImage& image, int64_t width) {
+  const int64_t height = image.height, channels = image.channels;
+  SourceImage out{height, width, channels, std::vector<uint8_t>(static_cast<size_t>(width * height * channels)),
+                  image.label};
+  const std::vector<Window> taps = windows(image.width, width);
+  for (int64_t y = 0; y < height; ++y) {
+    const uint8_t* row = image.pixels.data() + y * image.width * channels;
+    uint8_t* to = out.pixels.data() + y * width * channels;
+    for (const Window& window : taps) {
+      for (int64_t c = 0; c < channels; ++c) {
+        int32_t sum = 1 << (kPrecision - 1);
+        const uint8_t* at = row + window.first * channels + c;
+        for (const int32_t weight : window.weights) {
+          sum += weight * *at;
+          at += channels;
+        }
+        *to++ = clip(sum);
+      }
+    }
+  }
+  return out;
+}
+
+SourceImage shrink_columns(const SourceImage& image, int64_t height) {
+  const int64_t stride = image.width * image.channels;
+  SourceImage out{height, image.width, image.channels, std::vector<uint8_t>(static_cast<size_t>(stride * height)),
+                  image.label};
+  const std::vector<Window> taps = windows(image.height, height);
+  std::vector<int32_t> sums(static_cast<size_t>(stride));
+  for (int64_t y = 0; y < height; ++y) {
+    const Window& window = taps[static_cast<size_t>(y)];
+    std::fill(sums.begin(), sums.end(), 1 << (kPrecision - 1));
+    const uint8_t* row = image.pixels.data() + window.first * stride;
+    for (const int32_t weight : window.weights) {
+      for (int64_t x = 0; x < stride; ++x) sums[static_cast<size_t>(x)] += weight * row[x];
+      row += stride;
+    }
+    std::transform(sums.begin(), sums.end(), out.pixels.begin() + y * stride, clip);
+  }
+  return out;
 }
 
 }  // namespace
@@ -66,33 +116,9 @@ SourceImage pad_to(const SourceImage& image, int64_t size) {
 }
 
 SourceImage resize_lanczos(const SourceImage& image, int64_t size) {
-  const int64_t h = image.height, w = image.width, c = image.channels;
-  const auto across = windows(w, size), down = windows(h, size);
-  std::vector<float> wide(static_cast<size_t>(h * size * c));
-  for (int64_t y = 0; y < h; ++y) {
-    for (int64_t x = 0; x < size; ++x) {
-      const Window& window = across[static_cast<size_t>(x)];
-      for (int64_t k = 0; k < c; ++k) {
-        float sum = 0;
-        for (size_t i = 0; i < window.weights.size(); ++i) {
-          sum += window.weights[i] * static_cast<float>(image.pixels[static_cast<size_t>((y * w + window.first + static_cast<int64_t>(i)) * c + k)]);
-        }
-        wide[static_cast<size_t>((y * size + x) * c + k)] = sum;
-      }
-    }
-  }
-  SourceImage out{size, size, c, std::vector<uint8_t>(static_cast<size_t>(size * size * c)), image.label};
-  for (int64_t y = 0; y < size; ++y) {
-    const Window& window = down[static_cast<size_t>(y)];
-    for (int64_t x = 0; x < size * c; ++x) {
-      float sum = 0;
-      for (size_t i = 0; i < window.weights.size(); ++i) {
-        sum += window.weights[i] * wide[static_cast<size_t>((window.first + static_cast<int64_t>(i)) * size * c + x)];
-      }
-      out.pixels[static_cast<size_t>(y * size * c + x)] = static_cast<uint8_t>(std::clamp(std::lround(sum), 0L, 255L));
-    }
-  }
-  return out;
+  // A pass that keeps its side is the identity, which Pillow leaves out as well.
+  const SourceImage narrow = image.width == size ? image : shrink_rows(image, size);
+  return narrow.height == size ? narrow : shrink_columns(narrow, size);
 }
 
 SourceImage with_channels(const SourceImage& image, int64_t channels) {
@@ -104,7 +130,7 @@ SourceImage with_channels(const SourceImage& image, int64_t channels) {
       out.pixels.insert(out.pixels.end(), 3, image.pixels[i]);
     } else {
       const uint8_t* p = image.pixels.data() + 3 * i;
-      out.pixels.push_back(static_cast<uint8_t>(std::lround(0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2])));
+      out.pixels.push_back(static_cast<uint8_t>((p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16));
     }
   }
   return out;

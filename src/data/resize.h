@@ -10,11 +10,11 @@ SourceImage centre_crop(const SourceImage& image);
 /// Zeros around an image, evenly, up to size x size.
 SourceImage pad_to(const SourceImage& image, int64_t size);
 
-/// Antialiased Lanczos (a = 3) to size x size: the kernel widens with the reduction, as Pillow's LANCZOS does, whose
-/// filter this is; horizontally, then vertically, in float, rounded once.
+/// Antialiased Lanczos (a = 3) to size x size: the kernel widens with the reduction. As Pillow's Image.resize with
+/// LANCZOS, to the byte: weights in 22-bit fixed point, rows first, each pass rounded to uint8.
 SourceImage resize_lanczos(const SourceImage& image, int64_t size);
 
-/// Grey (ITU-R 601 luma: 0.299 R + 0.587 G + 0.114 B) or RGB (three times the same).
+/// Grey (ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded as Pillow does) or RGB (three times the same).
 SourceImage with_channels(const SourceImage& image, int64_t channels);
 
 }  // namespace dgl

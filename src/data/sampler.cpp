@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "base/error.h"
 #include "base/runtime.h"
 
 namespace dgl {
@@ -26,6 +27,7 @@ struct BatchSampler::Impl {
   int64_t size;
   uint64_t seed;
   bool mirror;
+  torch::Tensor values = to_unit_range(torch::arange(256, torch::kByte));  // of each byte
   // Of the epoch that was read last; touched by one thread at a time.
   int64_t epoch = -1;
   std::vector<int64_t> order;
@@ -41,15 +43,22 @@ struct BatchSampler::Impl {
     return order[static_cast<size_t>(position % count)];
   }
 
+  /// In plain loops: libtorch's own would start a team of threads beside the one that trains.
   Batch make(int64_t k) {
     std::vector<int64_t> indices;
     for (int64_t i = 0; i < size; ++i) indices.push_back(index_of(k * size + i));
-    Batch batch{to_unit_range(dataset->images(indices)), {}};
+    const torch::Tensor bytes = dataset->images(indices);
+    Batch batch{torch::empty(bytes.sizes(), torch::kFloat), {}};
     if (dataset->labelled()) batch.labels = dataset->labels(indices);
-    if (mirror) {
-      std::mt19937_64 random(stream_seed(seed, kMirror, static_cast<uint64_t>(k)));
-      for (int64_t i = 0; i < size; ++i) {
-        if (random() & 1) batch.images[i].copy_(batch.images[i].flip({2}));
+    const int64_t width = bytes.size(3), rows = bytes.size(1) * bytes.size(2);
+    const float* value = values.data_ptr<float>();
+    const uint8_t* from = bytes.data_ptr<uint8_t>();
+    float* to = batch.images.data_ptr<float>();
+    std::mt19937_64 random(stream_seed(seed, kMirror, static_cast<uint64_t>(k)));
+    for (int64_t i = 0; i < size; ++i) {
+      const bool flip = mirror && (random() & 1);
+      for (int64_t row = 0; row < rows; ++row, from += width, to += width) {
+        for (int64_t x = 0; x < width; ++x) to[x] = value[from[flip ? width - 1 - x : x]];
       }
     }
     return batch;
@@ -58,6 +67,7 @@ struct BatchSampler::Impl {
 
 BatchSampler::BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror)
     : impl_(std::make_unique<Impl>()) {
+  if (batch < 1) fail("a batch of {} images: expected 1 or more", batch);
   impl_->dataset = std::move(dataset);
   impl_->size = batch;
   impl_->seed = seed;
@@ -69,6 +79,7 @@ BatchSampler::~BatchSampler() {
 }
 
 Batch BatchSampler::batch(int64_t k) {
+  if (k < 0) fail("batch number {}: expected 0 or more", k);
   Batch ready = impl_->next.valid() ? impl_->next.get() : Batch{};
   if (impl_->next_index != k || !ready.images.defined()) ready = impl_->make(k);
   impl_->next_index = k + 1;

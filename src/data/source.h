@@ -14,7 +14,7 @@ struct SourceImage {
   int32_t label = 0;
 };
 
-/// A set of images in a foreign format, read one after another.
+/// A set of images in a foreign format. Its functions may be called from several threads.
 class Source {
  public:
   virtual ~Source() = default;
@@ -22,7 +22,11 @@ class Source {
   /// Names of the labels; empty where there are none.
   virtual std::vector<std::string> classes() const = 0;
   /// Image i of 0 … count() - 1. Error naming the file it comes from.
-  virtual SourceImage read(int64_t i) = 0;
+  virtual SourceImage read(int64_t i) const = 0;
+  /// Height, width, channels and label of image i, where possible without decoding it; its pixels may be left out.
+  virtual SourceImage describe(int64_t i) const { return read(i); }
+  /// What image i is called in a message.
+  virtual std::string name(int64_t i) const = 0;
   /// Whether the images are shapes on an empty (0) ground, which small ones are padded with in place of enlarging.
   virtual bool padded() const { return false; }
 };

@@ -14,6 +14,8 @@ using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr int kMaxDepth = 8;
+constexpr size_t kMaxDimensions = 64;  // libtorch's own
+constexpr const char* kMetadata = "__metadata__";
 
 struct TypeName {
   const char* name;
@@ -40,10 +42,19 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
   };
   try {
     json header = json::parse(begin, end, watch);
-    if (!header.is_object()) fail("{}: the header is not a JSON object", origin);
+    // The format has the object begin at the first byte; only what follows it may be blank.
+    if (!header.is_object() || *begin != '{') fail("{}: the header is not a JSON object", origin);
     return header;
   } catch (const json::exception&) {
     fail("{}: the header is not JSON; expected a safetensors file", origin);
+  }
+}
+
+/// Names stand in messages of one line, here and wherever tensors are used.
+void check_name(const std::string& name, const std::string& origin) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), is_control)) {
+    fail("{}: tensor {}: a name with control characters", origin, json(name).dump());
   }
 }
 
@@ -61,6 +72,7 @@ uint64_t offset_of(const json& value, const std::string& what) {
 }
 
 Entry read_entry(const std::string& name, const json& value, uint64_t data_size, const std::string& origin) {
+  check_name(name, origin);
   const std::string what = fmt::format("{}: tensor {}", origin, name);
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") || !value.contains("data_offsets") ||
       !value["dtype"].is_string() || !value["shape"].is_array() || !value["data_offsets"].is_array() ||
@@ -70,17 +82,22 @@ Entry read_entry(const std::string& name, const json& value, uint64_t data_size,
   Entry entry{name, {}, {}, 0, 0};
   const auto dtype = value["dtype"].get<std::string>();
   const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return dtype == t.name; });
-  if (type == std::end(kTypes)) fail("{}: dtype {} is not supported", what, dtype);
+  if (type == std::end(kTypes)) fail("{}: dtype {} is not supported", what, value["dtype"].dump());
   entry.type = type->type;
-  uint64_t bytes = c10::elementSize(entry.type);
+  if (value["shape"].size() > kMaxDimensions) {
+    fail("{}: {} dimensions, expected at most {}", what, value["shape"].size(), kMaxDimensions);
+  }
+  // A size of 0 makes the tensor empty, but its strides are the product of the others.
+  int64_t extent = static_cast<int64_t>(c10::elementSize(entry.type));
+  bool empty = false;
   for (const json& size : value["shape"]) {
     if (!size.is_number_unsigned()) fail("{}: shape: expected whole numbers", what);
     const auto n = size.get<uint64_t>();
-    if (n > static_cast<uint64_t>(INT64_MAX) || __builtin_mul_overflow(bytes, n, &bytes)) {
-      fail("{}: its shape overflows", what);
-    }
+    if (__builtin_mul_overflow(extent, std::max<uint64_t>(n, 1), &extent)) fail("{}: its shape overflows", what);
+    empty = empty || n == 0;
     entry.shape.push_back(static_cast<int64_t>(n));
   }
+  const uint64_t bytes = empty ? 0 : static_cast<uint64_t>(extent);
   entry.begin = offset_of(value["data_offsets"][0], what);
   entry.end = offset_of(value["data_offsets"][1], what);
   if (entry.begin > entry.end || entry.end > data_size) {
@@ -106,11 +123,60 @@ void check_coverage(std::vector<Entry> entries, uint64_t data_size, const std::s
   if (at != data_size) fail("{}: {} bytes of data belong to no tensor", origin, data_size - at);
 }
 
-const char* type_name(torch::ScalarType type) {
+torch::Tensor read_tensor(const Entry& entry, const uint8_t* data, const std::string& origin) {
+  const uint8_t *begin = data + entry.begin, *end = data + entry.end;
+  // Any other byte in a bool is undefined behaviour in C++.
+  if (entry.type == torch::kBool && std::any_of(begin, end, [](uint8_t byte) { return byte > 1; })) {
+    fail("{}: tensor {}: a BOOL that is neither 0 nor 1", origin, entry.name);
+  }
+  torch::Tensor tensor = torch::empty(entry.shape, entry.type);
+  if (begin != end) std::memcpy(tensor.data_ptr(), begin, entry.end - entry.begin);
+  return tensor;
+}
+
+const char* type_name(torch::ScalarType type, const std::string& what) {
   for (const TypeName& t : kTypes) {
     if (t.type == type) return t.name;
   }
-  fail("safetensors: tensors of type {} cannot be written", c10::toString(type));
+  fail("{}: the type {} cannot be written", what, c10::toString(type));
+}
+
+using NamedTensor = std::pair<const std::string, torch::Tensor>;
+
+/// In the order of their data: larger elements first, so that each begins at a multiple of its element's size, which
+/// libraries that view the file in place rely on.
+std::vector<const NamedTensor*> data_order(const TensorFile& file) {
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return a->second.element_size() > b->second.element_size();
+  });
+  return order;
+}
+
+/// The header's text, padded so that the data begin at a multiple of 8.
+std::string header_text(const TensorFile& file, const std::vector<const NamedTensor*>& order, const std::string& origin) {
+  json header = json::object();
+  uint64_t offset = 0;
+  try {
+    if (!file.metadata.empty()) header[kMetadata] = file.metadata;
+    for (const NamedTensor* named : order) {
+      const auto& [name, tensor] = *named;
+      if (name == kMetadata) fail("{}: tensor {}: the name stands for the metadata", origin, name);
+      check_name(name, origin);
+      const uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
+      header[name] = {{"dtype", type_name(tensor.scalar_type(), origin + ": tensor " + name)},
+                      {"shape", tensor.sizes().vec()},
+                      {"data_offsets", {offset, offset + bytes}}};
+      offset += bytes;
+    }
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    if (text.size() > kMaxHeader) fail("{}: a header of {} bytes, expected at most {}", origin, text.size(), kMaxHeader);
+    return text;
+  } catch (const json::exception&) {
+    fail("{}: a tensor's name or the metadata is not UTF-8", origin);
+  }
 }
 
 }  // namespace
@@ -138,50 +204,31 @@ TensorFile load_safetensors(const std::filesystem::path& path) {
   TensorFile file;
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {
-    if (name != "__metadata__") {
+    if (name != kMetadata) {
       entries.push_back(read_entry(name, value, data_size, origin));
       continue;
     }
     if (!value.is_object()) fail("{}: __metadata__: expected an object of texts", origin);
     for (const auto& [key, entry] : value.items()) {
-      if (!entry.is_string()) fail("{}: __metadata__: {}: expected a text", origin, key);
+      if (!entry.is_string()) fail("{}: __metadata__: {}: expected a text", origin, json(key).dump());
       file.metadata[key] = entry.get<std::string>();
     }
   }
   check_coverage(entries, data_size, origin);
-  for (const Entry& entry : entries) {
-    torch::Tensor tensor = torch::empty(entry.shape, entry.type);
-    if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data + entry.begin, entry.end - entry.begin);
-    file.tensors.emplace(entry.name, std::move(tensor));
-  }
+  for (const Entry& entry : entries) file.tensors.emplace(entry.name, read_tensor(entry, data, origin));
   return file;
 }
 
 void save_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-  json header = json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
-  uint64_t offset = 0;
-  for (const auto& [name, tensor] : file.tensors) {
-    const uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
-    header[name] = {{"dtype", type_name(tensor.scalar_type())},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
-  }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const json::exception&) {
-    fail("{}: a tensor's name or the metadata is not UTF-8", path.string());
-  }
-  text.append((8 - text.size() % 8) % 8, ' ');
+  const auto order = data_order(file);
+  const std::string text = header_text(file, order, path.string());
   AtomicFile out(path);
   char length[8];
   for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xff);
   out.write(length, sizeof(length));
   out.write(text);
-  for (const auto& [name, tensor] : file.tensors) {
-    const torch::Tensor plain = tensor.detach().cpu().contiguous();
+  for (const NamedTensor* named : order) {
+    const torch::Tensor plain = named->second.detach().cpu().contiguous();
     out.write(plain.data_ptr(), plain.nbytes());
   }
   out.commit();

@@ -22,6 +22,15 @@ int64_t whole(const nlohmann::json& json, const char* key, int64_t low, int64_t 
   return value;
 }
 
+/// It becomes a key of JSON objects and a word of messages; "fid" is the Inception network's alone.
+void check_distance(const std::string& name, const std::string& what) {
+  const auto allowed = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  if (name.empty() || name.size() > 32 || !std::all_of(name.begin(), name.end(), allowed) || name == "fid") {
+    fail("{} = {}: expected at most 32 of a-z, 0-9 and _, and not fid", what, nlohmann::json(name.substr(0, 40)).dump(
+         -1, ' ', true, nlohmann::json::error_handler_t::replace));
+  }
+}
+
 ClassifierShape read_shape(const TensorFile& file, const std::string& origin) {
   const auto found = file.metadata.find(kKey);
   const auto json = found == file.metadata.end()
@@ -33,7 +42,8 @@ ClassifierShape read_shape(const TensorFile& file, const std::string& origin) {
   ClassifierShape shape;
   if (!json.contains("distance") || !json["distance"].is_string()) fail("{}: metadata: expected a text distance", origin);
   shape.distance = json["distance"].get<std::string>();
-  shape.resolution = whole(json, "resolution", 16, 1024, origin);
+  check_distance(shape.distance, origin + ": metadata: distance");
+  shape.resolution = whole(json, "resolution", 8, 1024, origin);
   shape.channels = whole(json, "channels", 1, 3, origin);
   shape.features = whole(json, "features", 2, 4096, origin);
   shape.classes = whole(json, "classes", 2, 100000, origin);
@@ -46,6 +56,7 @@ ClassifierShape read_shape(const TensorFile& file, const std::string& origin) {
 }  // namespace
 
 Classifier::Classifier(const ClassifierShape& shape) : shape_(shape) {
+  check_distance(shape.distance, "network.distance");
   const auto add = [&](int64_t in, int64_t out, int64_t stride) {
     convolutions_.push_back(
         register_module("conv" + std::to_string(convolutions_.size()),
@@ -62,8 +73,13 @@ Classifier::Classifier(const ClassifierShape& shape) : shape_(shape) {
 void Classifier::check_images(const Tensor& images) const {
   const int64_t c = shape_.channels, r = shape_.resolution;
   if (images.dim() != 4 || images.size(1) != c || images.size(2) != r || images.size(3) != r) {
-    fail("{}: its feature network takes {} x {} x {} images, got {} x {} x {}", shape_.distance, c, r, r,
-         images.size(1), images.size(2), images.size(3));
+    const auto sizes = images.sizes().slice(std::min<size_t>(1, images.sizes().size()));
+    fail("{}: its feature network takes images of {} x {} x {}, got {}", shape_.distance, c, r, r,
+         fmt::join(sizes.begin(), sizes.end(), " x "));
+  }
+  if (images.scalar_type() != torch::kByte) {
+    fail("{}: its feature network takes images of 0 to 255 (uint8), got {}", shape_.distance,
+         c10::toString(images.scalar_type()));
   }
 }
 

@@ -10,8 +10,8 @@ namespace dgl {
 
 /// The shape of a classifier whose last hidden layer serves as features.
 struct ClassifierShape {
-  std::string distance = "fd";  ///< what the Fréchet distance on its features is called
-  int64_t resolution = 32;      ///< a power of two from 16 on
+  std::string distance = "fd";  ///< what the Fréchet distance on its features is called: a-z, 0-9, _; not "fid"
+  int64_t resolution = 32;      ///< a power of two from 8 on
   int64_t channels = 1;
   int64_t features = 64;
   int64_t classes = 10;
@@ -21,6 +21,7 @@ struct ClassifierShape {
 /// layer of `features`, leaky ReLUs between them.
 class Classifier : public FeatureNetwork, public torch::nn::Module {
  public:
+  /// Error for another name of the distance than the shape allows.
   explicit Classifier(const ClassifierShape& shape);
 
   std::string distance_name() const override { return shape_.distance; }

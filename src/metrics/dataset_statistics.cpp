@@ -1,9 +1,12 @@
 #include "metrics/dataset_statistics.h"
 
+#include "base/error.h"
+
 namespace dgl {
 
 FeatureStatistics dataset_statistics(const Dataset& dataset, FeatureNetwork& features, int64_t batch,
                                      torch::Device device) {
+  if (batch < 1) fail("{}: a batch of {} images: expected at least 1", dataset.path().string(), batch);
   StatisticsAccumulator sums;
   const int64_t count = dataset.info().count;
   for (int64_t first = 0; first < count; first += batch) {

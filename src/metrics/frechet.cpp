@@ -3,13 +3,24 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "metrics/checks.h"
 
 namespace dgl {
 
 using torch::Tensor;
 
+namespace {
+
+/// R with R^T R = S, for a covariance S, whose eigenvalues are >= 0 but for rounding.
+Tensor root_of(const Tensor& covariance) {
+  const auto [values, vectors] = at::linalg_eigh(covariance, "L");
+  return (vectors * values.clamp_min(0).sqrt()).t();
+}
+
+}  // namespace
+
 void StatisticsAccumulator::add(const Tensor& features) {
-  if (features.dim() != 2) fail("feature statistics: expected features [n, d]");
+  check_rows(features, "feature statistics");
   if (features.size(0) == 0) return;
   const Tensor x = features.detach().to(torch::kCPU, torch::kDouble);
   // Sums are taken about the first batch's mean, so that features far from zero lose no digits.
@@ -37,12 +48,10 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
     fail("Fréchet distance: {} features against {}", a.mean.numel(), b.mean.numel());
   }
   const Tensor difference = a.mean - b.mean;
-  // S1 S2 has the eigenvalues of the symmetric S1^(1/2) S2 S1^(1/2), all of them >= 0 but for rounding.
-  const auto [values, vectors] = at::linalg_eigh(a.covariance, "L");
-  const Tensor root = at::mm(vectors * values.clamp_min(0).sqrt(), vectors.t());
-  const Tensor product = at::mm(at::mm(root, b.covariance), root);
-  const Tensor eigenvalues = at::linalg_eigvalsh((product + product.t()) / 2, "L");
-  const double cross = eigenvalues.clamp_min(0).sqrt().sum().item<double>();
+  // tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T, where S = R^T R: their squares are the eigenvalues
+  // of S1 S2, but those of a singular product come out near 1e-16 and not, as a square root would have it, near 1e-8.
+  const Tensor product = at::mm(root_of(a.covariance), root_of(b.covariance).t());
+  const double cross = at::linalg_svdvals(product).sum().item<double>();
   return difference.square().sum().item<double>() + a.covariance.trace().item<double>() +
          b.covariance.trace().item<double>() - 2 * cross;
 }

@@ -13,7 +13,7 @@ struct FeatureStatistics {
 /// Sums of features and of their products, so that any number of batches can be streamed.
 class StatisticsAccumulator {
  public:
-  /// Adds features [n, d].
+  /// Adds features [n, d]. Error for another d than before, or for features that are not finite.
   void add(const torch::Tensor& features);
   /// Error with fewer than two samples.
   FeatureStatistics finish() const;

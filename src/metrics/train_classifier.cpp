@@ -55,7 +55,7 @@ void check_data(const Dataset& dataset, const ClassifierShape& shape) {
 }  // namespace
 
 ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOptions& options,
-                                  const std::function<void(int64_t, double, double)>& progress) {
+                                  const ClassifierProgress& progress) {
   check_data(dataset, options.shape);
   std::vector<int64_t> held_out, training;
   for (int64_t i = 0; i < dataset.info().count; ++i) (i % kHeldOut == 0 ? held_out : training).push_back(i);
@@ -90,7 +90,7 @@ ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOption
     }
     if (!std::isfinite(loss_sum)) fail("training diverged in epoch {}; a smaller training.lr may help", epoch + 1);
     accuracy = accuracy_on(*network, dataset, held_out, options.device);
-    progress(epoch + 1, loss_sum / static_cast<double>(steps), accuracy);
+    if (progress) progress(epoch + 1, loss_sum / static_cast<double>(steps), accuracy);
   }
   return {network, accuracy};
 }

@@ -84,6 +84,8 @@ std::string count_text(double value) {
   return fmt::format("{:.0f}", value);
 }
 
+std::string kimg_text(double value) { return fmt::format("{:.15g}", std::round(value * 10) / 10); }
+
 std::string figure_text(double value) {
   if (!std::isfinite(value)) return "–";
   const double size = std::abs(value);
@@ -91,7 +93,7 @@ std::string figure_text(double value) {
   if (size >= 99.95) return fmt::format("{:.0f}", value);
   if (size >= 9.995) return fmt::format("{:.1f}", value);
   if (size >= 0.9995 || size == 0) return fmt::format("{:.2f}", value);
-  return fmt::format("{:.3g}", value);
+  return fmt::format("{:#.3g}", value);
 }
 
 }  // namespace dgl

@@ -25,7 +25,9 @@ std::string fill_page(std::string_view page, const std::vector<std::pair<std::st
 
 /// A count for people: 987, 12.3 k, 4.56 M, 7.89 G.
 std::string count_text(double value);
-/// A number to three or four digits: 0.0123, 1.23, 55.2, 1234.
+/// Thousands of images to a tenth: 30, 30.5.
+std::string kimg_text(double value);
+/// A number to three or four digits: 0.0120, 1.23, 55.2, 1234.
 std::string figure_text(double value);
 
 }  // namespace dgl

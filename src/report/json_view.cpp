@@ -8,7 +8,10 @@ JsonView::JsonView(const std::string& text, const std::string& where) : where_(w
   try {
     value_ = nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& error) {
-    fail("{}: malformed JSON: {}", where, error.what());
+    // Without the library's own "[json.exception.…] ", and not longer than a line: it quotes what it read last.
+    std::string what = error.what();
+    what = what.substr(what.find("] ") == std::string::npos ? 0 : what.find("] ") + 2, 160);
+    fail("{}: malformed JSON: {}", where, what);
   }
   if (!value_.is_object()) fail("{}: expected a JSON object, got {}", where, value_.type_name());
 }

@@ -125,13 +125,14 @@ std::string charts_section(const RunFacts& facts) {
   std::string wide, rest;
   if (!log.distance.empty()) {
     wide = canvas("distance", "Distance to the real images",
-                  facts.teacher.distance ? "Smaller is better. The dashed line is the teacher." : "Smaller is better.",
+                  facts.teacher.distance ? "Smaller is better. The dashed line is the teacher’s, the big dot the result."
+                                         : "Smaller is better.",
                   R"(<div class="switch" role="group" aria-label="Scale"><button type="button" data-scale="linear">linear</button><button type="button" data-scale="logarithmic">log</button></div>)");
   }
   if (any("g_")) rest += canvas("losses-g", "Generator’s losses", "Means over each tick.");
   if (any("d_")) rest += canvas("losses-d", "Discriminator’s losses", "Means over each tick.");
   if (others) rest += canvas("losses", "Losses", "Means over each tick.");
-  if (!log.scores.empty()) rest += canvas("scores", "Discriminators’ scores", "Before the sigmoid: above 0 reads as real.");
+  if (!log.scores.empty()) rest += canvas("scores", "Discriminators’ scores", "Above 0 reads as real.");
   if (!log.images_per_second.empty()) rest += canvas("speed", "Images per second", "While training, evaluation left out.");
   if (wide.empty() && rest.empty()) return "";
   return "<section><h2>Curves</h2>\n<noscript><p class=\"hint\">The curves need JavaScript.</p></noscript>\n" + wide +

@@ -42,12 +42,13 @@ Figure find(const std::map<int64_t, double>& values, int64_t key) {
   return found == values.end() ? Figure() : Figure(found->second);
 }
 
-std::string times(double value) { return figure_text(value) + "×"; }
+/// How many times: two digits, as a headline needs it.
+std::string times(double value) { return (value < 99.5 ? fmt::format("{:.1f}", value) : count_text(value)) + "×"; }
 
-/// "+12 %" of the teacher's distance.
+/// A ratio as a change, with a space in it that does not break: "+12 %".
 std::string percent(double value) {
   const double change = std::round((value - 1) * 1000) / 10;
-  return fmt::format("{}{:g} %", change > 0 ? "+" : change < 0 ? "−" : "±", std::abs(change));
+  return fmt::format("{}{:g}\u00a0%", change > 0 ? "+" : change < 0 ? "−" : "±", std::abs(change));
 }
 
 /// Whether a ratio is far enough from 1 to be worth a headline.
@@ -93,7 +94,7 @@ RunFacts gather_facts(const std::string& name, const JsonView& summary, RunLog l
 }
 
 std::string title_text(const RunFacts& facts) {
-  if (facts.summary.empty()) return fmt::format("Training goes on: {:g} kimg so far", facts.log.kimg);
+  if (facts.summary.empty()) return "Training goes on: " + kimg_text(facts.log.kimg) + " kimg so far";
   const ModelFacts &own = facts.own, &teacher = facts.teacher;
   const Figure smaller = ratio(teacher.params, own.params), less = ratio(teacher.macs, own.macs);
   const auto faster = speedup(facts);
@@ -111,7 +112,7 @@ std::string title_text(const RunFacts& facts) {
   if (own.distance) {
     return fmt::format("{} at a distance of {} to the real images", own_name(facts), figure_text(*own.distance));
   }
-  return own_name(facts) + " after " + fmt::format("{:g} kimg", facts.log.kimg);
+  return own_name(facts) + " after " + kimg_text(facts.log.kimg) + " kimg";
 }
 
 std::string lead_section(const RunFacts& facts) {
@@ -129,7 +130,7 @@ std::string lead_section(const RunFacts& facts) {
     text += "; smaller is better.";
     const JsonView result = summary.object("result");
     if (const Figure kimg = result.number("kimg")) {
-      text += fmt::format(" It was reached at {:g} kimg", *kimg);
+      text += " It was reached at " + kimg_text(*kimg) + " kimg";
       if (const Figure stage = result.number("stage")) text += fmt::format(", in stage {:.0f}", *stage);
       text += ".";
     }
@@ -191,7 +192,7 @@ std::string table_section(const RunFacts& facts) {
     rows += cell(mine);
     if (facts.has_teacher) {
       const Figure r = ratio(mine, theirs);
-      rows += r ? fmt::format("<td>{}</td>", times(*r)) : "<td>–</td>";
+      rows += r ? fmt::format("<td>{}</td>", figure_text(*r)) : "<td>–</td>";
     }
     rows += "</tr>\n";
   };
@@ -213,7 +214,7 @@ std::string table_section(const RunFacts& facts) {
     return text + "</th>";
   };
   std::string columns = head(own_name(facts), own);
-  if (facts.has_teacher) columns = head("Teacher", teacher) + columns + "<th scope=\"col\">Ratio</th>";
+  if (facts.has_teacher) columns = head("Teacher", teacher) + columns + "<th scope=\"col\" title=\"student / teacher\">Ratio</th>";
   return fmt::format("<section><h2>{}</h2>\n<div class=\"scroll\"><table><thead><tr><td></td>{}</tr></thead><tbody>\n"
                      "{}</tbody></table></div></section>",
                      facts.has_teacher ? "Teacher and student" : "The model", columns, rows);
@@ -232,10 +233,14 @@ std::string stages_section(const RunFacts& facts) {
       const Figure value = stage.number(key);
       return value ? fmt::format("{:g}", *value) : std::string("–");
     };
+    const auto kimg = [&](const char* key) {
+      const Figure value = stage.number(key);
+      return value ? kimg_text(*value) : std::string("–");
+    };
     rows += fmt::format("<tr><th scope=\"row\">{} {}</th><td>{}</td><td>{}–{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                         plain("stage"), escape_html(stage.text("name").value_or("")), plain("lambda"),
-                        plain("kimg_start"), plain("kimg_end"), figure("fd_end"),
-                        stage.number("fd_best") ? figure("fd_best") + " <small>at " + plain("kimg_best") + "</small>" : "–",
+                        kimg("kimg_start"), kimg("kimg_end"), figure("fd_end"),
+                        stage.number("fd_best") ? figure("fd_best") + " <small>at " + kimg("kimg_best") + "</small>" : "–",
                         stage.number("seconds") ? time_text(*stage.number("seconds")) : "–");
   }
   return "<section><h2>Stages</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Stage</th><th "

@@ -12,7 +12,7 @@
     return String(Number(v.toPrecision(4)));
   };
 
-  // Stages as bands behind the curves, with their names where there is room; and the point of the result.
+  // Stages as bands behind the curves, with their names where there is room.
   const stageBands = {
     id: "stageBands",
     beforeDatasetsDraw(chart) {
@@ -22,7 +22,7 @@
       ctx.rect(area.left, area.top, area.width, area.height);
       ctx.clip();
       ctx.font = "12px " + Chart.defaults.font.family;
-      ctx.textBaseline = "top";
+      const names = [];
       data.stages.forEach((stage, i) => {
         const left = x.getPixelForValue(stage.start), right = x.getPixelForValue(stage.end);
         if (i % 2 === 1) {
@@ -38,11 +38,16 @@
           ctx.lineTo(left, area.bottom);
           ctx.stroke();
         }
-        ctx.fillStyle = color("soft");
         if (data.stages.length > 1 && ctx.measureText(stage.name).width + 12 < right - left) {
-          ctx.fillText(stage.name, left + 6, area.top + 4);
+          names.push([stage.name, left + 2]);
         }
       });
+      ctx.restore();
+      // Above the plot, where no curve runs through them.
+      ctx.save();
+      ctx.font = "12px " + Chart.defaults.font.family;
+      ctx.fillStyle = color("soft");
+      names.forEach(([name, left]) => ctx.fillText(name, left, area.top - 6));
       ctx.restore();
     },
   };
@@ -54,9 +59,22 @@
     return [1, 2, 5].includes(lead) || (short && [3, 4, 7].includes(lead)) ? figure(value) : "";
   }
 
-  function yAxis(type, title) {
-    const ticks = { maxTicksLimit: 8, callback: type === "logarithmic" ? logTick : (v) => figure(v) };
-    return { type, title: { display: Boolean(title), text: title }, ticks, grid: {} };
+  function yAxis(type, title, values) {
+    const ticks = { maxTicksLimit: 8, callback: (v) => figure(v) };
+    const axis = { type, title: { display: Boolean(title), text: title }, ticks, grid: {} };
+    if (type === "logarithmic") {
+      // The scale's own choice of limits is whole decades, which leaves a curve of half a decade flat.
+      const round = (v, to) => {
+        const unit = Math.pow(10, Math.floor(Math.log10(v)));
+        return to(v / unit) * unit;
+      };
+      axis.min = round(Math.min(...values) * 0.97, Math.floor);
+      axis.max = round(Math.max(...values), Math.ceil);
+      ticks.maxTicksLimit = 40;
+      ticks.autoSkip = false;
+      ticks.callback = logTick;
+    }
+    return axis;
   }
 
   function paint(chart) {
@@ -71,7 +89,7 @@
     }
   }
 
-  // curves: [{name, points: [[kimg, value], ...], ink, dash, points_shown}]
+  // curves: [{name, points: [[kimg, value], ...], ink, dash}]
   function draw(id, curves, title, type) {
     const canvas = document.getElementById(id);
     if (!canvas) return null;
@@ -96,11 +114,13 @@
       options: {
         animation: false,
         maintainAspectRatio: false,
+        layout: { padding: { top: data.stages.length > 1 ? 18 : 2 } },
         interaction: { mode: "nearest", axis: "x", intersect: false },
         scales: {
           x: {
             type: "linear", min: 0, max: data.kimg || undefined, grid: {},
-            title: { display: true, text: "kimg (thousands of images)" }, ticks: { maxTicksLimit: 9, maxRotation: 0 },
+            title: { display: true, text: "kimg (thousands of images)" }, 
+            ticks: { maxTicksLimit: 9, maxRotation: 0, callback: (v) => (v >= 10 ? String(Math.round(v)) : figure(v)) },
           },
           y: yAxis(type || "linear", title),
         },
@@ -121,8 +141,16 @@
     return chart;
   }
 
+  // The names that trainers use, in the order and so in the colours that readers meet them; others follow.
+  const order = ["main", "guidance", "reg", "real", "fake", "teacher_fake"];
+  const rank = (name) => {
+    const at = order.indexOf(name.replace(/^[gd]_/, ""));
+    return at < 0 ? order.length : at;
+  };
+
   function group(curves, prefix) {
     return Object.keys(curves)
+      .sort((a, b) => rank(a) - rank(b))
       .filter((name) => (prefix ? name.startsWith(prefix) : !/^[gd]_/.test(name)))
       .map((name) => ({ name: name.slice(prefix.length).replace(/_/g, " "), points: curves[name] }));
   }
@@ -133,16 +161,17 @@
     if (data.teacher !== undefined) {
       curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "c2", dash: [6, 4] });
     }
-    const values = data.distance.map(([, y]) => y);
+    const values = curves.flatMap((curve) => curve.points.map(([, y]) => y));
     const least = Math.min(...values);
     const buttons = document.querySelectorAll("[data-scale]");
     const chart = draw("distance", curves, data.metric, "linear");
     const choose = (type) => {
-      chart.options.scales.y = yAxis(type, data.metric);
+      chart.options.scales.y = yAxis(type, data.metric, values);
       buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.scale === type)));
       paint(chart);
       chart.update("none");
     };
+    if (least <= 0) buttons.forEach((b) => { b.disabled = b.dataset.scale !== "linear"; });
     // A curve that falls by far shows its end on a log scale only.
     choose(least > 0 && Math.max(...values) / least > 5 ? "logarithmic" : "linear");
     buttons.forEach((b) => b.addEventListener("click", () => choose(b.dataset.scale)));
@@ -203,7 +232,11 @@
   drawAll();
   startStrip();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  window.addEventListener("beforeprint", () => { root.dataset.print = ""; repaint(); });
+  window.addEventListener("beforeprint", () => {
+    root.dataset.print = "";
+    document.querySelectorAll("details").forEach((details) => { details.open = true; });
+    repaint();
+  });
   window.addEventListener("afterprint", () => { delete root.dataset.print; repaint(); });
   root.dataset.charts = String(charts.length);
 })();

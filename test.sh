@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds dgl with warnings as errors and runs all its tests. About 15 minutes on two cores.
+# With CI=true the test of the report in a browser runs too, which needs chromium.
+# Usage: ./test.sh [ARGUMENT OF CTEST...]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+step "Packages"
+groups=(build)
+if [[ ${CI:-} == true ]]; then groups+=(browser); fi
+./packages.sh "${groups[@]}"
+
+step "Configure"
+cmake --preset ci
+
+step "Build"
+cmake --build --preset ci
+
+step "Test"
+ctest --test-dir build --output-on-failure "$@"

@@ -1,0 +1,239 @@
+#include <torch/torch.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/program.h"
+#include "formats/safetensors.h"
+
+namespace dgl::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+const char* const kRecipe = R"(
+[network]
+resolution = 32
+img_channels = 1
+channel_base = 128
+channel_max = 8
+z_dim = 8
+w_dim = 8
+mapping_layers = 2
+[training]
+batch = 8
+kimg = 0.16
+checkpoint_kimg = 0.032
+r1_interval = 4
+[guidance]
+stage1_kimg = 0.08
+stage2_kimg = 0.08
+[evaluation]
+features = "features.safetensors"
+samples = 32
+final_samples = 32
+)";
+
+/// A packed set, a feature network and a small teacher, made once through the program itself.
+class EndToEnd : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    const Program dgl(*folder_);
+    put_squares(*folder_, 40);
+    folder_->put("r.toml", kRecipe);
+    folder_->put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\nclasses = 2\n"
+                           "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 2\n");
+    expect_success(dgl({"prepare", "squares", "--size", "32", "--out", "d.dgldata"}));
+    expect_success(dgl({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "f"}));
+    fs::copy(*folder_ / "f/model.safetensors", *folder_ / "features.safetensors");
+    expect_success(dgl({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"}));
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
+  static fs::path at(const std::string& name) { return *folder_ / name; }
+  static Outcome run(const Words& words) { return Program(*folder_)(words); }
+  static Words compress(const std::string& out, const Words& more = {}) {
+    Words words{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "r.toml",
+                "--width", "1/2", "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
+
+  static TemporaryFolder* folder_;
+};
+
+TemporaryFolder* EndToEnd::folder_ = nullptr;
+
+TEST_F(EndToEnd, ARunLeavesWhatItPromises) {
+  for (const char* name : {"recipe.toml", "log.jsonl", "model.safetensors", "summary.json", "report.html",
+                           "samples/real.png", "samples/final.png"}) {
+    EXPECT_TRUE(fs::is_regular_file(at("teacher") / name)) << name;
+  }
+  const auto summary = json_of("teacher/summary.json");
+  EXPECT_EQ(summary["command"], "train");
+  EXPECT_EQ(summary["metric"], "fd_squares");
+  EXPECT_GT(summary["model"]["generator"]["params"].get<int64_t>(), 1000);
+  EXPECT_GT(summary["result"]["fd"].get<double>(), 0);
+}
+
+TEST_F(EndToEnd, TheSameSeedGivesTheSameBitsAndAnotherDoesNot) {
+  expect_success(run({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "again"}));
+  EXPECT_EQ(read_file(at("again/model.safetensors")), read_file(at("teacher/model.safetensors")));
+  expect_success(run({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "other", "--seed", "1"}));
+  EXPECT_NE(read_file(at("other/model.safetensors")), read_file(at("teacher/model.safetensors")));
+}
+
+TEST_F(EndToEnd, CompressKilledAndResumedGivesTheSameBits) {
+  expect_success(run(compress("whole")));
+  const auto summary = json_of("whole/summary.json");
+  ASSERT_EQ(summary["stages"].size(), 2u);
+  EXPECT_EQ(summary["stages"][1]["lambda"], 0.1);
+  EXPECT_LT(summary["student"]["generator"]["params"].get<int64_t>(),
+            summary["teacher"]["generator"]["params"].get<int64_t>());
+
+  // Killed wherever it happens to be, several times, it still ends the same.
+  const Program dgl(*folder_);
+  Outcome outcome = dgl.wait([&] {
+    const pid_t child = dgl.start(compress("killed"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    ::kill(child, SIGKILL);
+    return child;
+  }());
+  int kills = outcome.status == 128 + SIGKILL ? 1 : 0;
+  for (int i = 0; i < 20 && outcome.status != 0; ++i) {
+    ASSERT_TRUE(fs::exists(at("killed/recipe.toml"))) << "killed before the run began";
+    const pid_t child = dgl.start({"resume", "killed"});
+    if (i < 3) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1400 + 300 * i));
+      ::kill(child, SIGKILL);
+    }
+    outcome = dgl.wait(child);
+    kills += outcome.status == 128 + SIGKILL ? 1 : 0;
+  }
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_GE(kills, 1);
+  EXPECT_EQ(read_file(at("killed/model.safetensors")), read_file(at("whole/model.safetensors")));
+
+  // The log, too, but for its times.
+  const auto log_of = [&](const std::string& name) {
+    std::vector<nlohmann::json> lines;
+    std::istringstream text(read_file(at(name)));
+    for (std::string line; std::getline(text, line);) {
+      auto json = nlohmann::json::parse(line);
+      json.erase("seconds");
+      json.erase("images_per_second");
+      lines.push_back(json);
+    }
+    return lines;
+  };
+  EXPECT_EQ(log_of("killed/log.jsonl"), log_of("whole/log.jsonl"));
+}
+
+TEST_F(EndToEnd, AnInterruptWritesACheckpointAndSaysSo) {
+  const Program dgl(*folder_);
+  for (const auto& [signal, status] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+    const std::string out = "interrupted" + std::to_string(status);
+    const pid_t child = dgl.start(compress(out, {"--stage1-kimg", "1000"}));
+    for (int i = 0; i < 300 && !fs::exists(at(out + "/checkpoints/000000.safetensors")); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    ::kill(child, signal);
+    const Outcome outcome = dgl.wait(child);
+    EXPECT_EQ(outcome.status, status) << outcome.err;
+    EXPECT_NE(outcome.err.find("dgl resume " + out), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(EndToEnd, ArmsShareAStage1) {
+  expect_success(run(compress("arm0", {"--seed", "3"})));
+  expect_success(run(compress("arm1", {"--seed", "3", "--from-stage1", "arm0"})));
+  // The same guidance from the same state: the same student.
+  const auto images = [&](const std::string& arm) {
+    expect_success(run({"sample", "--model", arm + "/model.safetensors", "-n", "4", "--out", arm + ".safetensors"}));
+    return load_safetensors(at(arm + ".safetensors")).at("images", arm);
+  };
+  EXPECT_EQ(json_of("arm0/summary.json")["stages"][1]["fd_end"], json_of("arm1/summary.json")["stages"][1]["fd_end"]);
+  expect_success(run(compress("arm2", {"--seed", "3", "--from-stage1", "arm0", "--lambda", "1"})));
+  EXPECT_NE(json_of("arm0/summary.json")["stages"][1]["fd_end"], json_of("arm2/summary.json")["stages"][1]["fd_end"]);
+  EXPECT_EQ(images("arm1").sizes(), (std::vector<int64_t>{4, 1, 32, 32}));
+}
+
+TEST_F(EndToEnd, BoostFromTheTeacherKeepsItsWidth) {
+  expect_success(run({"boost", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "r.toml",
+                      "--out", "boosted", "--from-teacher"}));
+  const auto summary = json_of("boosted/summary.json");
+  EXPECT_EQ(summary["student"]["generator"]["params"], summary["teacher"]["generator"]["params"]);
+}
+
+TEST_F(EndToEnd, WithoutARecipeTheTeachersIsTaken) {
+  expect_success(run({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--out", "bare",
+                      "--set", "evaluation.features="}));
+  EXPECT_FALSE(json_of("bare/summary.json").contains("metric"));
+}
+
+TEST_F(EndToEnd, SamplesAndScoresAreExact) {
+  torch::manual_seed(0);
+  save_safetensors(at("z.safetensors"), {{{"z", torch::randn({3, 8})}}, {}});
+  const Words sample{"sample", "--model", "teacher/model.safetensors", "--latents", "z.safetensors", "--overwrite"};
+  const auto with = [](Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_success(run(with(sample, {"--out", "x.safetensors"})));
+  expect_success(run(with(sample, {"--out", "y.safetensors", "--batch", "2"})));
+  const auto x = load_safetensors(at("x.safetensors")).at("images", "x");
+  EXPECT_EQ(x.sizes(), (std::vector<int64_t>{3, 1, 32, 32}));
+  EXPECT_LT((x - load_safetensors(at("y.safetensors")).at("images", "y")).abs().max().item<double>(), 1e-5);
+  expect_success(run({"score", "--model", "teacher/model.safetensors", "--images", "x.safetensors", "--out", "s.safetensors"}));
+  EXPECT_EQ(load_safetensors(at("s.safetensors")).at("scores", "s").sizes(), (std::vector<int64_t>{3}));
+  expect_success(run(with(sample, {"--out", "grid.png"})));
+  expect_success(run(with(sample, {"--out", "pictures"})));
+  EXPECT_TRUE(fs::exists(at("pictures/000002.png")));
+}
+
+TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
+  const auto json = [&](const Words& words) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+  const auto eval = json({"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
+                          "features.safetensors", "--samples", "40", "--json"});
+  EXPECT_GT(eval["fd_squares"].get<double>(), 0);
+  EXPECT_FALSE(eval.contains("fid"));
+  const auto profile = json({"profile", "--model", "teacher/model.safetensors", "--json"});
+  EXPECT_GT(profile["generator"]["latency_ms"]["1"].get<double>(), 0);
+  EXPECT_EQ(profile["generator"]["params"],
+            json({"profile", "--recipe", "r.toml", "--json"})["generator"]["params"]);
+  const auto bench = json({"bench", "--recipe", "r.toml", "--json"});
+  for (const char* key : {"d_main", "d_reg", "g_main", "g_reg", "step", "images_per_second"}) {
+    EXPECT_GT(bench[key].get<double>(), 0) << key;
+  }
+}
+
+TEST_F(EndToEnd, DivergenceIsNamedOrGoneBackFrom) {
+  const Words train{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--set", "training.loss_limit=1", "--overwrite"};
+  Words error = train, restore = train;
+  error.insert(error.end(), {"--out", "diverged"});
+  restore.insert(restore.end(), {"--out", "restored", "--set", "training.on_divergence=restore"});
+  const Outcome ended = run(error);
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.err.find("loss d_main"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("at step 0"), std::string::npos) << ended.err;
+  EXPECT_TRUE(fs::exists(at("diverged/checkpoints/000000.safetensors")));
+  const Outcome gone_back = run(restore);
+  EXPECT_EQ(gone_back.status, 1);
+  EXPECT_NE(gone_back.err.find("going back"), std::string::npos) << gone_back.err;
+  EXPECT_NE(gone_back.err.find("diverged 4 times"), std::string::npos) << gone_back.err;
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,138 @@
+#include <torch/torch.h>
+
+#include "cli/program.h"
+#include "formats/safetensors.h"
+
+namespace dgl::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// Every mistake ends in one line that names it, with the right status, and leaves nothing behind.
+class Errors : public ::testing::Test {
+ protected:
+  Errors() : dgl_(folder_) {
+    put_squares(folder_, 40);
+    folder_.put("r.toml", "[network]\nimg_channels = 1\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\nw_dim = 4\n"
+                          "[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\nstage2_kimg = 0.008\n");
+    expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d.dgldata"}, {});
+  }
+
+  Outcome expect_status(int status, const Words& words, const Words& says) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, status) << outcome.err;
+    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    if (status == 1) {
+      EXPECT_EQ(outcome.err.rfind("dgl: error: ", 0), 0u) << outcome.err;
+      EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    }
+    return outcome;
+  }
+  void expect_error(const Words& words, const Words& says) {
+    expect_status(1, words, says);
+    EXPECT_FALSE(fs::exists(folder_ / "out")) << "something was left behind";
+  }
+  Words train(const Words& more = {}) const {
+    Words words{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "out"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  TemporaryFolder folder_;
+  Program dgl_;
+};
+
+TEST_F(Errors, Usage) {
+  for (const Words& words : {Words{}, Words{"compres"}, Words{"train"}, Words{"train", "--colour", "red"},
+                             Words{"sample", "--model", "m", "--out", "o", "-n", "x"}, Words{"profile"}}) {
+    EXPECT_EQ(dgl_(words).status, 2);
+  }
+  EXPECT_EQ(dgl_({"train", "--help"}).status, 0);
+}
+
+TEST_F(Errors, Data) {
+  folder_.put("empty", "");
+  folder_.put("text", "this is no packed set, but it is long enough to hold a header of one");
+  expect_error({"train", "--recipe", "r.toml", "--data", "none", "--out", "out"}, {"none"});
+  expect_error({"train", "--recipe", "r.toml", "--data", "empty", "--out", "out"}, {"empty"});
+  expect_error({"train", "--recipe", "r.toml", "--data", "text", "--out", "out"}, {"text", "packed set"});
+  const std::string whole = read_file(folder_ / "d.dgldata");
+  folder_.put("cut", whole.substr(0, whole.size() - 1));
+  expect_error({"train", "--recipe", "r.toml", "--data", "cut", "--out", "out"}, {"cut"});
+  expect_error({"prepare", "none", "--out", "out"}, {"none"});
+  expect_error({"prepare", "squares", "--size", "33", "--out", "out"}, {"33", "power of two"});
+  expect_error({"prepare", "squares", "--out", "out"}, {"--size"});
+  expect_status(1, {"prepare", "squares", "--size", "32", "--out", "d.dgldata"}, {"d.dgldata", "--overwrite"});
+  EXPECT_EQ(read_file(folder_ / "d.dgldata"), whole);
+}
+
+TEST_F(Errors, Recipes) {
+  folder_.put("bad.toml", "[training]\nbtach = 3\n");
+  expect_error({"train", "--recipe", "bad.toml", "--data", "d.dgldata", "--out", "out"}, {"bad.toml", "training.btach"});
+  expect_error({"train", "--recipe", "none.toml", "--data", "d.dgldata", "--out", "out"}, {"none.toml"});
+  expect_error(train({"--set", "training.batch=-1"}), {"training.batch", "-1"});
+  expect_error(train({"--set", "training.batch"}), {"KEY=VALUE"});
+  expect_error(train({"--set", "network.resolution=64"}), {"d.dgldata", "1 x 32 x 32", "1 x 64 x 64"});
+  expect_error(train({"--set", "training.kimg=0"}), {"training.kimg"});
+  expect_error(train({"--precision", "fp7"}), {"precision", "fp7"});
+  expect_error(train({"--features", "none"}), {"none"});
+  expect_error(train({"--device", "tpu"}), {"--device", "tpu"});
+}
+
+TEST_F(Errors, TeachersAndWidths) {
+  expect_status(0, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "t"}, {});
+  const auto compress = [](const Words& more) {
+    Words words{"compress", "--data", "d.dgldata", "--recipe", "r.toml", "--out", "out"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_error(compress({"--teacher", "none"}), {"none"});
+  expect_error(compress({"--teacher", "r.toml"}), {"r.toml", "safetensors"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--width", "1/8"}), {"1/8", "feature maps"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--width", "5"}), {"width", "5"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t"}), {"stage1"});
+  // A teacher of 16 x 16 images.
+  expect_status(0, {"prepare", "squares", "--size", "16", "--out", "d16.dgldata"}, {});
+  expect_status(0, {"train", "--recipe", "r.toml", "--data", "d16.dgldata", "--set", "network.resolution=16", "--out", "t16"}, {});
+  expect_error(compress({"--teacher", "t16/model.safetensors"}), {"t16", "1 x 16 x 16", "1 x 32 x 32"});
+  expect_error({"eval", "--model", "t16/model.safetensors", "--data", "d.dgldata", "--features", "none"}, {"none"});
+  // Latents and images of the wrong shape.
+  save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 5})}}, {}});
+  expect_error({"sample", "--model", "t/model.safetensors", "--latents", "z", "--out", "out.png"}, {"z", "[N, 4]"});
+  expect_error({"sample", "--model", "t/model.safetensors", "--label", "3", "--out", "out.png"}, {"--label 3"});
+  expect_error({"sample", "--model", "t/model.safetensors", "--out", "out.gif"}, {"out.gif", ".png"});
+  save_safetensors(folder_ / "x", {{{"images", torch::zeros({2, 1, 8, 8})}}, {}});
+  expect_error({"score", "--model", "t/model.safetensors", "--images", "x", "--out", "out"}, {"x", "[N, 1, 32, 32]"});
+  expect_status(1, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "t"}, {"t", "exists"});
+}
+
+TEST_F(Errors, Runs) {
+  expect_error({"resume", "none"}, {"none", "run directory"});
+  expect_error({"report", "squares"}, {"squares"});
+  expect_status(0, train(), {});
+  // A damaged newest checkpoint: the one before it serves; with none left, it says so.
+  fs::remove(folder_ / "out/summary.json");
+  std::vector<fs::path> checkpoints;
+  for (const auto& entry : fs::directory_iterator(folder_ / "out/checkpoints")) checkpoints.push_back(entry.path());
+  for (const auto& path : checkpoints) fs::resize_file(path, fs::file_size(path) / 2);
+  const Outcome outcome = dgl_({"resume", "out"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("none of its checkpoints"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Errors, AFullDiskKeepsTheEarlierCheckpoint) {
+  expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d2.dgldata"}, {});
+  // A file-size limit stands for a disk that has no room for a checkpoint.
+  const std::string command = "cd '" + folder_.path().string() + "' && ulimit -f 8 && trap '' XFSZ && '" DGL_BINARY
+                              "' train --recipe r.toml --data d.dgldata --out limited --threads 1 2> stderr; echo $? > status";
+  ASSERT_EQ(std::system(("bash -c \"" + command + "\"").c_str()), 0);
+  EXPECT_EQ(read_file(folder_ / "status"), "1\n");
+  const std::string words = read_file(folder_ / "stderr");
+  EXPECT_NE(words.find("cannot be written"), std::string::npos) << words;
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "limited")) {
+    EXPECT_EQ(entry.path().filename().string().find(".partial-"), std::string::npos) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace dgl::test

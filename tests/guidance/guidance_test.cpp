@@ -1,0 +1,83 @@
+#include "guidance/guidance.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "nets/stylegan2.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+std::shared_ptr<Discriminator> make_critic(int64_t seed, int64_t channels = 1) {
+  torch::manual_seed(static_cast<uint64_t>(seed));
+  StyleGan2Settings s;
+  s.resolution = 8;
+  s.img_channels = channels;
+  s.channel_max = 4;
+  return std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
+}
+
+Teacher make_teacher(std::shared_ptr<Discriminator> critic, Schedule lambda, const char* loss = "logistic") {
+  return {"teacher", std::move(critic), make_adversarial_loss(loss, "loss"), std::move(lambda)};
+}
+
+TEST(AdversarialLoss, Values) {
+  const auto s = torch::tensor({-2.0, 0.0, 3.0});
+  const auto logistic = make_adversarial_loss("logistic", "k");
+  EXPECT_NEAR(logistic->generator(s)[0].item<double>(), std::log1p(std::exp(2.0)), 1e-6);
+  EXPECT_NEAR(logistic->discriminator_real(s)[2].item<double>(), std::log1p(std::exp(-3.0)), 1e-6);
+  EXPECT_NEAR(logistic->discriminator_fake(s)[1].item<double>(), std::log(2.0), 1e-6);
+  const auto hinge = make_adversarial_loss("hinge", "k");
+  EXPECT_TRUE(hinge->generator(s).equal(-s));
+  EXPECT_TRUE(hinge->discriminator_real(s).equal(torch::tensor({3.0, 1.0, 0.0})));
+  EXPECT_TRUE(hinge->discriminator_fake(s).equal(torch::tensor({0.0, 1.0, 4.0})));
+  expect_error([] { make_adversarial_loss("least squares", "teacher.loss"); }, {"teacher.loss", "least squares"});
+}
+
+TEST(Guidance, TermIsTheFormulaAndItsGradientFlowsToTheImagesAlone) {
+  const auto critic = make_critic(1);
+  Guidance guidance;
+  guidance.add(make_teacher(critic, constant_schedule(0.3)), 1, 8, 0);
+  const auto fake = torch::randn({4, 1, 8, 8}).set_requires_grad(true);
+  const auto term = guidance.term(fake, {}, 0.5);
+  const auto expected = 0.3 * at::softplus(-critic->forward(fake, {}, 1)).mean();
+  EXPECT_NEAR(term.loss.item<double>(), expected.item<double>(), 1e-6);
+  EXPECT_EQ(term.scores.size(0), 4);
+  term.loss.backward();
+  ASSERT_TRUE(fake.grad().defined());
+  EXPECT_GT(fake.grad().abs().max().item<double>(), 0);
+  for (const auto& p : critic->parameters()) {
+    EXPECT_FALSE(p.requires_grad());
+    EXPECT_FALSE(p.grad().defined());
+  }
+}
+
+TEST(Guidance, SeveralTeachersAddUpEachWithItsSchedule) {
+  const auto a = make_critic(1), b = make_critic(2);
+  Guidance guidance;
+  guidance.add(make_teacher(a, [](double progress) { return progress; }), 1, 8, 0);
+  guidance.add(make_teacher(b, constant_schedule(2), "hinge"), 1, 8, 0);
+  const auto fake = torch::randn({4, 1, 8, 8});
+  const double of_a = at::softplus(-a->forward(fake, {}, 1)).mean().item<double>();
+  const double of_b = -b->forward(fake, {}, 1).mean().item<double>();
+  EXPECT_NEAR(guidance.term(fake, {}, 0.25).loss.item<double>(), 0.25 * of_a + 2 * of_b, 1e-5);
+  EXPECT_NEAR(guidance.term(fake, {}, 0).loss.item<double>(), 2 * of_b, 1e-5);
+}
+
+TEST(Guidance, SilentTeachersGiveNoTerm) {
+  Guidance guidance;
+  guidance.add(make_teacher(make_critic(1), constant_schedule(0)), 1, 8, 0);
+  EXPECT_FALSE(guidance.term(torch::randn({2, 1, 8, 8}), {}, 0.5).loss.defined());
+}
+
+TEST(Guidance, RefusesATeacherOfOtherImages) {
+  Guidance guidance;
+  expect_error([&] { guidance.add(make_teacher(make_critic(1, 3), constant_schedule(1)), 1, 8, 0); },
+               {"teacher", "3 x 8 x 8", "1 x 8 x 8"});
+  expect_error([&] { guidance.add(make_teacher(make_critic(1), constant_schedule(1)), 1, 16, 0); }, {"1 x 16 x 16"});
+}
+
+}  // namespace
+}  // namespace dgl::test

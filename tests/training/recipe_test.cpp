@@ -1,0 +1,123 @@
+#include "training/recipe.h"
+
+#include <torch/torch.h>
+
+#include "temporary_folder.h"
+#include "training/run_directory.h"
+#include "training/run_state.h"
+
+namespace dgl::test {
+namespace {
+
+TEST(Recipe, ReadsKeysAndOverrides) {
+  const Recipe recipe = parse_recipe("family = 'stylegan2'\n[network]\nresolution = 64\n[training]\nlr = 1\n[student]\nwidth = '3/8'\n",
+                                     "r", {"training.batch=16", "training.checkpoint_kimg=0.5", "student.width=1/4", "training.mirror=true"});
+  EXPECT_EQ(recipe.network.resolution, 64);
+  EXPECT_EQ(recipe.lr, 1);
+  EXPECT_EQ(recipe.batch, 16);
+  EXPECT_EQ(recipe.checkpoint_kimg, 0.5);
+  EXPECT_EQ(recipe.width, "1/4");
+  EXPECT_TRUE(recipe.mirror);
+}
+
+TEST(Recipe, RoundTripKeepsEveryKey) {
+  Recipe recipe;
+  recipe.lr = 0.1234567890123;
+  recipe.data = "a \"quoted\" path";
+  recipe.kimg = 1e-3;
+  recipe.seed = 123456789012345;
+  const std::string text = recipe_toml(recipe);
+  EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
+  EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
+  EXPECT_EQ(without_run(recipe).data, "");
+}
+
+TEST(Recipe, EveryShippedOneIsValid) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(DGL_SOURCE_DIR) / "recipes")) {
+    EXPECT_NO_THROW(load_recipe(entry.path())) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 3);
+}
+
+struct Bad {
+  const char* text;
+  std::vector<std::string> overrides;
+  std::vector<std::string> says;
+};
+
+class BadRecipe : public ::testing::TestWithParam<Bad> {};
+
+TEST_P(BadRecipe, IsRefused) {
+  const Bad& bad = GetParam();
+  expect_error([&] { parse_recipe(bad.text, "my.toml", bad.overrides); }, bad.says);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, BadRecipe,
+    ::testing::Values(Bad{"[training]\nbtach = 3\n", {}, {"my.toml", "training.btach", "not a key"}},
+                      Bad{"colour = 3\n", {}, {"my.toml", "colour"}},
+                      Bad{"[training]\nbatch = 'x'\n", {}, {"training.batch", "whole number"}},
+                      Bad{"[training]\nbatch = 1.5\n", {}, {"training.batch", "whole number"}},
+                      Bad{"[training]\nbatch = 0\n", {}, {"training.batch", "= 0", "1 to"}},
+                      Bad{"[training]\nlr = nan\n", {}, {"training.lr"}},
+                      Bad{"[training]\nmirror = 1\n", {}, {"training.mirror", "true or false"}},
+                      Bad{"[training]\nprecision = 'fp8'\n", {}, {"precision", "fp8", "fp32"}},
+                      Bad{"[network]\nresolution = 48\n", {}, {"resolution", "power of two"}},
+                      Bad{"[student]\nwidth = '2'\n", {}, {"student.width", "\"2\""}},
+                      Bad{"family = \n", {}, {"my.toml", "line 1"}}, Bad{"", {"training.batch"}, {"KEY=VALUE"}},
+                      Bad{"", {"training.none=3"}, {"--set", "training.none"}},
+                      Bad{"", {"training.batch=x"}, {"--set training.batch=x", "whole number"}}));
+
+TEST(RunState, RoundTripIsExact) {
+  RunState state;
+  state.seconds = 1.0 / 3;
+  state.losses.add("g_main", 0.1);
+  state.losses.add("g_main", 0.2);
+  state.stages.push_back({1, "alone", 0, 0, 10.5, 3.3, 7.7, 6.6, 5});
+  const auto json = nlohmann::json::parse(state.to_json().dump());
+  EXPECT_EQ(RunState::from_json(json, "c").to_json(), state.to_json());
+  expect_error([&] { RunState::from_json(nlohmann::json::object(), "c.safetensors"); }, {"c.safetensors", "state"});
+}
+
+TEST(RunDirectory, RefusesWhatItWouldHarm) {
+  const TemporaryFolder folder;
+  folder.put("things/a.txt", "x");
+  expect_error([&] { RunDirectory::create(folder / "things", {}, false); }, {"things", "--overwrite"});
+  expect_error([&] { RunDirectory::create(folder / "things", {}, true); }, {"things", "not a run directory"});
+  EXPECT_TRUE(fs::exists(folder / "things/a.txt"));
+  expect_error([&] { RunDirectory::create(folder / "things/a.txt", {}, true); }, {"a.txt", "not a folder"});
+  expect_error([&] { RunDirectory::open(folder / "none"); }, {"none"});
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  expect_error([&] { RunDirectory::create(folder / "run", {}, false); }, {"run", "exists"});
+  EXPECT_NO_THROW(RunDirectory::create(folder / "run", {}, true));
+}
+
+TEST(RunDirectory, KeepsTheNewestCheckpoints) {
+  const TemporaryFolder folder;
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  for (const int64_t step : {5, 100, 20, 1000000}) folder.put("run/checkpoints/" + run.checkpoint(step).filename().string(), "x");
+  folder.put("run/checkpoints/stage1.safetensors", "x");
+  folder.put("run/checkpoints/000007.safetensors.partial-3", "x");
+  run.prune(2);
+  const auto left = run.checkpoints();
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0], run.checkpoint(1000000));
+  EXPECT_EQ(left[1], run.checkpoint(100));
+  EXPECT_TRUE(fs::exists(run.stage_end(1)));
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints/000007.safetensors.partial-3"));
+}
+
+TEST(RunDirectory, LogIsCutBack) {
+  const TemporaryFolder folder;
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  run.append_log({{"kimg", 1}});
+  const auto size = run.log_size();
+  run.append_log({{"kimg", 2}});
+  run.truncate_log(size);
+  EXPECT_EQ(run.log_size(), size);
+}
+
+}  // namespace
+}  // namespace dgl::test
