@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/common.h"
+#include "ops/winograd.h"
 
 namespace dgl::ops {
 
@@ -17,6 +18,10 @@ bool is_pointwise(const Tensor& w, int64_t stride, int64_t padding) {
   return w.size(2) == 1 && w.size(3) == 1 && stride == 1 && padding == 0;
 }
 
+bool is_winograd(const Tensor& x, at::IntArrayRef weight, int64_t stride, int64_t padding) {
+  return weight[2] == 3 && weight[3] == 3 && stride == 1 && padding == 1 && winograd_serves(x, weight[1], weight[0]);
+}
+
 /// [N * H * W, C] as [N, C, H, W] in channels-last layout, without a copy.
 Tensor rows_to_images(const Tensor& rows, const Tensor& like) {
   return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
@@ -26,6 +31,7 @@ Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t pad
   if (is_pointwise(w, stride, padding)) {
     return rows_to_images(at::mm(pixel_rows(x), w.reshape({w.size(0), w.size(1)}).t()), x);
   }
+  if (is_winograd(x, w.sizes(), stride, padding)) return winograd_conv2d(x, w);
   return at::conv2d(working_layout(x), working_layout(w), {}, at::IntArrayRef{stride, stride},
                     at::IntArrayRef{padding, padding});
 }
@@ -37,9 +43,7 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
   }
   // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own.
   if (stride == 1) {
-    const int64_t turned = w.size(2) - 1 - padding;
-    return at::conv2d(working_layout(g), working_layout(w.flip({2, 3}).transpose(0, 1)), {}, at::IntArrayRef{1, 1},
-                      at::IntArrayRef{turned, turned});
+    return forward_raw(g, w.flip({2, 3}).transpose(0, 1), 1, w.size(2) - 1 - padding);
   }
   const Tensor input = at::empty({g.size(0), w.size(1), height, width},
                                  g.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -52,6 +56,7 @@ Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef siz
   if (sizes[2] == 1 && sizes[3] == 1 && stride == 1 && padding == 0) {
     return at::mm(pixel_rows(g).t(), pixel_rows(x)).view(sizes);
   }
+  if (is_winograd(x, sizes, stride, padding)) return winograd_weight_gradient(x, g);
   const Tensor weight = at::empty(sizes, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   return std::get<1>(at::convolution_backward(working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(),
                                               {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,

@@ -1,0 +1,63 @@
+#include "ops/winograd.h"
+
+#include "ops/conv2d.h"
+#include "ops/gradcheck.h"
+
+namespace dgl::test {
+namespace {
+
+/// [n, in, out, height, width]; sides that are no multiple of a tile, fewer tiles than a block, more than one block.
+using Shape = std::array<int64_t, 5>;
+
+class Winograd : public ::testing::TestWithParam<Shape> {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(2);
+    const auto [n, in, out, height, width] = GetParam();
+    x_ = random({n, in, height, width});
+    w_ = random({out, in, 3, 3});
+    g_ = random({n, out, height, width});
+    ASSERT_TRUE(ops::winograd_serves(x_.to(torch::kFloat), in, out));
+  }
+  static double error(const torch::Tensor& value, const torch::Tensor& expected) {
+    return ((value.to(torch::kDouble) - expected).abs().max() / expected.abs().max()).item<double>();
+  }
+  torch::Tensor x_, w_, g_;
+};
+
+TEST_P(Winograd, AgreesWithDirectConvolutionInDoublePrecision) {
+  const auto direct = at::conv2d(x_, w_, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
+  EXPECT_LT(error(ops::winograd_conv2d(x_.to(torch::kFloat), w_.to(torch::kFloat)), direct), 1e-5);
+}
+
+TEST_P(Winograd, WeightGradientAgreesInDoublePrecision) {
+  const torch::Tensor w = w_.clone().set_requires_grad(true);
+  const auto y = at::conv2d(x_, w, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
+  const auto direct = torch::autograd::grad({y}, {w}, {g_})[0];
+  EXPECT_LT(error(ops::winograd_weight_gradient(x_.to(torch::kFloat), g_.to(torch::kFloat)), direct), 3e-5);
+}
+
+TEST_P(Winograd, ServesTheTripleOfConvolutions) {
+  check_against_reference([](const Tensors& t) { return ops::conv2d(t[0], t[1], 1, 1); }, {x_, w_});
+}
+
+TEST_P(Winograd, TheSameBitsEveryTime) {
+  const auto x = x_.to(torch::kFloat), g = g_.to(torch::kFloat);
+  EXPECT_TRUE(ops::winograd_weight_gradient(x, g).equal(ops::winograd_weight_gradient(x, g)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
+                         ::testing::Values(Shape{1, 16, 16, 8, 8}, Shape{2, 32, 16, 9, 14}, Shape{3, 16, 48, 11, 8},
+                                           Shape{5, 64, 32, 32, 32}));
+
+TEST(WinogradServes, OnlyWhatItCan) {
+  const auto x = torch::zeros({1, 16, 8, 8});
+  EXPECT_TRUE(ops::winograd_serves(x, 16, 16));
+  EXPECT_FALSE(ops::winograd_serves(x, 16, 17));
+  EXPECT_FALSE(ops::winograd_serves(x, 1, 16));
+  EXPECT_FALSE(ops::winograd_serves(x.to(torch::kDouble), 16, 16));
+  EXPECT_FALSE(ops::winograd_serves(torch::zeros({1, 16, 4, 4}), 16, 16));
+}
+
+}  // namespace
+}  // namespace dgl::test
