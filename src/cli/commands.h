@@ -29,6 +29,7 @@ void add_resume(CLI::App& app, CommonOptions& common);
 void add_sample(CLI::App& app, CommonOptions& common);
 void add_score(CLI::App& app, CommonOptions& common);
 void add_eval(CLI::App& app, CommonOptions& common);
+void add_metrics(CLI::App& app, CommonOptions& common);
 void add_profile(CLI::App& app, CommonOptions& common);
 void add_bench(CLI::App& app, CommonOptions& common);
 void add_report(CLI::App& app, CommonOptions& common);

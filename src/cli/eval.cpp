@@ -1,23 +1,39 @@
 #include "base/error.h"
 #include "base/runtime.h"
 #include "cli/commands.h"
-#include "metrics/dataset_statistics.h"
-#include "metrics/evaluate.h"
+#include "metrics/measure.h"
 #include "nets/model.h"
+#include "training/progress.h"
 
 namespace dgl {
 
 namespace {
 
 struct EvalArguments {
-  std::string model, data, features;
-  int64_t samples = 10000;
+  std::string model, data, features, metrics = "fid";
+  int64_t samples = 10000, batch = 64;
   uint64_t seed = 0;
-  double psi = 1;
+  double psi = 1, memory = 8;
+  KidOptions kid;
+  int64_t is_splits = 10;
   bool json = false;
 };
 
+/// "fid 2.970  (…)": each number on a line of its own, a deviation behind its mean.
+void print_words(const nlohmann::json& numbers) {
+  for (const auto& [key, value] : numbers.items()) {
+    if (!value.is_number() || key.ends_with("_std")) continue;
+    const bool mean = key.ends_with("_mean");
+    const std::string name = mean ? key.substr(0, key.size() - 5) : key;
+    fmt::print("{} {:.6g}", name, value.get<double>());
+    if (mean) fmt::print(" +- {:.6g}", numbers[name + "_std"].get<double>());
+    fmt::print("\n");
+  }
+}
+
 void run(const EvalArguments& arguments, const CommonOptions& common) {
+  MeasureOptions options;
+  options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
   const Model model = load_model(arguments.model);
   Generator& generator = model.sampler(arguments.model);
@@ -30,35 +46,58 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   }
   generator.to(device);
   features->to(device);
-  SampleOptions options;
-  options.count = arguments.samples;
-  options.seed = arguments.seed;
-  options.psi = arguments.psi;
-  options.device = device;
-  const double distance = frechet_distance(generator_statistics(generator, *features, options),
-                                           dataset_statistics(data, *features, 256, device));
-  const std::string name = features->distance_name();
+  options.samples = {arguments.samples, arguments.batch, arguments.seed, arguments.psi, device};
+  options.kid = arguments.kid;
+  options.is_splits = arguments.is_splits;
+  options.max_bytes = static_cast<uint64_t>(arguments.memory * (1 << 30));
+  options.network_file = arguments.features;
+  Progress progress(common.quiet);
+  std::string part;
+  double start = 0;
+  options.progress = [&](const std::string& what, int64_t done, int64_t total) {
+    if (what != part) {
+      part = what;
+      start = now_seconds();
+    }
+    progress.update(progress_bar(what, done, total, now_seconds() - start));
+  };
+  options.note = [&](const std::string& line) { progress.print(line); };
+  nlohmann::json numbers = measure(generator, data, *features, options);
   if (arguments.json) {
-    const nlohmann::json json = {{"model", arguments.model}, {"data", arguments.data},       {name, distance},
-                                 {"samples", arguments.samples}, {"real", data.info().count}, {"seed", arguments.seed},
-                                 {"psi", arguments.psi}};
-    fmt::print("{}\n", json.dump());
+    numbers.update({{"model", arguments.model},
+                    {"data", arguments.data},
+                    {"features", arguments.features},
+                    {"samples", arguments.samples},
+                    {"real", data.info().count},
+                    {"seed", arguments.seed},
+                    {"psi", arguments.psi}});
+    fmt::print("{}\n", numbers.dump());
   } else {
-    fmt::print("{} {:.3f}  ({} samples against {} images)\n", name, distance, arguments.samples, data.info().count);
+    print_words(numbers);
+    fmt::print("({} samples against {} images)\n", arguments.samples, data.info().count);
   }
 }
 
 }  // namespace
 
 void add_eval(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("eval", "the distance of a model's images to the real ones");
+  CLI::App* command = app.add_subcommand("eval", "measures a model's images against the real ones");
   auto a = std::make_shared<EvalArguments>();
   command->add_option("--model", a->model, "a model file")->required();
   command->add_option("--data", a->data, "the real images: a packed set")->required();
-  command->add_option("--features", a->features, "the feature network, e.g. assets/mnist32-features.safetensors")->required();
+  command->add_option("--features", a->features,
+                      "the feature network, e.g. assets/mnist32-features.safetensors, or Inception's weights")->required();
+  command->add_option("--metrics", a->metrics, "fid, kid, is and pr, or some of them, with commas between; fid is called "
+                      "so with Inception alone")->capture_default_str();
   command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
+  command->add_option("--batch", a->batch, "of them at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
   command->add_option("--psi", a->psi, "truncation; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
+  command->add_option("--kid-subsets", a->kid.subsets, "of kid")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--kid-subset-size", a->kid.subset_size, "of kid")->check(CLI::Range(2, 1000000))->capture_default_str();
+  command->add_option("--is-splits", a->is_splits, "of is")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--memory", a->memory, "GiB that kid, is and pr may hold features in")
+      ->check(CLI::Range(0.0, 1e6))->capture_default_str();
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -12,8 +12,10 @@ namespace {
 struct ProfileArguments {
   std::string model, recipe, width, discriminator_width;
   std::vector<std::string> overrides;
-  bool json = false;
+  bool no_latency = false, json = false;
 };
+
+nlohmann::json cost_json(const Cost& cost) { return {{"params", cost.params}, {"macs", cost.macs}}; }
 
 /// Both networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
 nlohmann::json profile_recipe(const ProfileArguments& arguments) {
@@ -23,10 +25,8 @@ nlohmann::json profile_recipe(const ProfileArguments& arguments) {
   const Rational critic = arguments.discriminator_width.empty()
                               ? width
                               : Rational::parse(arguments.discriminator_width, "--discriminator-width");
-  const Cost g = StyleGan2GeneratorShape::make(recipe.network, width, recipe.narrow_constant).cost();
-  const Cost d = StyleGan2DiscriminatorShape::make(recipe.network, critic).cost();
-  return {{"generator", {{"params", g.params}, {"macs", g.macs}}},
-          {"discriminator", {{"params", d.params}, {"macs", d.macs}}}};
+  return {{"generator", cost_json(StyleGan2GeneratorShape::make(recipe.network, width, recipe.narrow_constant).cost())},
+          {"discriminator", cost_json(StyleGan2DiscriminatorShape::make(recipe.network, critic).cost())}};
 }
 
 nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {
@@ -35,11 +35,12 @@ nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device de
   if (model.generator || model.generator_ema) {
     Generator& generator = model.sampler(arguments.model);
     generator.to(device);
-    result["generator"] = profile(generator, device);
+    result["generator"] = arguments.no_latency ? cost_json(generator.cost()) : profile(generator, device);
   }
   if (model.discriminator) {
     model.discriminator->to(device);
-    result["discriminator"] = profile(*model.discriminator, device);
+    result["discriminator"] =
+        arguments.no_latency ? cost_json(model.discriminator->cost()) : profile(*model.discriminator, device);
   }
   return result;
 }
@@ -71,9 +72,10 @@ void add_profile(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ProfileArguments>();
   command->add_option("--model", a->model, "a model file");
   command->add_option("--recipe", a->recipe, "a recipe: parameters and MACs, without allocating the weights");
-  command->add_option("--width", a->width, "of a recipe's networks");
+  command->add_option("--width", a->width, "of a recipe's networks: 1 (the default), 1/2, 1/4 …");
   command->add_option("--discriminator-width", a->discriminator_width, "of a recipe's discriminator, if another");
   command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
+  command->add_flag("--no-latency", a->no_latency, "of a model: do not run its networks");
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }

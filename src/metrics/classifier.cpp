@@ -97,9 +97,10 @@ Tensor Classifier::features(const Tensor& images_u8) {
   return embed(to_unit_range(images_u8));
 }
 
-Tensor Classifier::logits(const Tensor& images_u8) {
+Activations Classifier::activations(const Tensor& images_u8) {
   torch::NoGradGuard no_grad;
-  return classify(features(images_u8));
+  const Tensor hidden = features(images_u8);
+  return {hidden, classify(hidden)};
 }
 
 void save_classifier(const std::filesystem::path& path, const Classifier& classifier, double held_out_accuracy) {
@@ -117,9 +118,7 @@ void save_classifier(const std::filesystem::path& path, const Classifier& classi
   save_safetensors(path, file);
 }
 
-std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path) {
-  const std::string origin = path.string();
-  const TensorFile file = load_safetensors(path);
+std::shared_ptr<Classifier> load_classifier(const TensorFile& file, const std::string& origin) {
   const ClassifierShape shape = read_shape(file, origin);
   int64_t numbers = 0;
   for (const auto& [name, tensor] : file.tensors) numbers += tensor.numel();

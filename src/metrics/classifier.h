@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/safetensors.h"
 #include "metrics/features.h"
 
 namespace dgl {
@@ -26,8 +27,9 @@ class Classifier : public FeatureNetwork, public torch::nn::Module {
 
   std::string distance_name() const override { return shape_.distance; }
   int64_t dimensions() const override { return shape_.features; }
+  int64_t classes() const override { return shape_.classes; }
   torch::Tensor features(const torch::Tensor& images_u8) override;
-  torch::Tensor logits(const torch::Tensor& images_u8) override;
+  Activations activations(const torch::Tensor& images_u8) override;
   void to(torch::Device device) override { torch::nn::Module::to(device); }
 
   const ClassifierShape& shape() const { return shape_; }
@@ -43,7 +45,9 @@ class Classifier : public FeatureNetwork, public torch::nn::Module {
   torch::nn::Linear hidden_{nullptr}, output_{nullptr};
 };
 
-/// Writes a classifier as safetensors, its shape as JSON in the metadata under "dgl"; load_feature_network reads it.
+/// Writes a classifier as safetensors, its shape as JSON in the metadata under "dgl"; load_classifier takes it back.
 void save_classifier(const std::filesystem::path& path, const Classifier& classifier, double held_out_accuracy);
+/// Error, naming `origin`, for a file that holds no classifier.
+std::shared_ptr<Classifier> load_classifier(const TensorFile& file, const std::string& origin);
 
 }  // namespace dgl

@@ -6,17 +6,19 @@
 
 #include "base/error.h"
 #include "metrics/checks.h"
+#include "metrics/numpy_random.h"
 
 namespace dgl {
 
 using torch::Tensor;
 
-InceptionScore inception_score(const Tensor& logits, int64_t splits) {
+InceptionScore inception_score(const Tensor& logits, int64_t splits, uint32_t seed) {
   check_rows(logits, "inception score");
   const int64_t n = logits.size(0);
   if (splits < 1 || n < splits) fail("inception score: {} rows in {} splits, expected a row or more in each", n, splits);
+  const Tensor rows = logits.detach().to(torch::kCPU, torch::kDouble);
   // Logarithms throughout: a probability that underflows to 0 counts as 0, not as 0 times infinity.
-  const Tensor log_p = at::log_softmax(logits.detach().to(torch::kCPU, torch::kDouble), 1);
+  const Tensor log_p = at::log_softmax(rows.index_select(0, NumpyRandom(seed).permutation(n)), 1);
   std::vector<double> values;
   for (int64_t i = 0; i < splits; ++i) {
     const Tensor part = log_p.slice(0, i * n / splits, (i + 1) * n / splits);

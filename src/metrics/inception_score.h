@@ -10,9 +10,8 @@ struct InceptionScore {
 };
 
 /// exp(mean KL(p(y|x) || p(y))) (Salimans et al. 2016, arXiv 1606.03498, section 4) from class scores before the softmax,
-/// logits [n, k]: over `splits` parts of consecutive rows, in float64. From 1 (all alike) to k. The rows are taken in
-/// their order, so they should not be sorted by class.
-/// Error for fewer rows than splits.
-InceptionScore inception_score(const torch::Tensor& logits, int64_t splits = 10);
+/// logits [n, k]: over `splits` parts of the rows, shuffled by the seed as torch-fidelity shuffles them, in float64. From 1
+/// (all alike) to k. Error for fewer rows than splits.
+InceptionScore inception_score(const torch::Tensor& logits, int64_t splits = 10, uint32_t seed = 2020);
 
 }  // namespace dgl

@@ -1,11 +1,10 @@
 #include "metrics/kid.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 
 #include "base/error.h"
-#include "base/runtime.h"
 #include "metrics/checks.h"
+#include "metrics/numpy_random.h"
 
 namespace dgl {
 
@@ -35,14 +34,14 @@ Kid kernel_distance(const Tensor& real, const Tensor& fake, const KidOptions& op
     fail("kernel distance: {} real and {} fake features, expected at least a subset of {} of each", real.size(0),
          fake.size(0), size);
   }
-  auto generator = at::detail::createCPUGenerator(stream_seed(options.seed, 0, 0));
+  NumpyRandom random(options.seed);
   const auto draw = [&](const Tensor& features) {
-    const Tensor order = at::randperm(features.size(0), generator, torch::kLong).slice(0, 0, size);
-    return features.detach().index_select(0, order.to(features.device())).to(torch::kCPU, torch::kDouble);
+    const Tensor rows = random.permutation(features.size(0)).slice(0, 0, size);
+    return features.detach().index_select(0, rows.to(features.device())).to(torch::kCPU, torch::kDouble);
   };
   std::vector<double> values;
   for (int64_t i = 0; i < options.subsets; ++i) {
-    const Tensor x = draw(real), y = draw(fake);
+    const Tensor y = draw(fake), x = draw(real);
     values.push_back(squared_discrepancy(x, y));
   }
   const Tensor all = torch::tensor(values, torch::kDouble);

@@ -58,10 +58,10 @@ PrecisionRecall precision_recall(const Tensor& real, const Tensor& fake, int64_t
     fail("precision and recall: {} real and {} fake features, expected more than k = {} of each", real.size(0),
          fake.size(0), k);
   }
-  const Tensor r = real.detach().to(torch::kCPU, torch::kDouble), f = fake.detach().to(torch::kCPU, torch::kDouble);
   // Distances do not change when all points move; their digits do, far from zero.
-  const Tensor centre = r.mean(0);
-  const Points a(r - centre), b(f - centre);
+  const Tensor centre = real.detach().mean(0, /*keepdim=*/false, torch::kDouble).cpu();
+  const auto moved = [&](const Tensor& rows) { return rows.detach().to(torch::kCPU, torch::kDouble) - centre; };
+  const Points a(moved(real)), b(moved(fake));
   return {share_inside(b, a, k), share_inside(a, b, k)};
 }
 

@@ -32,7 +32,7 @@ double accuracy_on(Classifier& network, const Dataset& dataset, const std::vecto
   for (size_t first = 0; first < indices.size(); first += 256) {
     const std::vector<int64_t> part(indices.begin() + static_cast<int64_t>(first),
                                     indices.begin() + static_cast<int64_t>(std::min(indices.size(), first + 256)));
-    const Tensor guess = network.logits(dataset.images(part).to(device)).argmax(1).cpu();
+    const Tensor guess = network.activations(dataset.images(part).to(device)).logits.argmax(1).cpu();
     right += guess.eq(dataset.labels(part)).sum().item<int64_t>();
   }
   return static_cast<double>(right) / static_cast<double>(indices.size());

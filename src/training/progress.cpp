@@ -31,6 +31,18 @@ void Progress::print(const std::string& line) {
   open_ = false;
 }
 
+std::string progress_bar(const std::string& what, int64_t done, int64_t total, double seconds) {
+  constexpr int64_t kWidth = 28;
+  const auto filled = static_cast<size_t>(kWidth * done / total);
+  std::string line = fmt::format("{}  [{}{}]  {} / {}", what, std::string(filled, '#'),
+                                 std::string(static_cast<size_t>(kWidth) - filled, '-'), done, total);
+  if (done > 0 && seconds > 0) {
+    const double rate = static_cast<double>(done) / seconds;
+    line += fmt::format(", {:.1f} a second, {} left", rate, duration_text(static_cast<double>(total - done) / rate));
+  }
+  return line;
+}
+
 std::string duration_text(double seconds) {
   const auto s = static_cast<long long>(std::llround(std::max(0.0, seconds)));
   if (s < 60) return fmt::format("{} s", s);

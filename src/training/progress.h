@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace dgl {
@@ -20,6 +21,9 @@ class Progress {
   double last_ = 0;
   bool open_ = false;
 };
+
+/// "real images  [#######---------------------]  12500 / 50000, 31.2 a second, 20:02 left".
+std::string progress_bar(const std::string& what, int64_t done, int64_t total, double seconds);
 
 /// "42 s", "3:07", "1:02:45".
 std::string duration_text(double seconds);

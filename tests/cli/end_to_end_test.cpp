@@ -6,6 +6,7 @@
 
 #include "cli/program.h"
 #include "formats/safetensors.h"
+#include "metrics/hashed_inception.h"
 
 namespace dgl::test {
 namespace {
@@ -209,6 +210,18 @@ TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
                           "features.safetensors", "--samples", "40", "--json"});
   EXPECT_GT(eval["fd_squares"].get<double>(), 0);
   EXPECT_FALSE(eval.contains("fid"));
+  EXPECT_EQ(eval["statistics_cached"], false);
+  const auto all = json({"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
+                         "features.safetensors", "--samples", "40", "--metrics", "fid,kid,is,pr", "--kid-subsets", "3",
+                         "--kid-subset-size", "20", "--is-splits", "2", "--json"});
+  EXPECT_EQ(all["statistics_cached"], true);
+  EXPECT_EQ(all["fd_squares"], eval["fd_squares"]);
+  for (const char* key : {"fd_squares_kid_mean", "fd_squares_kid_std", "fd_squares_precision", "fd_squares_recall",
+                          "fd_squares_is_mean", "fd_squares_is_std"}) {
+    EXPECT_TRUE(all[key].is_number()) << key;
+  }
+  EXPECT_FALSE(json({"profile", "--model", "teacher/model.safetensors", "--no-latency", "--json"})["discriminator"]
+                   .contains("latency_ms"));
   const auto profile = json({"profile", "--model", "teacher/model.safetensors", "--json"});
   EXPECT_GT(profile["generator"]["latency_ms"]["1"].get<double>(), 0);
   EXPECT_EQ(profile["generator"]["params"],
@@ -217,6 +230,23 @@ TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
   for (const char* key : {"d_main", "d_reg", "g_main", "g_reg", "step", "images_per_second"}) {
     EXPECT_GT(bench[key].get<double>(), 0) << key;
   }
+}
+
+TEST_F(EndToEnd, EvalWithInceptionsWeightsGivesFid) {
+  save_safetensors(at("inception.safetensors"), hashed_inception());
+  const Words eval{"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
+                   "inception.safetensors", "--samples", "8", "--metrics", "fid,is", "--is-splits", "2", "--json"};
+  const Outcome first = run(eval), second = run(eval);
+  expect_success(first);
+  const auto numbers = nlohmann::json::parse(first.out), again = nlohmann::json::parse(second.out);
+  EXPECT_GT(numbers["fid"].get<double>(), 0);
+  EXPECT_GE(numbers["is_mean"].get<double>(), 1);
+  EXPECT_EQ(again["statistics_cached"], true);
+  EXPECT_EQ(again["fid"], numbers["fid"]);
+  const Outcome memory = run({"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
+                              "inception.safetensors", "--metrics", "pr", "--memory", "0.1"});
+  EXPECT_EQ(memory.status, 1);
+  EXPECT_NE(memory.err.find("more than --memory 0.10"), std::string::npos) << memory.err;
 }
 
 TEST_F(EndToEnd, DivergenceIsNamedOrGoneBackFrom) {

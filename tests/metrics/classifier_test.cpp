@@ -40,9 +40,9 @@ TEST(Classifier, RoundTrip) {
     EXPECT_EQ(back->dimensions(), 8);
     const Tensor images = noise({2, 3, resolution, resolution}, 4);
     EXPECT_EQ(back->features(images).sizes(), (std::vector<int64_t>{2, 8}));
-    EXPECT_EQ(back->logits(images).sizes(), (std::vector<int64_t>{2, 5}));
+    EXPECT_EQ(back->activations(images).logits.sizes(), (std::vector<int64_t>{2, 5}));
     EXPECT_TRUE(back->features(images).equal(network.features(images)));
-    EXPECT_TRUE(back->logits(images).equal(network.logits(images)));
+    EXPECT_TRUE(back->activations(images).logits.equal(network.activations(images).logits));
     EXPECT_FALSE(back->features(images).requires_grad());
   }
 }
@@ -53,7 +53,7 @@ TEST(Classifier, FeaturesAreThoseOfTheNormalisedImages) {
   const Tensor hidden = network.embed(images.to(torch::kFloat) / 127.5 - 1);
   EXPECT_TRUE(hidden.requires_grad());
   EXPECT_TRUE(at::allclose(network.features(images), hidden, 1e-5, 1e-6));
-  EXPECT_TRUE(at::allclose(network.logits(images), network.classify(hidden), 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(network.activations(images).logits, network.classify(hidden), 1e-5, 1e-6));
   // An image's features do not depend on the others of its batch.
   EXPECT_TRUE(at::allclose(network.features(images.slice(0, 1, 2)), hidden.slice(0, 1, 2), 1e-4, 1e-5));
 }
@@ -63,7 +63,7 @@ TEST(Classifier, TakesOnlyTheImagesItWasMadeFor) {
   shape.channels = 1;
   Classifier network(shape);
   expect_error([&] { network.features(noise({2, 3, 16, 16}, 0)); }, {"fd_small", "1 x 16 x 16", "3 x 16 x 16"});
-  expect_error([&] { network.logits(noise({2, 1, 32, 32}, 0)); }, {"1 x 16 x 16", "1 x 32 x 32"});
+  expect_error([&] { network.activations(noise({2, 1, 32, 32}, 0)); }, {"1 x 16 x 16", "1 x 32 x 32"});
   expect_error([&] { network.features(noise({16, 16}, 0)); }, {"1 x 16 x 16"});
   expect_error([&] { network.features(torch::zeros({2, 1, 16, 16})); }, {"uint8", "Float"});
 }
@@ -113,11 +113,11 @@ TEST(Classifier, TheShippedNetworkLoads) {
   const auto network = load_feature_network(kAsset);
   EXPECT_EQ(network->distance_name(), "fd_mnist");
   EXPECT_EQ(network->dimensions(), 64);
-  EXPECT_EQ(network->logits(noise({2, 1, 32, 32}, 6)).sizes(), (std::vector<int64_t>{2, 10}));
+  EXPECT_EQ(network->activations(noise({2, 1, 32, 32}, 6)).logits.sizes(), (std::vector<int64_t>{2, 10}));
   // A line of three pixels' width that stands upright in the middle is a one.
   Tensor one = torch::zeros({1, 1, 32, 32}, torch::kByte);
   one.slice(2, 7, 25).slice(3, 15, 18).fill_(255);
-  EXPECT_EQ(network->logits(one).argmax(1).item<int64_t>(), 1);
+  EXPECT_EQ(network->activations(one).logits.argmax(1).item<int64_t>(), 1);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ TEST(TrainClassifier, LearnsToTellBarsAndRepeatsItself) {
   // Accuracy on all images through the interface that metrics use, labels as drawn.
   std::vector<int64_t> all(200);
   for (int64_t i = 0; i < 200; ++i) all[static_cast<size_t>(i)] = i;
-  const torch::Tensor guess = first.network->logits(bars.images(all)).argmax(1);
+  const torch::Tensor guess = first.network->activations(bars.images(all)).logits.argmax(1);
   EXPECT_GE(guess.eq(bars.labels(all)).to(torch::kDouble).mean().item<double>(), 0.95);
 
   const auto again = train_classifier(bars, bar_options(), {});

@@ -1,0 +1,16 @@
+#include "metrics/features.h"
+
+#include "formats/safetensors.h"
+#include "metrics/classifier.h"
+#include "metrics/inception.h"
+
+namespace dgl {
+
+std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path) {
+  const std::string origin = path.string();
+  const TensorFile file = load_safetensors(path);
+  if (is_inception(file)) return std::make_shared<Inception>(file, origin);
+  return load_classifier(file, origin);
+}
+
+}  // namespace dgl

@@ -1,0 +1,94 @@
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "formats/safetensors.h"
+
+namespace dgl::test {
+namespace {
+
+using Words = std::vector<std::string>;
+using torch::Tensor;
+
+class Metrics : public ::testing::Test {
+ protected:
+  Metrics() : dgl_(folder_), golden_(load_safetensors(kGolden)) {
+    put("real", "features", golden("real"));
+    save_safetensors(folder_ / "fake", {{{"features", golden("fake")}, {"logits", golden("logits")}}, {}});
+  }
+  const Tensor& golden(const std::string& name) const { return golden_.at("full." + name, kGolden); }
+  void put(const std::string& file, const std::string& name, const Tensor& tensor) const {
+    save_safetensors(folder_ / file, {{{name, tensor}}, {}});
+  }
+  Outcome run(const std::string& real, const std::string& fake, const Words& more = {}) const {
+    Words words{"metrics", "--real", real, "--fake", fake, "--kid-subsets", "20", "--kid-subset-size", "100"};
+    words.insert(words.end(), more.begin(), more.end());
+    return dgl_(words);
+  }
+  void expect_refusal(const Outcome& outcome, const Words& says) const {
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_EQ(outcome.err.rfind("dgl: error: ", 0), 0u) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+  }
+
+  static constexpr const char* kGolden = DGL_SOURCE_DIR "/tests/golden/metrics.safetensors";
+  TemporaryFolder folder_;
+  Program dgl_;
+  TensorFile golden_;
+};
+
+TEST_F(Metrics, GivesTorchFidelitysNumbersAsJson) {
+  const Outcome outcome = run("real", "fake", {"--is-splits", "10", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(outcome.out);
+  const char* const keys[] = {"fid", "kid_mean", "kid_std", "precision", "recall", "is_mean", "is_std"};
+  EXPECT_EQ(json.size(), 7u);
+  for (int64_t i = 0; i < 7; ++i) {
+    const double expected = golden("expected")[i].item<double>();
+    EXPECT_NEAR(json[keys[i]].get<double>(), expected, 1e-5 * std::abs(expected)) << keys[i];
+  }
+}
+
+TEST_F(Metrics, WithoutLogitsThereIsNoInceptionScore) {
+  put("bare", "features", golden("fake"));
+  const auto json = nlohmann::json::parse(run("real", "bare", {"--json"}).out);
+  EXPECT_EQ(json.size(), 5u);
+  EXPECT_FALSE(json.contains("is_mean"));
+  const Outcome words = run("real", "bare");
+  EXPECT_NE(words.out.find("fid 20.568"), std::string::npos) << words.out;
+  EXPECT_EQ(words.out.find("is "), std::string::npos) << words.out;
+}
+
+TEST_F(Metrics, BadInput) {
+  put("unnamed", "x", golden("fake"));
+  put("narrow", "features", golden("fake").slice(1, 0, 63));
+  put("short", "features", golden("fake").slice(0, 0, 99));
+  put("tiny", "features", golden("fake").slice(0, 0, 3));
+  put("whole", "features", golden("fake").to(torch::kInt));
+  put("flat", "features", golden("fake").flatten());
+  Tensor broken = golden("fake").clone();
+  broken[7][9] = NAN;
+  put("broken", "features", broken);
+  folder_.put("text", "no tensors");
+  expect_refusal(run("real", "none"), {"none"});
+  expect_refusal(run("real", "text"), {"text"});
+  expect_refusal(run("real", "unnamed"), {"unnamed", "features"});
+  expect_refusal(run("real", "narrow"), {"narrow", "63", "64"});
+  expect_refusal(run("real", "short"), {"short", "99 rows", "--kid-subset-size 100"});
+  expect_refusal(run("short", "fake"), {"short", "99 rows", "--kid-subset-size 100"});
+  expect_refusal(run("real", "tiny"), {"tiny", "3 rows", "at least 4"});
+  expect_refusal(run("real", "whole"), {"whole", "features", "Int"});
+  expect_refusal(run("real", "flat"), {"flat", "[N, d]"});
+  expect_refusal(run("broken", "fake"), {"broken", "features", "not finite"});
+  expect_refusal(run("real", "fake", {"--is-splits", "261"}), {"fake", "logits", "260 rows", "261"});
+  save_safetensors(folder_ / "scores", {{{"features", golden("fake")}, {"logits", golden("logits") / 0}}, {}});
+  expect_refusal(run("real", "scores"), {"scores", "logits", "not finite"});
+  EXPECT_EQ(run("real", "fake", {"--kid-subsets", "0"}).status, 2);
+  EXPECT_EQ(dgl_({"metrics", "--real", "real"}).status, 2);
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,64 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+
+namespace dgl::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// One row of the sizes that were counted from the reference implementations; MACs in thousandths of a G.
+struct Size {
+  int resolution;
+  const char *width, *narrow_constant;
+  int64_t g_params, g_macs, d_params, d_macs;
+};
+
+constexpr Size kSizes[] = {
+    {1024, "1", "false", 30370060, 74267, 29012513, 76672}, {1024, "1/2", "true", 10339740, 18619, 7256081, 19193},
+    {1024, "1/2", "false", 11064988, 18628, 7256081, 19193}, {1024, "1/4", "true", 4746532, 4681, 1815497, 4811},
+    {1024, "1/4", "false", 5392036, 4689, 1815497, 4811},   {256, "1", "true", 30034338, 45125, 28864129, 46532},
+    {256, "1/2", "true", 10206434, 11295, 7219009, 11639},  {256, "1/2", "false", 10931682, 11305, 7219009, 11639},
+    {256, "1/4", "true", 4688514, 2832, 1806241, 2913},     {256, "1/4", "false", 5334018, 2839, 1806241, 2913}};
+
+std::string recipe(int resolution, const std::string& name) {
+  return DGL_SOURCE_DIR "/recipes/ffhq" + std::to_string(resolution) + "-" + name + ".toml";
+}
+
+TEST(Profile, FfhqNetworksHaveThePublishedSizesToTheDigit) {
+  const TemporaryFolder folder;
+  const Program dgl(folder);
+  for (const Size& size : kSizes) {
+    const std::string constant = std::string("student.narrow_constant=") + size.narrow_constant;
+    const Outcome outcome = dgl({"profile", "--recipe", recipe(size.resolution, "teacher"), "--width", size.width, "--set",
+                                 constant, "--json"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const auto json = nlohmann::json::parse(outcome.out);
+    const auto thousandths = [](const nlohmann::json& macs) { return (macs.get<int64_t>() + 500000) / 1000000; };
+    const std::string row = fmt::format("{} px, width {}, {}", size.resolution, size.width, constant);
+    EXPECT_EQ(json["generator"]["params"], size.g_params) << row;
+    EXPECT_EQ(thousandths(json["generator"]["macs"]), size.g_macs) << row;
+    EXPECT_EQ(json["discriminator"]["params"], size.d_params) << row;
+    EXPECT_EQ(thousandths(json["discriminator"]["macs"]), size.d_macs) << row;
+    // No weights, no latency.
+    EXPECT_FALSE(json["generator"].contains("latency_ms"));
+  }
+}
+
+TEST(Profile, EveryFfhqRecipeIsReadAndTheStudentsNameTheirWidth) {
+  const TemporaryFolder folder;
+  const Program dgl(folder);
+  for (const int resolution : {1024, 256}) {
+    for (const char* name : {"teacher", "half", "quarter"}) {
+      const Outcome outcome = dgl({"profile", "--recipe", recipe(resolution, name), "--json"});
+      ASSERT_EQ(outcome.status, 0) << outcome.err;
+      const auto json = nlohmann::json::parse(outcome.out);
+      EXPECT_EQ(json["generator"]["params"], resolution == 1024 ? 30370060 : 30034338);
+    }
+    EXPECT_NE(read_file(recipe(resolution, "half")).find("width = \"1/2\""), std::string::npos);
+    EXPECT_NE(read_file(recipe(resolution, "quarter")).find("width = \"1/4\""), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,74 @@
+// Numbers of torch-fidelity 0.4 on given features; docs/agreement.md says how the golden file was made.
+#include <torch/torch.h>
+
+#include "formats/safetensors.h"
+#include "metrics/frechet.h"
+#include "metrics/hashed.h"
+#include "metrics/inception_score.h"
+#include "metrics/kid.h"
+#include "metrics/precision_recall.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+using torch::Tensor;
+
+const char* const kGolden = DGL_SOURCE_DIR "/tests/golden/metrics.safetensors";
+
+FeatureStatistics statistics(const Tensor& features) {
+  StatisticsAccumulator sums;
+  sums.add(features);
+  return sums.finish();
+}
+
+class Agreement : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Agreement, WithTorchFidelityToOneInAHundredThousand) {
+  const TensorFile golden = load_safetensors(kGolden);
+  const auto get = [&](const char* name) { return golden.at(std::string(GetParam()) + "." + name, kGolden); };
+  const Tensor real = get("real"), fake = get("fake"), options = get("options"), expected = get("expected");
+  const auto option = [&](int64_t i) { return options[i].item<int64_t>(); };
+  const Kid kid = kernel_distance(real, fake, {option(0), option(1)});
+  const PrecisionRecall shares = precision_recall(real, fake, 3);
+  const InceptionScore score = inception_score(get("logits"), option(2));
+  const std::pair<const char*, double> found[] = {{"fid", frechet_distance(statistics(real), statistics(fake))},
+                                                  {"kid_mean", kid.mean},
+                                                  {"kid_std", kid.deviation},
+                                                  {"precision", shares.precision},
+                                                  {"recall", shares.recall},
+                                                  {"is_mean", score.mean},
+                                                  {"is_std", score.deviation}};
+  for (int64_t i = 0; i < 7; ++i) {
+    const double reference = expected[i].item<double>();
+    EXPECT_NEAR(found[i].second, reference, 1e-5 * std::abs(reference)) << found[i].first;
+    RecordProperty(found[i].first, fmt::format("{:.2e}", std::abs(found[i].second / reference - 1)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Metrics, Agreement, ::testing::Values("full", "singular", "far"),
+                         [](const auto& info) { return std::string(info.param); });
+
+/// Features [n, d] of two kinds whose columns differ in scale and, in the second, hang together.
+std::pair<Tensor, Tensor> formula(int64_t n, int64_t d) {
+  const Tensor scale = 1 + torch::arange(d, torch::kDouble).remainder(7);
+  const Tensor v = hashed_tensor({n, d}, 2);
+  return {hashed_tensor({n, d}, 1) * scale, 0.8 * (v + 0.5 * at::roll(v, -1, 1)) * scale + 0.1};
+}
+
+double formula_distance(int64_t n, int64_t d) {
+  const auto [real, fake] = formula(n, d);
+  return frechet_distance(statistics(real), statistics(fake));
+}
+
+TEST(FrechetAgreement, ManyDimensions) {
+  EXPECT_NEAR(formula_distance(1000, 256), 257.32157617273515, 1e-5 * 257);
+  EXPECT_NEAR(formula_distance(100, 256), 1250.1542823072298, 1e-5 * 1250);
+}
+
+TEST(FrechetAgreement, AsManyDimensionsAsInceptionHas) {
+  EXPECT_NEAR(formula_distance(2500, 2048), 4261.262082643778, 1e-5 * 4261.262082643778);
+}
+
+}  // namespace
+}  // namespace dgl::test

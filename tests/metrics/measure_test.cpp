@@ -1,0 +1,141 @@
+#include "metrics/measure.h"
+
+#include <torch/torch.h>
+
+#include "drawn_set.h"
+#include "metrics/classifier.h"
+#include "metrics/dataset_statistics.h"
+#include "metrics/inception_score.h"
+#include "metrics/precision_recall.h"
+#include "nets/stylegan2.h"
+
+namespace dgl::test {
+namespace {
+
+using torch::Tensor;
+
+class Measure : public ::testing::Test {
+ protected:
+  Measure() : bars_(make_bars(folder_, "bars", 90)) {
+    torch::manual_seed(3);
+    StyleGan2Settings settings;
+    settings.resolution = 16;
+    settings.img_channels = 1;
+    settings.channel_base = 64;
+    settings.channel_max = 8;
+    settings.z_dim = settings.w_dim = 8;
+    settings.mapping_layers = 2;
+    generator_ = std::make_shared<StyleGan2Generator>(StyleGan2GeneratorShape::make(settings, {}, false));
+    ClassifierShape shape;
+    shape.distance = "fd_bars";
+    shape.resolution = 16;
+    shape.features = 6;
+    shape.classes = 3;
+    network_ = std::make_shared<Classifier>(shape);
+    save_classifier(folder_ / "network", *network_, 0);
+    options_.samples.count = 70;
+    options_.samples.batch = 32;
+    options_.kid = {4, 30};
+    options_.network_file = folder_ / "network";
+    options_.progress = [this](const std::string& what, int64_t done, int64_t total) {
+      told_.push_back(fmt::format("{} {}/{}", what, done, total));
+    };
+    options_.note = [this](const std::string& line) { told_.push_back(line); };
+  }
+  nlohmann::json run(const std::string& metrics) {
+    told_.clear();
+    options_.metrics = MetricSet::parse(metrics, "--metrics");
+    return measure(*generator_, bars_, *network_, options_);
+  }
+  bool told(const std::string& word) const {
+    return std::any_of(told_.begin(), told_.end(), [&](const auto& t) { return t.find(word) != std::string::npos; });
+  }
+
+  TemporaryFolder folder_;
+  Dataset bars_;
+  std::shared_ptr<Generator> generator_;
+  std::shared_ptr<Classifier> network_;
+  MeasureOptions options_;
+  std::vector<std::string> told_;
+};
+
+TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
+  std::vector<Tensor> features, logits;
+  for_each_sample(*generator_, options_.samples, [&](const Tensor& images) {
+    features.push_back(network_->activations(images).features);
+    logits.push_back(network_->activations(images).logits);
+  });
+  std::vector<int64_t> every(90);
+  for (int64_t i = 0; i < 90; ++i) every[static_cast<size_t>(i)] = i;
+  const Tensor real = network_->features(bars_.images(every)), fake = at::cat(features);
+  const auto statistics = [](const Tensor& x) {
+    StatisticsAccumulator sums;
+    sums.add(x);
+    return sums.finish();
+  };
+  const Kid kid = kernel_distance(real, fake, options_.kid);
+  const PrecisionRecall shares = precision_recall(real, fake);
+  const InceptionScore score = inception_score(at::cat(logits), 10);
+
+  const nlohmann::json found = run("fid,kid,is,pr");
+  const auto near = [&](const char* key, double expected) {
+    EXPECT_NEAR(found[key].get<double>(), expected, 1e-4 * std::abs(expected) + 1e-12) << key;
+  };
+  near("fd_bars", frechet_distance(statistics(real), statistics(fake)));
+  near("fd_bars_kid_mean", kid.mean);
+  near("fd_bars_kid_std", kid.deviation);
+  near("fd_bars_precision", shares.precision);
+  near("fd_bars_recall", shares.recall);
+  near("fd_bars_is_mean", score.mean);
+  near("fd_bars_is_std", score.deviation);
+  // The names of the Inception network's numbers are its own.
+  for (const char* key : {"fid", "kid_mean", "is_mean", "precision"}) EXPECT_FALSE(found.contains(key)) << key;
+  EXPECT_TRUE(told("real images 90/90"));
+  EXPECT_TRUE(told("generated images 70/70"));
+  EXPECT_TRUE(told("GiB"));
+}
+
+TEST_F(Measure, TheSetsStatisticsAreKeptAndTheDistanceStaysTheSame) {
+  const nlohmann::json first = run("fid"), second = run("fid"), third = run("fid,pr");
+  EXPECT_EQ(first["statistics_cached"], false);
+  EXPECT_EQ(second["statistics_cached"], true);
+  EXPECT_EQ(first["fd_bars"], second["fd_bars"]);
+  EXPECT_EQ(first["fd_bars"], third["fd_bars"]);
+  run("fid");
+  EXPECT_FALSE(told("real images"));
+  EXPECT_FALSE(told("GiB"));
+}
+
+TEST_F(Measure, OnlyWhatIsAskedFor) {
+  const nlohmann::json found = run("is");
+  EXPECT_EQ(found.size(), 2u) << found;
+  EXPECT_FALSE(told("real images"));
+  EXPECT_EQ(folder_.entries(), 2u) << "a cache that was not asked for";
+}
+
+TEST_F(Measure, Errors) {
+  for (const char* text : {"", "fid,", "fd", "fid kid"}) {
+    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is and pr"});
+  }
+  options_.kid.subset_size = 71;
+  expect_error([&] { run("kid"); }, {"90 real and 70 generated", "--kid-subset-size 71"});
+  options_.is_splits = 71;
+  expect_error([&] { run("is"); }, {"70 generated", "--is-splits 71"});
+  options_.samples.count = 3;
+  expect_error([&] { run("pr"); }, {"90 real and 3 generated", "more than 3"});
+  EXPECT_TRUE(told_.empty()) << "it began before it looked";
+}
+
+TEST_F(Measure, MemoryIsBoundedBeforeAnythingRuns) {
+  // (90 + 70) x 6 features of 20 bytes, 70 x 3 class scores of 28.
+  EXPECT_EQ(held_bytes(MetricSet::parse("fid,kid,is,pr", ""), 90, 70, *network_), 160u * 6 * 20 + 70 * 3 * 28);
+  EXPECT_EQ(held_bytes(MetricSet::parse("kid", ""), 90, 70, *network_), 160u * 6 * 4);
+  EXPECT_EQ(held_bytes(MetricSet::parse("fid", ""), 90, 70, *network_), 0u);
+  options_.max_bytes = 160 * 6 * 4;
+  run("fid,kid");
+  expect_error([&] { run("pr"); }, {"--memory", "GiB"});
+  EXPECT_TRUE(told_.empty());
+}
+
+}  // namespace
+}  // namespace dgl::test

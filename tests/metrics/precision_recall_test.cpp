@@ -1,0 +1,46 @@
+#include "metrics/precision_recall.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+using torch::Tensor;
+
+TEST(PrecisionRecall, OnALineByHand) {
+  // k = 1: radii of the real points 1, 1, 1 (0, 1, 2), of the fake ones 3, 3, 6 (1.5, 4.5, 10.5).
+  const Tensor real = torch::tensor({{0.0}, {1.0}, {2.0}}), fake = torch::tensor({{1.5}, {4.5}, {10.5}});
+  const PrecisionRecall found = precision_recall(real, fake, 1);
+  EXPECT_NEAR(found.precision, 1 / 3.0, 1e-12);
+  EXPECT_NEAR(found.recall, 1, 1e-12);
+}
+
+TEST(PrecisionRecall, ADistanceOfTheRadiusIsInside) {
+  const Tensor real = torch::tensor({{0.0}, {1.0}}), fake = torch::tensor({{2.0}, {-1.0}});
+  EXPECT_EQ(precision_recall(real, fake, 1).precision, 1);
+  EXPECT_EQ(precision_recall(real, fake + torch::tensor({{0.001}, {-0.001}}), 1).precision, 0);
+}
+
+TEST(PrecisionRecall, ASetCoversItselfAndFarOnesDoNotMeet) {
+  torch::manual_seed(1);
+  const Tensor a = torch::randn({200, 8}) + 1000;
+  EXPECT_EQ(precision_recall(a, a).precision, 1);
+  EXPECT_EQ(precision_recall(a, a).recall, 1);
+  EXPECT_EQ(precision_recall(a, a + 100).precision, 0);
+  EXPECT_EQ(precision_recall(a, a + 100).recall, 0);
+}
+
+TEST(PrecisionRecall, Errors) {
+  const Tensor a = torch::ones({4, 3});
+  expect_error([&] { precision_recall(a, torch::ones({3, 3}), 3); }, {"4 real and 3 fake", "k = 3"});
+  expect_error([&] { precision_recall(a, a, 0); }, {"k = 0"});
+  expect_error([&] { precision_recall(a, torch::ones({4, 2}), 3); }, {"3 real features against 2"});
+  expect_error([&] { precision_recall(a * NAN, a, 3); }, {"real features", "not finite"});
+}
+
+}  // namespace
+}  // namespace dgl::test
