@@ -1,0 +1,145 @@
+#include "training/stylegan2_objective.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "training/networks.h"
+
+namespace dgl::test {
+namespace {
+
+Recipe tiny() {
+  Recipe recipe;
+  recipe.network.resolution = 8;
+  recipe.network.img_channels = 1;
+  recipe.network.channel_base = 64;
+  recipe.network.channel_max = 6;
+  recipe.network.z_dim = recipe.network.w_dim = 5;
+  recipe.network.mapping_layers = 2;
+  recipe.batch = 4;
+  return recipe;
+}
+
+/// A student with its objective, and a guidance of one teacher; the same for every seed.
+class StyleGan2ObjectiveTest : public ::testing::Test {
+ protected:
+  explicit StyleGan2ObjectiveTest(Recipe recipe = tiny()) : recipe_(std::move(recipe)) {
+    torch::manual_seed(1);
+    model_ = make_networks(recipe_, {}, {}, torch::kCPU);
+    teacher_ = make_networks(recipe_, {}, {}, torch::kCPU);
+    objective_ = make_objective(recipe_, model_);
+    input_.real.images = torch::randn({recipe_.batch, 1, 8, 8});
+  }
+
+  Guidance guided(double lambda) const {
+    Guidance guidance;
+    guidance.add({"teacher", teacher_.discriminator, make_adversarial_loss("logistic", "loss"), constant_schedule(lambda)},
+                 1, 8, 0);
+    return guidance;
+  }
+  /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
+  Figures run(const std::string& name, const Guidance* guidance = nullptr) {
+    for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
+    for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
+    torch::manual_seed(7);
+    input_.guidance = guidance;
+    Figures losses, scores;
+    for (const Phase& phase : objective_->phases()) {
+      if (phase.name == name) objective_->run(phase, input_, losses, scores);
+    }
+    return losses;
+  }
+  static torch::Tensor flat_gradient(const torch::nn::Module& module) {
+    std::vector<torch::Tensor> parts;
+    for (const auto& p : module.parameters()) {
+      parts.push_back((p.grad().defined() ? p.grad() : torch::zeros_like(p)).flatten());
+    }
+    return torch::cat(parts);
+  }
+  static bool has_gradient(const torch::nn::Module& module) {
+    for (const auto& p : module.parameters()) {
+      if (p.grad().defined()) return true;
+    }
+    return false;
+  }
+
+  Recipe recipe_;
+  Model model_, teacher_;
+  std::unique_ptr<Objective> objective_;
+  StepInput input_;
+};
+
+TEST_F(StyleGan2ObjectiveTest, PhasesFollowTheRecipe) {
+  const auto names = [](const Recipe& recipe, const Model& model) {
+    std::vector<std::string> all;
+    for (const Phase& phase : make_objective(recipe, model)->phases()) all.push_back(phase.name);
+    return all;
+  };
+  EXPECT_EQ(names(recipe_, model_), (std::vector<std::string>{"g_main", "g_reg", "d_main", "d_reg"}));
+  Recipe plain = recipe_;
+  plain.pl_weight = plain.r1_gamma = 0;
+  EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main"}));
+}
+
+TEST_F(StyleGan2ObjectiveTest, APhaseTeachesOneNetwork) {
+  for (const Phase& phase : objective_->phases()) {
+    run(phase.name);
+    EXPECT_EQ(has_gradient(*model_.generator), phase.generator) << phase.name;
+    EXPECT_EQ(has_gradient(*model_.discriminator), !phase.generator) << phase.name;
+  }
+}
+
+// loss_G + lambda * mean softplus(-D_t(G(z))): the gradient is linear in lambda, and none reaches the teacher.
+TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
+  const Figures alone = run("g_main");
+  const torch::Tensor without = flat_gradient(*model_.generator);
+  const Guidance one = guided(1), three = guided(3);
+  const Figures losses = run("g_main", &one);
+  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  const Figures more = run("g_main", &three);
+  const torch::Tensor with_three = flat_gradient(*model_.generator);
+
+  EXPECT_EQ(losses.at("g_main").item<double>(), alone.at("g_main").item<double>());
+  EXPECT_GT(losses.at("g_guidance").item<double>(), 0);
+  EXPECT_NEAR(more.at("g_guidance").item<double>(), 3 * losses.at("g_guidance").item<double>(), 1e-5);
+  EXPECT_GT((with_one - without).norm().item<double>(), 1e-3 * without.norm().item<double>());
+  EXPECT_LT(((with_three - without) - 3 * (with_one - without)).norm().item<double>(),
+            1e-4 * (with_three - without).norm().item<double>());
+  EXPECT_FALSE(has_gradient(*teacher_.discriminator));
+  EXPECT_FALSE(has_gradient(*model_.discriminator));
+}
+
+// gamma / 2 * E |grad_x D(x)|^2 (Mescheder et al. 2018), the gradient by finite differences of the score.
+TEST_F(StyleGan2ObjectiveTest, R1IsTheSquaredGradientOnRealImages) {
+  model_.discriminator->to(torch::kDouble);
+  input_.real.images = input_.real.images.to(torch::kDouble);
+  const double r1 = run("d_reg").at("d_reg").item<double>();
+
+  torch::NoGradGuard no_grad;
+  const torch::Tensor x = input_.real.images;
+  double squares = 0;
+  constexpr double kStep = 1e-5;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const torch::Tensor step = torch::zeros_like(x);
+    step.view(-1)[i] = kStep;
+    const auto score = [&](const torch::Tensor& images) {
+      return model_.discriminator->forward(images, torch::Tensor(), 1).sum().item<double>();
+    };
+    squares += std::pow((score(x + step) - score(x - step)) / (2 * kStep), 2);
+  }
+  EXPECT_NEAR(r1, recipe_.r1_gamma / 2 * squares / static_cast<double>(recipe_.batch), 1e-4 * r1);
+}
+
+TEST_F(StyleGan2ObjectiveTest, PathLengthsMeanMovesTowardsTheBatchs) {
+  const torch::Tensor mean = objective_->state().at("pl_mean");
+  EXPECT_EQ(mean.item<double>(), 0);
+  const double loss = run("g_reg").at("g_reg").item<double>();
+  const double after = mean.item<double>();
+  EXPECT_GT(after, 0);
+  // (lengths - mean)^2 with mean = decay * E lengths: at least weight * (E lengths - mean)^2.
+  const double lengths = after / recipe_.pl_decay;
+  EXPECT_GE(loss, recipe_.pl_weight * std::pow(lengths - after, 2) * (1 - 1e-5));
+}
+
+}  // namespace
+}  // namespace dgl::test
