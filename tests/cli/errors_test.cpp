@@ -138,7 +138,7 @@ TEST_F(Errors, AFullDiskKeepsTheEarlierCheckpoint) {
   expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d2.dgldata"}, {});
   // A file-size limit stands for a disk that has no room for a checkpoint.
   const std::string command = "cd '" + folder_.path().string() + "' && ulimit -f 8 && trap '' XFSZ && '" DGL_BINARY
-                              "' train --recipe r.toml --data d.dgldata --out limited --threads 1 2> stderr; echo $? > status";
+                              "' train --recipe r.toml --data d.dgldata --out limited --threads 1 2> stderr; echo \\$? > status";
   ASSERT_EQ(std::system(("bash -c \"" + command + "\"").c_str()), 0);
   EXPECT_EQ(read_file(folder_ / "status"), "1\n");
   const std::string words = read_file(folder_ / "stderr");
