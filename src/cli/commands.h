@@ -31,6 +31,8 @@ void add_score(CLI::App& app, CommonOptions& common);
 void add_eval(CLI::App& app, CommonOptions& common);
 void add_metrics(CLI::App& app, CommonOptions& common);
 void add_profile(CLI::App& app, CommonOptions& common);
+void add_import(CLI::App& app, CommonOptions& common);
+void add_export(CLI::App& app, CommonOptions& common);
 void add_bench(CLI::App& app, CommonOptions& common);
 void add_report(CLI::App& app, CommonOptions& common);
 

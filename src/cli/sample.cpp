@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/runtime.h"
 #include "cli/commands.h"
+#include "cli/labels.h"
 #include "data/dataset.h"
 #include "metrics/evaluate.h"
 #include "nets/model.h"
@@ -21,12 +22,14 @@ struct SampleArguments {
   bool overwrite = false;
 };
 
-torch::Tensor read_latents(const std::string& path, const Generator& generator) {
-  const torch::Tensor z = load_safetensors(path).at("z", path);
+/// Latents of a file, and its labels, where it has them.
+std::pair<torch::Tensor, torch::Tensor> read_latents(const std::string& path, const Generator& generator) {
+  const TensorFile file = load_safetensors(path);
+  const torch::Tensor z = file.at("z", path);
   if (z.dim() != 2 || z.size(1) != generator.z_dim() || z.size(0) == 0 || !z.is_floating_point()) {
     fail("{}: tensor z: expected float32 [N, {}]", path, generator.z_dim());
   }
-  return z.to(torch::kFloat);
+  return {z.to(torch::kFloat), read_labels(file, z.size(0), generator.classes(), path)};
 }
 
 /// A folder with one PNG an image: 000000.png, 000001.png, …
@@ -56,12 +59,23 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
     fail("--label {}: {} has {} labels", arguments.label, arguments.model, generator.classes());
   }
   generator.to(device);
-  const torch::Tensor z = arguments.latents.empty() ? draw_latents(generator, arguments.count, arguments.seed)
-                                                    : read_latents(arguments.latents, generator);
+  torch::Tensor z, labels;
+  if (arguments.latents.empty()) {
+    z = draw_latents(generator, arguments.count, arguments.seed);
+    labels = draw_labels(generator, arguments.count, arguments.seed);
+  } else {
+    std::tie(z, labels) = read_latents(arguments.latents, generator);
+  }
+  if (arguments.label >= 0) labels = torch::full({z.size(0)}, arguments.label, torch::kLong);
+  if (generator.classes() > 0 && !labels.defined()) {
+    fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
+  }
   std::vector<torch::Tensor> batches;
   for (int64_t first = 0; first < z.size(0); first += arguments.batch) {
-    const auto part = z.slice(0, first, std::min(z.size(0), first + arguments.batch)).to(device);
-    batches.push_back(generator.sample(part, torch::Tensor(), arguments.psi).cpu().contiguous());
+    const auto part = [&](const torch::Tensor& all) {
+      return all.defined() ? all.slice(0, first, std::min(z.size(0), first + arguments.batch)).to(device) : all;
+    };
+    batches.push_back(generator.sample(part(z), part(labels), arguments.psi).cpu().contiguous());
   }
   const torch::Tensor images = at::cat(batches);
   if (folder) {
@@ -85,7 +99,7 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
   command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
   command->add_option("--label", a->label, "draw this label only (conditional models)")->check(CLI::NonNegativeNumber);
-  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim] in place of random ones");
+  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model");
   command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "replace files that are there");
   command->callback([a, &common] { run(*a, common); });

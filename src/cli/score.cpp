@@ -2,6 +2,7 @@
 #include "base/files.h"
 #include "base/runtime.h"
 #include "cli/commands.h"
+#include "cli/labels.h"
 #include "nets/model.h"
 
 namespace dgl {
@@ -19,14 +20,20 @@ void run(const ScoreArguments& arguments, const CommonOptions& common) {
   refuse_existing(arguments.out, arguments.overwrite);
   const Model model = load_model(arguments.model);
   Discriminator& critic = model.critic(arguments.model);
-  const torch::Tensor images = load_safetensors(arguments.images).at("images", arguments.images);
+  const TensorFile file = load_safetensors(arguments.images);
+  const torch::Tensor images = file.at("images", arguments.images);
   const int64_t c = critic.channels(), r = critic.resolution();
   if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != c || images.size(2) != r || images.size(3) != r ||
       !images.is_floating_point()) {
     fail("{}: tensor images: expected float32 [N, {}, {}, {}]", arguments.images, c, r, r);
   }
+  torch::Tensor labels = read_labels(file, images.size(0), critic.classes(), arguments.images);
+  if (critic.classes() > 0 && !labels.defined()) {
+    fail("{}: has no tensor labels [N], which {} needs", arguments.images, arguments.model);
+  }
   critic.to(device);
-  const torch::Tensor scores = critic.forward(images.to(device, torch::kFloat), torch::Tensor(), 1).cpu();
+  if (labels.defined()) labels = labels.to(device);
+  const torch::Tensor scores = critic.forward(images.to(device, torch::kFloat), labels, 1).cpu();
   save_safetensors(arguments.out, {{{"scores", scores}}, {}});
   if (!common.quiet) fmt::print("{}: {} scores, mean {:.4f}\n", arguments.out, scores.size(0), scores.mean().item<double>());
 }

@@ -189,17 +189,20 @@ const torch::Tensor& TensorFile::at(const std::string& name, const std::string& 
 
 TensorFile load_safetensors(const std::filesystem::path& path) {
   const MappedFile map(path);
-  const std::string origin = path.string();
-  if (map.size() < 8) fail("{}: {} bytes; expected a safetensors file", origin, map.size());
+  return parse_safetensors(map.data(), map.size(), path.string());
+}
+
+TensorFile parse_safetensors(const uint8_t* bytes, uint64_t size, const std::string& origin) {
+  if (size < 8) fail("{}: {} bytes; expected a safetensors file", origin, size);
   uint64_t header_size = 0;
-  for (int i = 7; i >= 0; --i) header_size = header_size << 8 | map.data()[i];
-  if (header_size > kMaxHeader || header_size > map.size() - 8) {
+  for (int i = 7; i >= 0; --i) header_size = header_size << 8 | bytes[i];
+  if (header_size > kMaxHeader || header_size > size - 8) {
     fail("{}: a header of {} bytes does not fit the file; expected a safetensors file", origin, header_size);
   }
-  const char* text = reinterpret_cast<const char*>(map.data()) + 8;
+  const char* text = reinterpret_cast<const char*>(bytes) + 8;
   const json header = parse_header(text, text + header_size, origin);
-  const uint8_t* data = map.data() + 8 + header_size;
-  const uint64_t data_size = map.size() - 8 - header_size;
+  const uint8_t* data = bytes + 8 + header_size;
+  const uint64_t data_size = size - 8 - header_size;
 
   TensorFile file;
   std::vector<Entry> entries;

@@ -25,6 +25,8 @@ struct TensorFile {
 /// names, none with control characters. Error names the file and the tensor.
 /// The tensors own their memory (CPU, contiguous).
 TensorFile load_safetensors(const std::filesystem::path& path);
+/// The same of a file's bytes; `origin` names it in messages.
+TensorFile parse_safetensors(const uint8_t* bytes, uint64_t size, const std::string& origin);
 
 /// Writes `file` whole or not at all (AtomicFile). Tensors may lie on any device and in any layout; they are written
 /// contiguous in C order, those of larger elements first and then in the map's order, data aligned to 8 bytes, so that

@@ -20,6 +20,9 @@ struct SampleOptions {
 /// Latents [count, z_dim] of a seed, drawn on the CPU so that every device gets the same.
 torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed);
 
+/// Labels [count] of a seed, each as likely as the others; undefined for an unconditional generator.
+torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed);
+
 /// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) until all are drawn.
 void for_each_sample(Generator& generator, const SampleOptions& options,
                      const std::function<void(const torch::Tensor& images_u8)>& use);

@@ -37,17 +37,34 @@ Tensor EqualLinear::forward(const Tensor& x) {
   return ops::bias_act(at::mm(x, weight_.t() * weight_gain_), bias);
 }
 
-StyleGan2Mapping::StyleGan2Mapping(const StyleGan2GeneratorShape& shape) {
-  for (int64_t i = 0; i < shape.mapping_layers; ++i) {
-    layers_.push_back(register_module(
-        "fc" + std::to_string(i),
-        std::make_shared<EqualLinear>(i == 0 ? shape.z_dim : shape.w_dim, shape.w_dim, true, kMappingLr)));
-  }
-  w_avg_ = register_buffer("w_avg", torch::zeros({shape.w_dim}));
+Tensor EqualLinear::embed(const Tensor& places) {
+  return weight_.t().index_select(0, places) * weight_gain_ + bias_ * bias_gain_;
 }
 
-Tensor StyleGan2Mapping::forward(const Tensor& z) {
-  Tensor w = z * at::rsqrt(z.square().mean({1}, /*keepdim=*/true) + kEpsilon);
+StyleGan2Mapping::StyleGan2Mapping(const StyleGan2MappingShape& shape, bool keeps_mean) : shape_(shape) {
+  if (shape.classes > 0) {
+    embed_ = register_module("embed", std::make_shared<EqualLinear>(shape.classes, shape.embed_dim, false));
+  }
+  int64_t in = shape.z_dim + (shape.classes > 0 ? shape.embed_dim : 0);
+  for (size_t i = 0; i < shape.widths.size(); ++i) {
+    layers_.push_back(register_module("fc" + std::to_string(i),
+                                      std::make_shared<EqualLinear>(in, shape.widths[i], true, kMappingLr)));
+    in = shape.widths[i];
+  }
+  if (keeps_mean) w_avg_ = register_buffer("w_avg", torch::zeros({shape.w_dim()}));
+}
+
+Tensor StyleGan2Mapping::forward(const Tensor& z, const Tensor& labels) {
+  const auto normalised = [](const Tensor& x) {
+    return x * at::rsqrt(x.square().mean({1}, /*keepdim=*/true) + kEpsilon);
+  };
+  std::vector<Tensor> parts;
+  if (shape_.z_dim > 0) parts.push_back(normalised(z));
+  if (embed_) {
+    if (!labels.defined()) fail("the network has {} labels and needs one for every image", shape_.classes);
+    parts.push_back(normalised(embed_->embed(labels)));
+  }
+  Tensor w = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
   for (auto& layer : layers_) w = layer->forward(w);
   return w;
 }
@@ -97,23 +114,23 @@ Tensor ToRgb::forward(const Tensor& x, const Tensor& w) {
 }
 
 StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : shape_(shape) {
-  mapping_ = register_module("mapping", std::make_shared<StyleGan2Mapping>(shape));
+  mapping_ = register_module("mapping", std::make_shared<StyleGan2Mapping>(shape.mapping, /*keeps_mean=*/true));
   auto synthesis = register_module("synthesis", std::make_shared<torch::nn::Module>());
   const_ = synthesis->register_parameter("const", torch::randn({shape.const_channels, 4, 4}));
   int64_t in = shape.const_channels;
+  const int64_t w_dim = shape.mapping.w_dim();
   for (const auto& [r, out] : shape.channels) {
     auto block = synthesis->register_module("b" + std::to_string(r), std::make_shared<torch::nn::Module>());
     if (r > 4) {
-      up_layers_.push_back(
-          block->register_module("conv0", std::make_shared<SynthesisLayer>(in, out, shape.w_dim, r, true)));
-      in = out;
+      const int64_t up = shape.up_channels.at(r);
+      up_layers_.push_back(block->register_module("conv0", std::make_shared<SynthesisLayer>(in, up, w_dim, r, true)));
+      in = up;
     } else {
       up_layers_.emplace_back();
     }
-    layers_.push_back(
-        block->register_module("conv1", std::make_shared<SynthesisLayer>(in, out, shape.w_dim, r, false)));
+    layers_.push_back(block->register_module("conv1", std::make_shared<SynthesisLayer>(in, out, w_dim, r, false)));
     in = out;
-    to_rgb_.push_back(block->register_module("torgb", std::make_shared<ToRgb>(out, shape.img_channels, shape.w_dim)));
+    to_rgb_.push_back(block->register_module("torgb", std::make_shared<ToRgb>(out, shape.img_channels, w_dim)));
   }
 }
 
@@ -131,7 +148,7 @@ Tensor StyleGan2Generator::synthesise(const Tensor& ws, bool random_noise) {
 }
 
 Tensor StyleGan2Generator::sample(const Tensor& z, const Tensor& labels, double psi) {
-  Tensor w = mapping_->forward(z);
+  Tensor w = mapping_->forward(z, labels);
   if (psi != 1) w = mapping_->mean_latent().lerp(w, psi);
   return synthesise(w.unsqueeze(1).expand({-1, num_ws(), -1}), /*random_noise=*/false);
 }
@@ -158,48 +175,66 @@ Tensor DiscriminatorConv::forward(const Tensor& x, double gain) {
   return activate_ ? ops::bias_act(y, bias_, {0.2, kSqrt2 * gain}) : y;
 }
 
-Tensor minibatch_std(const Tensor& x, int64_t group) {
+Tensor minibatch_std(const Tensor& x, int64_t group, int64_t features) {
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   int64_t members = std::min(group, n);
   while (n % members != 0) --members;
-  Tensor y = x.reshape({members, n / members, c, h, w});
+  Tensor y = x.reshape({members, n / members, features, c / features, h, w});
   y = y - y.mean(0, /*keepdim=*/true);
-  y = (y.square().mean(0) + kEpsilon).sqrt().mean({1, 2, 3});
-  y = y.view({-1, 1, 1, 1}).repeat({members, 1, h, w});
+  y = (y.square().mean(0) + kEpsilon).sqrt().mean({2, 3, 4});
+  y = y.view({-1, features, 1, 1}).repeat({members, 1, h, w});
   return at::cat({x, y}, 1);
 }
 
 StyleGan2Discriminator::StyleGan2Discriminator(const StyleGan2DiscriminatorShape& shape) : shape_(shape) {
   for (int64_t r = shape.resolution; r > 4; r /= 2) {
-    const int64_t c = shape.channels.at(r), out = shape.channels.at(r / 2);
+    const int64_t c = shape.channels.at(r), middle = shape.hidden.at(r), out = shape.channels.at(r / 2);
     auto block = register_module("b" + std::to_string(r), std::make_shared<torch::nn::Module>());
     if (r == shape.resolution) {
       from_rgb_ = block->register_module(
           "fromrgb", std::make_shared<DiscriminatorConv>(shape.img_channels, c, 1, false, true));
     }
     Block layers;
-    layers.conv0 = block->register_module("conv0", std::make_shared<DiscriminatorConv>(c, c, 3, false, true));
-    layers.conv1 = block->register_module("conv1", std::make_shared<DiscriminatorConv>(c, out, 3, true, true));
-    layers.skip = block->register_module("skip", std::make_shared<DiscriminatorConv>(c, out, 1, true, false));
+    layers.conv0 = block->register_module("conv0", std::make_shared<DiscriminatorConv>(c, middle, 3, false, true));
+    layers.conv1 = block->register_module("conv1", std::make_shared<DiscriminatorConv>(middle, out, 3, true, true));
+    if (shape.residual) {
+      layers.skip = block->register_module("skip", std::make_shared<DiscriminatorConv>(c, out, 1, true, false));
+    }
     blocks_.push_back(layers);
   }
-  const int64_t c = shape.channels.at(4);
+  if (shape.mapping.classes > 0) {
+    mapping_ = register_module("mapping", std::make_shared<StyleGan2Mapping>(shape.mapping, /*keeps_mean=*/false));
+  }
+  const int64_t c = shape.hidden.at(4), in = shape.channels.at(4) + shape.minibatch_std_channels;
   auto last = register_module("b4", std::make_shared<torch::nn::Module>());
-  last_conv_ = last->register_module("conv", std::make_shared<DiscriminatorConv>(c + 1, c, 3, false, true));
-  fc_ = last->register_module("fc", std::make_shared<EqualLinear>(c * 16, c, true));
-  out_ = last->register_module("out", std::make_shared<EqualLinear>(c, 1, false));
+  last_conv_ = last->register_module("conv", std::make_shared<DiscriminatorConv>(in, c, 3, false, true));
+  fc_ = last->register_module("fc", std::make_shared<EqualLinear>(c * 16, shape.fc_features, true));
+  out_ = last->register_module(
+      "out", std::make_shared<EqualLinear>(shape.fc_features, mapping_ ? shape.mapping.w_dim() : 1, false));
 }
 
 Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& labels, int64_t parts) {
   Tensor x = from_rgb_->forward(images);
   for (auto& block : blocks_) {
-    const Tensor main = block.conv1->forward(block.conv0->forward(x), kSqrtHalf);
-    x = block.skip->forward(x, kSqrtHalf) + main;
+    if (block.skip) {
+      const Tensor main = block.conv1->forward(block.conv0->forward(x), kSqrtHalf);
+      x = block.skip->forward(x, kSqrtHalf) + main;
+    } else {
+      x = block.conv1->forward(block.conv0->forward(x));
+    }
   }
-  std::vector<Tensor> with_std;
-  for (const Tensor& part : x.chunk(parts, 0)) with_std.push_back(minibatch_std(part, shape_.minibatch_std_group));
-  x = last_conv_->forward(parts == 1 ? with_std[0] : at::cat(with_std, 0));
-  return out_->forward(fc_->forward(x.flatten(1))).squeeze(1);
+  if (shape_.minibatch_std_channels > 0) {
+    std::vector<Tensor> with_std;
+    for (const Tensor& part : x.chunk(parts, 0)) {
+      with_std.push_back(minibatch_std(part, shape_.minibatch_std_group, shape_.minibatch_std_channels));
+    }
+    x = parts == 1 ? with_std[0] : at::cat(with_std, 0);
+  }
+  x = out_->forward(fc_->forward(last_conv_->forward(x).flatten(1)));
+  if (!mapping_) return x.squeeze(1);
+  // Projection on the mapped label (Miyato and Koyama 2018, arXiv 1802.05637), scaled as in StyleGAN2-ADA.
+  const Tensor projected = x * mapping_->forward(Tensor(), labels);
+  return projected.sum(1) * (1 / std::sqrt(static_cast<double>(shape_.mapping.w_dim())));
 }
 
 }  // namespace dgl

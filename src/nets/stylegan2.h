@@ -21,11 +21,22 @@ struct StyleGan2Settings {
   int64_t minibatch_std_group = 4;
 };
 
+/// The shape of a mapping network: latents of z_dim numbers, labels, or both, to the last of `widths`.
+struct StyleGan2MappingShape {
+  int64_t z_dim = 0;               ///< 0 in a discriminator, whose mapping takes labels only
+  std::vector<int64_t> widths;     ///< outputs of its layers; a network without one has none
+  int64_t classes = 0;             ///< number of labels; 0: takes none
+  int64_t embed_dim = 0;           ///< numbers that a label becomes before it joins the latent
+  int64_t w_dim() const { return widths.empty() ? 0 : widths.back(); }
+};
+
 /// The shape of one generator: all that is needed to build it.
 struct StyleGan2GeneratorShape {
-  int64_t resolution, img_channels, z_dim, w_dim, mapping_layers;
-  int64_t const_channels;              ///< of the learned 4 x 4 input
-  std::map<int64_t, int64_t> channels; ///< feature maps at 4, 8, …, resolution
+  int64_t resolution, img_channels;
+  StyleGan2MappingShape mapping;
+  int64_t const_channels;                 ///< of the learned 4 x 4 input
+  std::map<int64_t, int64_t> channels;    ///< feature maps that leave 4, 8, …, resolution
+  std::map<int64_t, int64_t> up_channels; ///< between the two convolutions at 8, …, resolution
 
   /// The generator of `settings` at a width. The constant input keeps its full width, as in the DGL-GAN authors' code,
   /// unless `narrow_constant`. Error where a layer would be left without channels.
@@ -40,7 +51,12 @@ struct StyleGan2GeneratorShape {
 /// The shape of one discriminator.
 struct StyleGan2DiscriminatorShape {
   int64_t resolution, img_channels, minibatch_std_group;
-  std::map<int64_t, int64_t> channels; ///< feature maps at 4, 8, …, resolution
+  std::map<int64_t, int64_t> channels; ///< feature maps that enter 4, 8, …, resolution
+  std::map<int64_t, int64_t> hidden;   ///< after the first convolution at 4, 8, …, resolution
+  int64_t fc_features;                 ///< of the hidden linear layer
+  int64_t minibatch_std_channels = 1;
+  bool residual = true;                ///< whether blocks have a skip connection
+  StyleGan2MappingShape mapping;       ///< of labels, for a conditional discriminator
 
   static StyleGan2DiscriminatorShape make(const StyleGan2Settings& settings, Rational width);
   static StyleGan2DiscriminatorShape from_json(const nlohmann::json& json, const std::string& origin);
@@ -48,12 +64,22 @@ struct StyleGan2DiscriminatorShape {
   Cost cost() const;
 };
 
+/// The shape of the network that tensors make up under the names of our model files (without a prefix): every width is
+/// read from its tensor. All tensors must be there. Error (naming `origin`) for one of the wrong number of dimensions,
+/// or widths that do not fit each other.
+using NamedTensors = std::map<std::string, torch::Tensor>;
+StyleGan2GeneratorShape stylegan2_generator_shape(const NamedTensors& tensors, const std::string& origin);
+StyleGan2DiscriminatorShape stylegan2_discriminator_shape(const NamedTensors& tensors, int64_t minibatch_std_group,
+                                                          const std::string& origin);
+
 /// A linear layer with equalised learning rate: y = x (W * lr / sqrt(in))^T + b * lr, then optionally leaky ReLU with
 /// gain sqrt(2). (Karras et al. 2018, arXiv 1710.10196, section 4.1.)
 class EqualLinear : public torch::nn::Module {
  public:
   EqualLinear(int64_t in, int64_t out, bool activate, double lr_multiplier = 1, double bias_init = 0);
   torch::Tensor forward(const torch::Tensor& x);
+  /// The layer's output for one-hot inputs, given as the places of their ones [N], without an activation.
+  torch::Tensor embed(const torch::Tensor& places);
 
  private:
   torch::Tensor weight_, bias_;
@@ -61,18 +87,20 @@ class EqualLinear : public torch::nn::Module {
   bool activate_;
 };
 
-/// z -> w: pixel norm, then a multilayer perceptron at 1/100 of the learning rate; keeps a running mean of w for
-/// truncation.
+/// z, label -> w: pixel norm of the latent, of the label's embedding, or of both side by side, then a multilayer
+/// perceptron at 1/100 of the learning rate; a generator's keeps a running mean of w for truncation.
 class StyleGan2Mapping : public torch::nn::Module {
  public:
-  explicit StyleGan2Mapping(const StyleGan2GeneratorShape& shape);
-  /// z [N, z_dim] -> w [N, w_dim].
-  torch::Tensor forward(const torch::Tensor& z);
+  StyleGan2Mapping(const StyleGan2MappingShape& shape, bool keeps_mean);
+  /// z [N, z_dim] (undefined where z_dim is 0), labels [N] (undefined where there are none) -> w [N, w_dim].
+  torch::Tensor forward(const torch::Tensor& z, const torch::Tensor& labels);
   /// Moves the mean latent towards this batch's by 1 - 0.995.
   void track_mean(const torch::Tensor& w);
   const torch::Tensor& mean_latent() const { return w_avg_; }
 
  private:
+  StyleGan2MappingShape shape_;
+  std::shared_ptr<EqualLinear> embed_;  // empty where there are no labels
   std::vector<std::shared_ptr<EqualLinear>> layers_;
   torch::Tensor w_avg_;
 };
@@ -109,7 +137,8 @@ class StyleGan2Generator : public Generator {
   explicit StyleGan2Generator(const StyleGan2GeneratorShape& shape);
 
   nlohmann::json settings() const override { return shape_.to_json(); }
-  int64_t z_dim() const override { return shape_.z_dim; }
+  int64_t z_dim() const override { return shape_.mapping.z_dim; }
+  int64_t classes() const override { return shape_.mapping.classes; }
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
@@ -148,6 +177,7 @@ class StyleGan2Discriminator : public Discriminator {
   explicit StyleGan2Discriminator(const StyleGan2DiscriminatorShape& shape);
 
   nlohmann::json settings() const override { return shape_.to_json(); }
+  int64_t classes() const override { return shape_.mapping.classes; }
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
@@ -155,17 +185,19 @@ class StyleGan2Discriminator : public Discriminator {
 
  private:
   struct Block {
-    std::shared_ptr<DiscriminatorConv> conv0, conv1, skip;
+    std::shared_ptr<DiscriminatorConv> conv0, conv1, skip;  // skip is empty where blocks are not residual
   };
   StyleGan2DiscriminatorShape shape_;
   std::shared_ptr<DiscriminatorConv> from_rgb_, last_conv_;
   std::vector<Block> blocks_;
   std::shared_ptr<EqualLinear> fc_, out_;
+  std::shared_ptr<StyleGan2Mapping> mapping_;  // empty where there are no labels
 };
 
-/// Appends to x [N, C, H, W] one channel with the mean over features and pixels of the standard deviation over groups
-/// of images (arXiv 1710.10196, section 3): [N, C + 1, H, W]. The groups have `group` members, or the largest divisor
-/// of N below where N is not a multiple of it; image i is in group i mod (N / group), as in the reference.
-torch::Tensor minibatch_std(const torch::Tensor& x, int64_t group);
+/// Appends to x [N, C, H, W] `features` channels, each the mean over its share of the feature maps and over pixels of the
+/// standard deviation over groups of images (arXiv 1710.10196, section 3): [N, C + features, H, W]. C is a multiple of
+/// `features`. The groups have `group` members, or the largest divisor of N below where N is not a multiple of it; image
+/// i is in group i mod (N / group), as in the reference.
+torch::Tensor minibatch_std(const torch::Tensor& x, int64_t group, int64_t features = 1);
 
 }  // namespace dgl

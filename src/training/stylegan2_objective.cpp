@@ -1,8 +1,7 @@
 #include "training/stylegan2_objective.h"
 
-#include <cmath>
-
 #include "base/error.h"
+#include "training/regularisers.h"
 
 namespace dgl {
 
@@ -34,21 +33,22 @@ void StyleGan2Objective::run(const Phase& phase, const StepInput& input, Figures
   fail("StyleGAN2 has no phase {}", phase.name);
 }
 
-Tensor StyleGan2Objective::draw_styles(int64_t n) {
+Tensor StyleGan2Objective::draw_styles(int64_t n, const Tensor& all_labels) {
+  const Tensor labels = generator_->classes() > 0 && all_labels.defined() ? all_labels.slice(0, 0, n) : Tensor();
   const auto options = pl_mean_.options();
   const int64_t layers = generator_->num_ws();
-  const Tensor w = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options));
+  const Tensor w = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options), labels);
   if (generator_->is_training()) generator_->mapping().track_mean(w);
   const Tensor ws = w.unsqueeze(1).expand({-1, layers, -1});
   if (recipe_.style_mixing == 0 || torch::rand({}).item<double>() >= recipe_.style_mixing) return ws;
   // From a random layer on, the styles are another latent's.
   const auto cut = torch::randint(1, layers, {}, torch::kLong).item<int64_t>();
-  const Tensor other = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options));
+  const Tensor other = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options), labels);
   return at::cat({ws.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
 }
 
 void StyleGan2Objective::generator_main(const StepInput& input, Figures& losses, Figures& scores) {
-  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0)), /*random_noise=*/true);
+  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0), input.real.labels), /*random_noise=*/true);
   const Tensor fake_scores = discriminator_->forward(fake, input.real.labels, 1);
   Tensor loss = loss_->generator(fake_scores).mean();
   losses["g_main"] = loss.detach();
@@ -65,18 +65,12 @@ void StyleGan2Objective::generator_main(const StepInput& input, Figures& losses,
 
 void StyleGan2Objective::generator_path_length(const StepInput& input, Figures& losses) {
   const int64_t n = std::max<int64_t>(1, input.real.images.size(0) / recipe_.pl_batch_shrink);
-  const Tensor ws = draw_styles(n);
+  const Tensor ws = draw_styles(n, input.real.labels);
   const Tensor fake = generator_->synthesise(ws, /*random_noise=*/true);
-  const Tensor noise = torch::randn_like(fake) / std::sqrt(static_cast<double>(fake.size(2) * fake.size(3)));
-  const Tensor gradient = torch::autograd::grad({(fake * noise).sum()}, {ws}, {}, /*retain_graph=*/true,
-                                                /*create_graph=*/true)[0];
-  const Tensor lengths = gradient.square().sum(2).mean(1).sqrt();
-  const Tensor mean = pl_mean_.lerp(lengths.mean(), recipe_.pl_decay);
-  const Tensor loss = (lengths - mean).square().mean() * recipe_.pl_weight;
-  {
-    torch::NoGradGuard no_grad;
-    pl_mean_.copy_(mean.detach());
-  }
+  const Tensor noise = torch::randn_like(fake);
+  const PathLength path = path_length_penalty(fake, ws, noise, pl_mean_, recipe_.pl_decay);
+  const Tensor loss = path.penalty * recipe_.pl_weight;
+  pl_mean_.copy_(path.mean);
   losses["g_reg"] = loss.detach();
   (loss * static_cast<double>(recipe_.pl_interval)).backward();
 }
@@ -86,7 +80,7 @@ void StyleGan2Objective::discriminator_main(const StepInput& input, Figures& los
   Tensor fake;
   {
     torch::NoGradGuard no_grad;
-    fake = generator_->synthesise(draw_styles(n), /*random_noise=*/true);
+    fake = generator_->synthesise(draw_styles(n, input.real.labels), /*random_noise=*/true);
   }
   // One pass over both halves; minibatch statistics are taken within each.
   const Tensor labels = input.real.labels.defined() ? at::cat({input.real.labels, input.real.labels}) : Tensor();
@@ -103,9 +97,7 @@ void StyleGan2Objective::discriminator_main(const StepInput& input, Figures& los
 void StyleGan2Objective::discriminator_r1(const StepInput& input, Figures& losses) {
   const Tensor real = input.real.images.detach().clone().set_requires_grad(true);
   const Tensor scores = discriminator_->forward(real, input.real.labels, 1);
-  const Tensor gradient = torch::autograd::grad({scores.sum()}, {real}, {}, /*retain_graph=*/true,
-                                                /*create_graph=*/true)[0];
-  const Tensor loss = gradient.square().sum({1, 2, 3}).mean() * (recipe_.r1_gamma / 2);
+  const Tensor loss = r1_penalty(scores, real) * (recipe_.r1_gamma / 2);
   losses["d_reg"] = loss.detach();
   (loss * static_cast<double>(recipe_.r1_interval)).backward();
 }

@@ -17,8 +17,9 @@ class StyleGan2Objective : public Objective {
   std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
 
  private:
-  /// Style inputs [n, num_ws, w_dim] of n fresh latents, mixed from two with the recipe's probability.
-  torch::Tensor draw_styles(int64_t n);
+  /// Style inputs [n, num_ws, w_dim] of n fresh latents, mixed from two with the recipe's probability, and the first n
+  /// of the batch's labels where the generator takes them.
+  torch::Tensor draw_styles(int64_t n, const torch::Tensor& labels);
   void generator_main(const StepInput& input, Figures& losses, Figures& scores);
   void generator_path_length(const StepInput& input, Figures& losses);
   void discriminator_main(const StepInput& input, Figures& losses, Figures& scores);

@@ -78,7 +78,7 @@ TEST(StyleGan2, WidthNarrowsFeatureMapsOnly) {
   EXPECT_EQ(shape.channels.at(4), 6);
   EXPECT_EQ(shape.channels.at(16), 4);
   EXPECT_EQ(shape.const_channels, 12);
-  EXPECT_EQ(shape.w_dim, 7);
+  EXPECT_EQ(shape.mapping.w_dim(), 7);
   EXPECT_EQ(StyleGan2GeneratorShape::make(small(), {1, 2}, true).const_channels, 6);
   EXPECT_THROW(StyleGan2GeneratorShape::make(small(), {1, 9}, false), Error);
 }

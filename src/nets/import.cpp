@@ -1,0 +1,232 @@
+#include "nets/import.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "formats/checkpoint.h"
+#include "nets/dialect.h"
+#include "ops/upfirdn2d.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr int64_t kMeanLatents = 4096;
+constexpr size_t kNamesShown = 3;
+
+enum class Role { generator, generator_ema, discriminator };
+
+/// A state dict in a file.
+struct Part {
+  Dialect dialect;
+  Role role;
+  NamedTensors tensors;
+  torch::Tensor latent_avg;  // undefined where the file has none
+  std::string origin, prefix;
+};
+
+/// "a, b, c and 7 more".
+std::string first_of(const std::vector<std::string>& names) {
+  const size_t shown = std::min(names.size(), kNamesShown);
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text.empty() ? "none" : text;
+}
+
+NamedTensors under(const TensorFile& file, const std::string& prefix) {
+  NamedTensors tensors;
+  for (auto at = file.tensors.lower_bound(prefix); at != file.tensors.end() && at->first.rfind(prefix, 0) == 0; ++at) {
+    tensors.emplace(at->first.substr(prefix.size()), at->second);
+  }
+  return tensors;
+}
+
+/// A name that only a generator or only a discriminator of a dialect has.
+struct Sign {
+  const char* name;
+  Dialect dialect;
+  bool generator;
+};
+constexpr Sign kSigns[] = {{"input.input", Dialect::rosinality, true},
+                           {"final_linear.0.weight", Dialect::rosinality, false},
+                           {"synthesis.b4.const", Dialect::ada, true},
+                           {"b4.out.weight", Dialect::ada, false}};
+
+const Sign* find_sign(const NamedTensors& tensors) {
+  for (const Sign& sign : kSigns) {
+    if (tensors.count(sign.name)) return &sign;
+  }
+  return nullptr;
+}
+
+/// Where checkpoints keep their state dicts.
+struct Place {
+  const char* prefix;
+  Role role;
+};
+constexpr Place kPlaces[] = {{"g_ema.", Role::generator_ema}, {"g.", Role::generator}, {"d.", Role::discriminator},
+                             {"G_ema.", Role::generator_ema}, {"G.", Role::generator}, {"D.", Role::discriminator}};
+
+std::vector<Part> find_parts(const TensorFile& file, const std::string& origin) {
+  std::vector<Part> parts;
+  const auto latent_avg = file.tensors.find("latent_avg");
+  const auto add = [&](const std::string& prefix, std::optional<Role> role) {
+    NamedTensors tensors = under(file, prefix);
+    const Sign* sign = find_sign(tensors);
+    if (!sign) return;
+    if (!role) {
+      role = sign->generator ? Role::generator : Role::discriminator;
+      tensors.erase("latent_avg");
+    }
+    if (sign->generator != (*role != Role::discriminator)) {
+      fail("{}: {} holds a {} where a {} was expected", origin, prefix, sign->generator ? "generator" : "discriminator",
+           sign->generator ? "discriminator" : "generator");
+    }
+    parts.push_back({sign->dialect, *role, std::move(tensors),
+                     latent_avg == file.tensors.end() ? torch::Tensor() : latent_avg->second, origin, prefix});
+  };
+  for (const Place& place : kPlaces) add(place.prefix, place.role);
+  if (parts.empty()) add("", std::nullopt);
+  if (!parts.empty()) return parts;
+  std::vector<std::string> missing, unknown;
+  for (const Sign& sign : kSigns) missing.push_back(sign.name);
+  for (const auto& [name, tensor] : file.tensors) unknown.push_back(name);
+  fail("{}: neither of stylegan2-pytorch nor of stylegan2-ada-pytorch; missing: {}; unknown: {}", origin,
+       fmt::join(missing, ", "), first_of(unknown));
+}
+
+/// Other filters than [1, 3, 3, 1] would silently give other images.
+void check_filter(const std::string& name, const torch::Tensor& filter, const std::string& origin) {
+  const torch::Tensor taps = torch::tensor(ops::fir_1331(), torch::kFloat), expected = at::outer(taps, taps);
+  const torch::Tensor plain = filter.to(torch::kFloat);
+  if (plain.sizes() != expected.sizes() || !at::allclose(plain / plain.sum(), expected / expected.sum(), 1e-3, 1e-5)) {
+    fail("{}: tensor {}: a resampling filter other than [1, 3, 3, 1] is not supported", origin, name);
+  }
+}
+
+/// The part's tensors under our names and in our shapes, filters left out.
+NamedTensors translate(const Part& part) {
+  const bool generator = part.role != Role::discriminator;
+  const Skeleton skeleton = guess_skeleton(part.dialect, generator, part.tensors);
+  std::vector<std::string> wanted = tensor_names(skeleton);
+  if (generator && part.dialect == Dialect::ada) wanted.push_back("mapping.w_avg");
+  NamedTensors ours;
+  std::vector<std::string> missing, unknown;
+  std::set<std::string> known;
+  for (const std::string& name : wanted) {
+    const std::string theirs = foreign_name(part.dialect, skeleton, name);
+    known.insert(theirs);
+    const auto found = part.tensors.find(theirs);
+    if (found == part.tensors.end()) {
+      missing.push_back(part.prefix + theirs);
+    } else {
+      ours.emplace(name, to_our_shape(name, found->second));
+    }
+  }
+  for (const auto& [name, tensor] : part.tensors) {
+    if (known.count(name)) continue;
+    if (is_filter_name(part.dialect, name)) {
+      check_filter(part.prefix + name, tensor, part.origin);
+    } else {
+      unknown.push_back(part.prefix + name);
+    }
+  }
+  if (!missing.empty() || !unknown.empty()) {
+    fail("{}: not a {} of {}; missing: {}; unknown: {}", part.origin, generator ? "generator" : "discriminator",
+         dialect_name(part.dialect), first_of(missing), first_of(unknown));
+  }
+  return ours;
+}
+
+std::shared_ptr<Generator> import_generator(const Part& part) {
+  TensorFile file{translate(part), {}};
+  const auto shape = stylegan2_generator_shape(file.tensors, part.origin);
+  const auto network = std::make_shared<StyleGan2Generator>(shape);
+  if (part.dialect == Dialect::rosinality) {
+    file.tensors["mapping.w_avg"] =
+        part.latent_avg.defined() ? to_our_shape("mapping.w_avg", part.latent_avg) : torch::zeros({shape.mapping.w_dim()});
+  }
+  get_module(file, "", *network, part.origin);
+  if (part.dialect == Dialect::rosinality && !part.latent_avg.defined()) {
+    torch::NoGradGuard no_grad;
+    const auto z = torch::randn({kMeanLatents, shape.mapping.z_dim}, at::detail::createCPUGenerator(0), torch::kFloat);
+    torch::Tensor mean = network->mapping().mean_latent();
+    mean.copy_(network->mapping().forward(z, {}).mean(0));
+  }
+  return network;
+}
+
+std::shared_ptr<Discriminator> import_discriminator(const Part& part, int64_t minibatch_std_group) {
+  const TensorFile file{translate(part), {}};
+  const auto shape = stylegan2_discriminator_shape(file.tensors, minibatch_std_group, part.origin);
+  const auto network = std::make_shared<StyleGan2Discriminator>(shape);
+  get_module(file, "", *network, part.origin);
+  return network;
+}
+
+}  // namespace
+
+Model import_model(const std::vector<std::filesystem::path>& files, const ImportOptions& options) {
+  // Optimiser states, two thirds of a checkpoint, are not read.
+  const auto wanted = [](const std::string& name) { return name.find("optim") == std::string::npos; };
+  Model model;
+  std::vector<std::string> names;
+  for (const auto& path : files) {
+    for (const Part& part : find_parts(load_tensors(path, wanted), path.string())) {
+      if (!options.from.empty() && options.from != dialect_name(part.dialect)) {
+        fail("{}: its tensors are named as in {}, not in {}", part.origin, dialect_name(part.dialect), options.from);
+      }
+      const bool taken = part.role == Role::generator       ? model.generator != nullptr
+                         : part.role == Role::generator_ema ? model.generator_ema != nullptr
+                                                            : model.discriminator != nullptr;
+      if (taken) fail("{}: holds a network that an earlier file holds already", part.origin);
+      if (part.role == Role::generator) model.generator = import_generator(part);
+      if (part.role == Role::generator_ema) model.generator_ema = import_generator(part);
+      if (part.role == Role::discriminator) {
+        model.discriminator = import_discriminator(part, options.minibatch_std_group);
+      }
+      model.info["imported"] = {{"from", dialect_name(part.dialect)}};
+    }
+    names.push_back(path.filename().string());
+  }
+  if (model.generator && model.generator_ema && model.generator->settings() != model.generator_ema->settings()) {
+    fail("{}: the generator and its average have different shapes", fmt::join(names, ", "));
+  }
+  model.info["imported"]["files"] = names;
+  return model;
+}
+
+TensorFile export_rosinality(const Model& model, const std::string& origin) {
+  TensorFile out;
+  const auto put = [&](const std::string& prefix, const torch::nn::Module& network, const nlohmann::json& settings) {
+    if (settings.contains("classes") || settings.contains("mapping_widths") || settings.contains("residual") ||
+        settings.contains("minibatch_std_channels")) {
+      fail("{}: rosinality's StyleGAN2 has no labels, no mapping of uneven widths, and residual discriminators with one "
+           "channel of statistics only", origin);
+    }
+    TensorFile ours;
+    put_module(ours, "", network);
+    const bool generator = prefix != "d.";
+    const Skeleton skeleton{generator, settings["resolution"].get<int64_t>()};
+    for (const auto& [name, tensor] : ours.tensors) {
+      if (name == "mapping.w_avg") {
+        out.tensors["latent_avg"] = tensor;
+        continue;
+      }
+      out.tensors[prefix + foreign_name(Dialect::rosinality, skeleton, name)] = to_rosinality_shape(generator, name, tensor);
+    }
+    const torch::Tensor taps = torch::tensor(ops::fir_1331(), torch::kFloat);
+    for (const auto& [name, gain] : rosinality_filters(skeleton)) {
+      out.tensors[prefix + name] = at::outer(taps, taps) * gain;
+    }
+  };
+  // The average's mean latent is the one that is kept.
+  if (model.generator) put("g.", *model.generator, model.generator->settings());
+  if (model.generator_ema) put("g_ema.", *model.generator_ema, model.generator_ema->settings());
+  if (model.discriminator) put("d.", *model.discriminator, model.discriminator->settings());
+  return out;
+}
+
+}  // namespace dgl

@@ -1,0 +1,107 @@
+#include <torch/torch.h>
+
+#include "cli/program.h"
+#include "formats/checkpoint.h"
+#include "formats/make_checkpoint.h"
+
+namespace dgl::test {
+namespace {
+
+const std::string kGolden = std::string(DGL_SOURCE_DIR) + "/tests/golden/stylegan2/";
+
+class ImportCommand : public ::testing::Test {
+ protected:
+  ImportCommand() : dgl_(folder_) {}
+
+  void expect_done(const std::vector<std::string>& words) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+  }
+  void expect_refused(const std::vector<std::string>& words, const std::vector<std::string>& says, int status = 1) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, status) << outcome.err;
+    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    if (status == 1) {
+      EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    }
+    EXPECT_FALSE(fs::exists(folder_ / "out.safetensors")) << "something was left behind";
+  }
+  /// The largest difference of a tensor in two files, relative to the largest number.
+  double difference(const fs::path& a, const std::string& key_a, const fs::path& b, const std::string& key_b) const {
+    const torch::Tensor x = load_safetensors(a).at(key_a, a.string()), y = load_safetensors(b).at(key_b, b.string());
+    return ((x - y).abs().max() / y.abs().max()).item<double>();
+  }
+
+  TemporaryFolder folder_;
+  Program dgl_;
+};
+
+TEST_F(ImportCommand, SamplesAndScoresAsTheReference) {
+  for (const std::string name : {"rosinality16", "ada32-labels"}) {
+    const std::string golden = kGolden + name + ".safetensors", group = name == "ada32-labels" ? "2" : "4";
+    expect_done({"import", kGolden + name + ".pt", "--out", name, "--minibatch-std-group", group});
+    expect_done({"sample", "--model", name, "--latents", golden, "--psi", "0.5", "--out", name + "-x.safetensors"});
+    EXPECT_LT(difference(folder_ / (name + "-x.safetensors"), "images", golden, "truncated"), 1e-4);
+    TensorFile images = load_safetensors(golden);
+    images.tensors["images"] = images.at("real", golden);
+    save_safetensors(folder_ / (name + "-real"), images);
+    expect_done({"score", "--model", name, "--images", name + "-real", "--out", name + "-s"});
+    EXPECT_LT(difference(folder_ / (name + "-s"), "scores", golden, "scores"), 1e-4);
+  }
+  expect_done({"sample", "--model", "ada32-labels", "--label", "3", "-n", "4", "--out", "grid.png"});
+  expect_done({"sample", "--model", "ada32-labels", "-n", "4", "--out", "any.png"});
+  expect_refused({"sample", "--model", "ada32-labels", "--label", "5", "--out", "out.safetensors"}, {"--label 5", "5 labels"});
+  save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 6})}}, {}});
+  expect_refused({"sample", "--model", "ada32-labels", "--latents", "z", "--out", "out.safetensors"}, {"z", "labels"});
+  save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 6})}, {"labels", torch::tensor({0, 5})}}, {}});
+  expect_refused({"sample", "--model", "ada32-labels", "--latents", "z", "--out", "out.safetensors"}, {"labels", "0 to 4"});
+}
+
+TEST_F(ImportCommand, ExportsWhatItImported) {
+  expect_done({"import", kGolden + "rosinality32.pt", "--out", "m"});
+  expect_done({"export", "--model", "m", "--to", "stylegan2-pytorch", "--out", "x.safetensors"});
+  const TensorFile exported = load_safetensors(folder_ / "x.safetensors");
+  for (const auto& [name, tensor] : load_checkpoint(kGolden + "rosinality32.pt").tensors) {
+    if (name.find("optim") == std::string::npos) {
+      EXPECT_TRUE(exported.contains(name) && exported.at(name, "x").equal(tensor)) << name;
+    }
+  }
+  expect_refused({"export", "--model", "m", "--out", "x.onnx"}, {"x.onnx", ".safetensors"});
+  expect_refused({"export", "--model", "m", "--out", "x.safetensors"}, {"x.safetensors", "--overwrite"});
+}
+
+TEST_F(ImportCommand, GuidesAStudent) {
+  put_squares(folder_, 20);
+  folder_.put("r.toml", "[network]\nresolution = 16\nimg_channels = 3\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\n"
+                        "w_dim = 4\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
+                        "stage2_kimg = 0.008\n");
+  expect_done({"prepare", "squares", "--size", "16", "--rgb", "--out", "d.dgldata"});
+  expect_done({"import", kGolden + "rosinality16.pt", "--out", "teacher"});
+  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2", "--out", "run"});
+  EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
+}
+
+TEST_F(ImportCommand, RefusesInOneLine) {
+  const std::string good = kGolden + "ada16.pt";
+  folder_.put("empty", "");
+  folder_.put("text", "no checkpoint at all");
+  const std::string pickle = make_pickle("cos\nsystem\n" + text("touch pwned") + "\x85R");
+  folder_.put("system.zip", make_zip({{"a/data.pkl", pickle}}));
+  folder_.put("system.old", make_legacy(pickle, "", ""));
+  const std::string whole = read_file(good);
+  folder_.put("cut", whole.substr(0, whole.size() / 2));
+  for (const std::string name : {"none", "empty", "text", "cut"}) {
+    expect_refused({"import", name, "--out", "out.safetensors"}, {name});
+  }
+  for (const std::string name : {"system.zip", "system.old"}) {
+    expect_refused({"import", name, "--out", "out.safetensors"}, {name, "os.system"});
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "pwned"));
+  expect_refused({"import", good, "--from", "stylegan2-pytorch", "--out", "out.safetensors"}, {"stylegan2-ada-pytorch"});
+  expect_refused({"import", good, "--from", "progan", "--out", "out.safetensors"}, {"progan"}, 2);
+  expect_refused({"import", good, good, "--out", "out.safetensors"}, {"earlier file"});
+  expect_refused({"import", good, "--out", "text"}, {"text", "--overwrite"});
+}
+
+}  // namespace
+}  // namespace dgl::test
