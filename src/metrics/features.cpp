@@ -1,6 +1,6 @@
 #include "metrics/features.h"
 
-#include "formats/safetensors.h"
+#include "formats/checkpoint.h"
 #include "metrics/classifier.h"
 #include "metrics/inception.h"
 
@@ -8,7 +8,7 @@ namespace dgl {
 
 std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path) {
   const std::string origin = path.string();
-  const TensorFile file = load_safetensors(path);
+  const TensorFile file = load_tensors(path);
   if (is_inception(file)) return std::make_shared<Inception>(file, origin);
   return load_classifier(file, origin);
 }

@@ -120,20 +120,6 @@ TEST_F(Errors, Runs) {
   EXPECT_NE(outcome.err.find("none of its checkpoints"), std::string::npos) << outcome.err;
 }
 
-TEST_F(Errors, ADivergedLossIsNamedAndTheCheckpointStays) {
-  Outcome outcome = dgl_(train({"--set", "training.loss_limit=1"}));
-  EXPECT_EQ(outcome.status, 1);
-  for (const char* word : {"dgl: error: out: training diverged", "loss d_main = 1.3", "at step 0", "on_divergence"}) {
-    EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
-  }
-  EXPECT_TRUE(fs::exists(folder_ / "out/checkpoints/000000.safetensors"));
-  EXPECT_FALSE(fs::exists(folder_ / "out/model.safetensors"));
-  outcome = dgl_(train({"--overwrite", "--set", "training.loss_limit=1", "--set", "training.on_divergence=restore"}));
-  EXPECT_EQ(outcome.status, 1);
-  EXPECT_NE(outcome.err.find("going back to the last checkpoint"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("diverged 4 times"), std::string::npos) << outcome.err;
-}
-
 TEST_F(Errors, AFullDiskKeepsTheEarlierCheckpoint) {
   expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d2.dgldata"}, {});
   // A file-size limit stands for a disk that has no room for a checkpoint.
