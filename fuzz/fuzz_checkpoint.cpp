@@ -1,6 +1,5 @@
-#include <torch/torch.h>
-
 #include "base/error.h"
+#include "base/torch.h"
 #include "formats/checkpoint.h"
 #include "formats/pickle.h"
 

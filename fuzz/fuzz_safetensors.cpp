@@ -1,6 +1,5 @@
-#include <torch/torch.h>
-
 #include "base/error.h"
+#include "base/torch.h"
 #include "formats/safetensors.h"
 
 /// Nothing but dgl::Error may come of any bytes, and every number of a tensor must be readable.

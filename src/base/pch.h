@@ -1,7 +1,7 @@
 // The one header that is compiled before all others; see cmake/room.cmake.
 #pragma once
 
-#include <torch/torch.h>
+#include "base/torch.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -1,8 +1,7 @@
 #include "cli/labels.h"
 
-#include <torch/torch.h>
-
 #include "base/error.h"
+#include "base/torch.h"
 
 namespace dgl {
 

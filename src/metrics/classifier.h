@@ -1,5 +1,8 @@
 #pragma once
 
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "base/torch.h"
 #include "data/dataset.h"
 
 namespace dgl {

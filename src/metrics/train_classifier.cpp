@@ -1,5 +1,8 @@
 #include "metrics/train_classifier.h"
 
+#include <torch/nn/functional/loss.h>
+#include <torch/optim/adam.h>
+
 #include <cmath>
 
 #include "base/error.h"

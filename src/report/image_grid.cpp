@@ -1,12 +1,12 @@
 #include "report/image_grid.h"
 
 #include <png.h>
-#include <torch/torch.h>
 
 #include <limits>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/torch.h"
 
 namespace dgl {
 

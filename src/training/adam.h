@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
+#include "base/torch.h"
 #include "formats/safetensors.h"
 
 namespace dgl {

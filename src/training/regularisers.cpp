@@ -1,8 +1,8 @@
 #include "training/regularisers.h"
 
-#include <torch/torch.h>
-
 #include <cmath>
+
+#include "base/torch.h"
 
 namespace dgl {
 

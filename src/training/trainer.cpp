@@ -57,7 +57,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
                    constant_schedule(recipe_.lambda)},
                   info.channels, info.resolution, static_cast<int64_t>(info.classes.size()));
     stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0},
-               {2, "guided", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda}};
+               {2, recipe_.lambda > 0 ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda}};
   } else {
     stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0}};
   }

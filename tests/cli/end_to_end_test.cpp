@@ -1,9 +1,8 @@
-#include <torch/torch.h>
-
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/torch.h"
 #include "cli/program.h"
 #include "formats/safetensors.h"
 #include "metrics/hashed_inception.h"

@@ -1,6 +1,5 @@
-#include <torch/torch.h>
-
 #include "cli/program.h"
+#include "base/torch.h"
 #include "formats/safetensors.h"
 
 namespace dgl::test {

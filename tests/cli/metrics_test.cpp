@@ -1,7 +1,6 @@
-#include <torch/torch.h>
-
 #include <nlohmann/json.hpp>
 
+#include "base/torch.h"
 #include "cli/program.h"
 #include "formats/safetensors.h"
 

@@ -1,8 +1,7 @@
 #include "formats/checkpoint.h"
 
-#include <torch/torch.h>
-
 #include "base/files.h"
+#include "base/torch.h"
 #include "formats/make_checkpoint.h"
 #include "temporary_folder.h"
 

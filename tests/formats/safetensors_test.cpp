@@ -1,9 +1,9 @@
 #include "formats/safetensors.h"
 
 #include <nlohmann/json.hpp>
-#include <torch/torch.h>
 
 #include "base/files.h"
+#include "base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

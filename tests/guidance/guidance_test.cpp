@@ -1,9 +1,8 @@
 #include "guidance/guidance.h"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
+#include "base/torch.h"
 #include "nets/stylegan2.h"
 #include "temporary_folder.h"
 

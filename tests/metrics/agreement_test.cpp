@@ -1,7 +1,7 @@
 // Numbers of torch-fidelity 0.4 on given features; docs/agreement.md says how the golden file was made.
-#include <torch/torch.h>
 
 #include "formats/safetensors.h"
+#include "base/torch.h"
 #include "metrics/frechet.h"
 #include "metrics/hashed.h"
 #include "metrics/inception_score.h"

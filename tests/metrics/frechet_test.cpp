@@ -1,9 +1,8 @@
 #include "metrics/frechet.h"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
+#include "base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
+
+#include "base/torch.h"
 
 namespace dgl::test {
 

@@ -1,7 +1,6 @@
 #include "metrics/measure.h"
 
-#include <torch/torch.h>
-
+#include "base/torch.h"
 #include "drawn_set.h"
 #include "metrics/classifier.h"
 #include "metrics/dataset_statistics.h"

@@ -1,7 +1,6 @@
 #include "metrics/numpy_random.h"
 
-#include <torch/torch.h>
-
+#include "base/torch.h"
 #include "formats/safetensors.h"
 #include "temporary_folder.h"
 

@@ -1,7 +1,6 @@
 #include "metrics/statistics_cache.h"
 
-#include <torch/torch.h>
-
+#include "base/torch.h"
 #include "drawn_set.h"
 #include "formats/safetensors.h"
 

@@ -1,8 +1,7 @@
 #include "nets/import.h"
 
-#include <torch/torch.h>
-
 #include "base/files.h"
+#include "base/torch.h"
 #include "formats/checkpoint.h"
 #include "temporary_folder.h"
 

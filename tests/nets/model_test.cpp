@@ -1,8 +1,7 @@
 #include "nets/model.h"
 
-#include <torch/torch.h>
-
 #include "base/files.h"
+#include "base/torch.h"
 #include "nets/stylegan2.h"
 #include "temporary_folder.h"
 

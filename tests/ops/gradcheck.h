@@ -1,11 +1,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <vector>
 
+#include "base/torch.h"
 #include "ops/common.h"
 
 namespace dgl::test {

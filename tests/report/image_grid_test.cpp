@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <png.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/torch.h"
 
 namespace dgl {
 namespace {

@@ -1,11 +1,11 @@
 #include "report/report.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/torch.h"
 #include "report/html.h"
 #include "report/image_grid.h"
 

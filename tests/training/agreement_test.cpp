@@ -1,6 +1,5 @@
-#include <torch/torch.h>
-
 #include "guidance/guidance.h"
+#include "base/torch.h"
 #include "nets/dialect.h"
 #include "nets/import.h"
 #include "nets/stylegan2.h"

@@ -1,8 +1,8 @@
 #include "training/stylegan2_objective.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
+#include "base/torch.h"
 #include "training/networks.h"
 
 namespace dgl::test {

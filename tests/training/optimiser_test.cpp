@@ -1,7 +1,9 @@
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim/adam.h>
 
 #include <cmath>
 
+#include "base/torch.h"
 #include "nets/stylegan2.h"
 #include "temporary_folder.h"
 #include "training/adam.h"

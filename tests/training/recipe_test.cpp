@@ -1,7 +1,6 @@
 #include "training/recipe.h"
 
-#include <torch/torch.h>
-
+#include "base/torch.h"
 #include "temporary_folder.h"
 #include "training/run_directory.h"
 #include "training/run_state.h"
