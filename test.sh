@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds dgl with warnings as errors and runs all its tests. About 15 minutes on two cores.
-# With CI=true the test of the report in a browser runs too, which needs chromium.
+# With CI=true chromium is installed too, for the test of the report in a browser, and the readers of files are tested
+# under AddressSanitizer as well.
 # Usage: ./test.sh [ARGUMENT OF CTEST...]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -17,6 +18,13 @@ cmake --preset ci
 
 step "Build"
 cmake --build --preset ci
+
+if [[ ${CI:-} == true ]]; then
+  step "The readers of foreign files under AddressSanitizer and UBSan"
+  cmake --preset asan
+  cmake --build --preset asan --target test_formats
+  build-asan/test_formats --gtest_brief=1
+fi
 
 step "Test"
 ctest --test-dir build --output-on-failure "$@"
