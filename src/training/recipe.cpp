@@ -146,22 +146,26 @@ void apply(const toml::table& top, std::vector<Key>& keys, const std::string& or
   }
 }
 
-/// "training.batch=16"; a value that is no TOML by itself is taken as text, so that quotes are not needed.
+/// "training.batch=16". A text needs no quotes: what is no TOML by itself, or any value of a key that takes a text.
 void apply_override(const std::string& text, std::vector<Key>& keys) {
   const std::string origin = "--set " + text;
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) fail("{}: expected KEY=VALUE", origin);
-  const std::string value = text.substr(equals + 1);
+  const std::string name = text.substr(0, equals), value = text.substr(equals + 1);
+  const size_t dot = name.find('.');
+  const std::string table = dot == std::string::npos ? "" : name.substr(0, dot);
+  const std::string inner = dot == std::string::npos ? name : name.substr(dot + 1);
+  const bool takes_text = std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
+    return table == key.table && inner == key.name && std::holds_alternative<std::string*>(key.value);
+  });
   toml::table top;
   try {
     top = toml::parse("value = " + value);
   } catch (const toml::parse_error&) {
     top.insert("value", value);
   }
-  const std::string key = text.substr(0, equals);
-  const size_t dot = key.find('.');
-  assign_by_name(keys, dot == std::string::npos ? "" : key.substr(0, dot),
-                 dot == std::string::npos ? key : key.substr(dot + 1), *top.get("value"), origin);
+  if (takes_text && !top.get("value")->is_string()) top.insert_or_assign("value", value);
+  assign_by_name(keys, table, inner, *top.get("value"), origin);
 }
 
 void check(const Recipe& r, const std::string& origin) {

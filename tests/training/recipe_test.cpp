@@ -19,6 +19,12 @@ TEST(Recipe, ReadsKeysAndOverrides) {
   EXPECT_TRUE(recipe.mirror);
 }
 
+TEST(Recipe, ATextNeedsNoQuotes) {
+  EXPECT_EQ(parse_recipe("", "r", {"student.width=1"}).width, "1");
+  EXPECT_EQ(parse_recipe("", "r", {"student.width=\"1\""}).width, "1");
+  EXPECT_EQ(parse_recipe("", "r", {"evaluation.features="}).feature_file, "");
+}
+
 TEST(Recipe, RoundTripKeepsEveryKey) {
   Recipe recipe;
   recipe.lr = 0.1234567890123;
