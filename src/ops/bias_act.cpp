@@ -51,7 +51,7 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& bias, const Tensor& noise
   return y;
 }
 
-/// g * act'(y): gain where y >= 0, alpha * gain elsewhere (the sign of y is the sign before the gain, gain > 0).
+/// g * act'(y): gain where y > 0, alpha * gain elsewhere (the sign of y is the sign before the gain, gain > 0).
 Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
   const Tensor g = working_layout(g_any);
   Tensor out = at::empty_like(y);
@@ -62,7 +62,7 @@ Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
     at::parallel_for(0, y.numel(), 16384, [=](int64_t first, int64_t last) {
       const scalar_t *__restrict gi = gp, *__restrict yi = yp;
       scalar_t* __restrict oi = op;
-      for (int64_t i = first; i < last; ++i) oi[i] = gi[i] * (yi[i] >= 0 ? positive : negative);
+      for (int64_t i = first; i < last; ++i) oi[i] = gi[i] * (yi[i] > 0 ? positive : negative);
     });
   });
   return out;

@@ -4,7 +4,7 @@
 
 namespace dgl::ops {
 
-/// An activation: leaky ReLU with slope `alpha` on the negative side (1: linear), then a gain.
+/// An activation: leaky ReLU with slope `alpha` on the negative side (1: linear, 0: ReLU), then a gain.
 struct Activation {
   double alpha = 0.2;
   double gain = 1.4142135623730951;
