@@ -207,6 +207,14 @@ Tensor BigGanGenerator::sample(const Tensor& z, const Tensor& labels, double psi
   return generate(psi == 1 ? z : z * psi, labels, Pass::evaluation());
 }
 
+std::vector<Tensor> BigGanGenerator::matrices() const {
+  std::vector<Tensor> weights;
+  for (const auto& module : modules()) {
+    if (const auto* spectral = dynamic_cast<const SpectralWeight*>(module.get())) weights.push_back(spectral->weight());
+  }
+  return weights;
+}
+
 void BigGanGenerator::settle(uint64_t seed) {
   torch::NoGradGuard no_grad;
   const auto random = at::detail::createCPUGenerator(seed);

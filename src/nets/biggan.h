@@ -153,8 +153,8 @@ class BigGanGenerator : public Generator {
 
   /// z [N, z_dim], labels [N] -> images [N, C, R, R] in -1 … 1.
   torch::Tensor generate(const torch::Tensor& z, const torch::Tensor& labels, const Pass& pass);
-  /// The table that turns labels into numbers, undefined where there is none shared.
-  const torch::Tensor& shared_embedding() const { return shared_; }
+  /// All weights of two dimensions and more that are not tables of labels.
+  std::vector<torch::Tensor> matrices() const;
 
  private:
   BigGanGeneratorShape shape_;
