@@ -1,7 +1,6 @@
 #include "ops/winograd.h"
 
-#include <ATen/Parallel.h>
-
+#include "base/parallel.h"
 #include "ops/common.h"
 
 namespace dgl::ops {
@@ -218,7 +217,7 @@ Tensor transform_weight(const Tensor& w) {
   Tensor u = at::empty({kPoints, w.size(1), w.size(0)}, from.options());
   const float* in = from.data_ptr<float>();
   float* out = u.data_ptr<float>();
-  at::parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
+  parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       float rows[3][6];
       for (int64_t k = 0; k < 3; ++k) weight_transform(in[k * 3 * n + i], in[(k * 3 + 1) * n + i], in[(k * 3 + 2) * n + i], rows[k]);
@@ -238,7 +237,7 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   Tensor w = at::empty({3, 3, u.size(1), u.size(2)}, u.options());
   const float* in = u.data_ptr<float>();
   float* out = w.data_ptr<float>();
-  at::parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
+  parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       float rows[3][6];
       for (int64_t k = 0; k < 6; ++k) {
@@ -280,7 +279,7 @@ Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w) {
   const float *from = x.data_ptr<float>(), *weights = u.data_ptr<float>();
   float* to = y.data_ptr<float>();
   const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
-  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
     const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
     for (int64_t block = first; block < last; ++block) {
@@ -311,7 +310,7 @@ Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any) {
   Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().memory_format(at::MemoryFormat::Contiguous));
   const float *from = x.data_ptr<float>(), *gradients = g.data_ptr<float>();
   float* to = sums.data_ptr<float>();
-  at::parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
+  parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
     const std::unique_ptr<float[]> a(new float[kPoints * size * in]), b(new float[kPoints * size * out]);
     for (int64_t share = first_share; share < last_share; ++share) {
       for (int64_t block = share * blocks / shares; block < (share + 1) * blocks / shares; ++block) {
