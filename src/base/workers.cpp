@@ -85,4 +85,8 @@ void Workers::run(const std::function<void(int64_t)>& work) {
   }
 }
 
+void Workers::divide(int64_t n, const std::function<void(int64_t, int64_t)>& work) {
+  run([&](int64_t i) { work(n * i / count_, n * (i + 1) / count_); });
+}
+
 }  // namespace dgl

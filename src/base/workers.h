@@ -19,6 +19,10 @@ class Workers {
   int64_t count() const { return count_; }
   /// Calls work(0 … count - 1), each on its own thread, and waits for all. Throws what the first of them threw.
   void run(const std::function<void(int64_t)>& work);
+  /// Divides [0, n) among the workers and calls work(first, last) for each share. Between shards of tensor work it is to
+  /// be preferred to operations on the calling thread: these wake threads of libtorch's, which then spin for a while and
+  /// take a core from a worker.
+  void divide(int64_t n, const std::function<void(int64_t, int64_t)>& work);
 
  private:
   struct Pool;

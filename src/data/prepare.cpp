@@ -1,6 +1,6 @@
 #include "data/prepare.h"
 
-#include <ATen/Parallel.h>
+#include "base/parallel.h"
 
 #include <bit>
 
@@ -115,7 +115,7 @@ DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress
   std::vector<int32_t> labels(planes.size());
   for (int64_t begin = 0; begin < info.count; begin += chunk) {
     const int64_t end = std::min(info.count, begin + chunk);
-    at::parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
+    parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
         SourceImage image = source->read(i);
         labels[static_cast<size_t>(i - begin)] = image.label;

@@ -1,9 +1,9 @@
 #include "ops/bias_act.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "base/parallel.h"
 #include "ops/common.h"
 
 namespace dgl::ops {
@@ -44,7 +44,7 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& bias, const Tensor& noise
     const int64_t noise_rows = z.defined() ? z.numel() : 1;
     const auto alpha = static_cast<scalar_t>(a.alpha), gain = static_cast<scalar_t>(a.gain);
     scalar_t* out = y.data_ptr<scalar_t>();
-    at::parallel_for(0, rows, 1 + 16384 / channels, [=](int64_t first, int64_t last) {
+    parallel_for(0, rows, 1 + 16384 / channels, [=](int64_t first, int64_t last) {
       forward_rows(in, bp, np, s, noise_rows, first, last, channels, alpha, gain, out);
     });
   });
@@ -59,7 +59,7 @@ Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
     const scalar_t *gp = g.data_ptr<scalar_t>(), *yp = y.data_ptr<scalar_t>();
     scalar_t* op = out.data_ptr<scalar_t>();
     const auto positive = static_cast<scalar_t>(a.gain), negative = static_cast<scalar_t>(a.gain * a.alpha);
-    at::parallel_for(0, y.numel(), 16384, [=](int64_t first, int64_t last) {
+    parallel_for(0, y.numel(), 16384, [=](int64_t first, int64_t last) {
       const scalar_t *__restrict gi = gp, *__restrict yi = yp;
       scalar_t* __restrict oi = op;
       for (int64_t i = first; i < last; ++i) oi[i] = gi[i] * (yi[i] > 0 ? positive : negative);

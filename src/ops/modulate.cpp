@@ -1,9 +1,9 @@
 #include "ops/modulate.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "base/parallel.h"
 #include "ops/common.h"
 
 namespace dgl::ops {
@@ -22,7 +22,7 @@ Tensor scale_fast(const Tensor& x_any, const Tensor& s_any) {
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "channel_scale", [&] {
     const scalar_t *xp = x.data_ptr<scalar_t>(), *sp = s.data_ptr<scalar_t>();
     scalar_t* yp = y.data_ptr<scalar_t>();
-    at::parallel_for(0, n * pixels, 1 + 16384 / c, [=](int64_t first, int64_t last) {
+    parallel_for(0, n * pixels, 1 + 16384 / c, [=](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         const scalar_t *__restrict in = xp + i * c, *__restrict scale = sp + (i / pixels) * c;
         scalar_t* __restrict out = yp + i * c;
@@ -40,7 +40,7 @@ Tensor dot_fast(const Tensor& a_any, const Tensor& b_any) {
   AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "channel_dot", [&] {
     const scalar_t *ap = a.data_ptr<scalar_t>(), *bp = b.data_ptr<scalar_t>();
     scalar_t* dp = d.data_ptr<scalar_t>();
-    at::parallel_for(0, n, 1, [=](int64_t first, int64_t last) {
+    parallel_for(0, n, 1, [=](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         scalar_t* __restrict out = dp + i * c;
         for (int64_t p = i * pixels; p < (i + 1) * pixels; ++p) {

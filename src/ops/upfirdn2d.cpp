@@ -1,7 +1,6 @@
 #include "ops/upfirdn2d.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "ops/common.h"
 
 namespace dgl::ops {
@@ -148,7 +148,7 @@ Tensor fast(const Tensor& x_any, const Resample& r) {
     for (size_t k = 0; k < r.taps.size(); ++k) taps[k] = static_cast<scalar_t>(r.taps[r.taps.size() - 1 - k] * gain);
     const scalar_t* in = x.data_ptr<scalar_t>();
     scalar_t* out = y.data_ptr<scalar_t>();
-    at::parallel_for(0, n * oh, 1 + 16384 / std::max<int64_t>(1, ow * c), [&](int64_t first, int64_t last) {
+    parallel_for(0, n * oh, 1 + 16384 / std::max<int64_t>(1, ow * c), [&](int64_t first, int64_t last) {
       run_rows(in, out, first, last, c, h, w, oh, ow, r, taps.data());
     });
   });

@@ -1,7 +1,6 @@
 #include "ops/winograd.h"
 
-#include <ATen/Parallel.h>
-
+#include "base/parallel.h"
 #include "ops/common.h"
 
 namespace dgl::ops {
@@ -77,7 +76,7 @@ void output_transform_adjoint(const Lanes (&y)[4], Lanes (&m)[6]) {
   m[5] = y[3];
 }
 
-void weight_transform(float w0, float w1, float w2, float (&u)[6]) {
+void weight_transform(const Lanes& w0, const Lanes& w1, const Lanes& w2, Lanes (&u)[6]) {
   u[0] = kScale0 * w0;
   u[1] = kScaleA * (w0 + kA * w1 + kA2 * w2);
   u[2] = kScaleA * (w0 - kA * w1 + kA2 * w2);
@@ -86,9 +85,9 @@ void weight_transform(float w0, float w1, float w2, float (&u)[6]) {
   u[5] = w2;
 }
 
-void weight_transform_adjoint(const float (&u)[6], float (&w)[3]) {
-  const float even_a = kScaleA * (u[1] + u[2]), odd_a = kScaleA * kA * (u[1] - u[2]);
-  const float even_b = kScaleB * (u[3] + u[4]), odd_b = kScaleB * kB * (u[3] - u[4]);
+void weight_transform_adjoint(const Lanes (&u)[6], Lanes (&w)[3]) {
+  const Lanes even_a = kScaleA * (u[1] + u[2]), odd_a = kScaleA * kA * (u[1] - u[2]);
+  const Lanes even_b = kScaleB * (u[3] + u[4]), odd_b = kScaleB * kB * (u[3] - u[4]);
   w[0] = kScale0 * u[0] + even_a + even_b;
   w[1] = odd_a + odd_b;
   w[2] = kA2 * even_a + kB2 * even_b + u[5];
@@ -218,14 +217,17 @@ Tensor transform_weight(const Tensor& w) {
   Tensor u = at::empty({kPoints, w.size(1), w.size(0)}, from.options());
   const float* in = from.data_ptr<float>();
   float* out = u.data_ptr<float>();
-  at::parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      float rows[3][6];
-      for (int64_t k = 0; k < 3; ++k) weight_transform(in[k * 3 * n + i], in[(k * 3 + 1) * n + i], in[(k * 3 + 2) * n + i], rows[k]);
+  parallel_for(0, n / kLanes, 2048 / kLanes, [=](int64_t first, int64_t last) {
+    for (int64_t i = first * kLanes; i < last * kLanes; i += kLanes) {
+      Lanes rows[3][6];
+      for (int64_t k = 0; k < 3; ++k) {
+        const float* row = in + k * 3 * n + i;
+        weight_transform(load(row), load(row + n), load(row + 2 * n), rows[k]);
+      }
       for (int64_t k = 0; k < 6; ++k) {
-        float column[6];
+        Lanes column[6];
         weight_transform(rows[0][k], rows[1][k], rows[2][k], column);
-        for (int64_t p = 0; p < 6; ++p) out[(p * 6 + k) * n + i] = column[p];
+        for (int64_t p = 0; p < 6; ++p) store(out + (p * 6 + k) * n + i, column[p]);
       }
     }
   });
@@ -238,19 +240,19 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   Tensor w = at::empty({3, 3, u.size(1), u.size(2)}, u.options());
   const float* in = u.data_ptr<float>();
   float* out = w.data_ptr<float>();
-  at::parallel_for(0, n, 2048, [=](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      float rows[3][6];
+  parallel_for(0, n / kLanes, 2048 / kLanes, [=](int64_t first, int64_t last) {
+    for (int64_t i = first * kLanes; i < last * kLanes; i += kLanes) {
+      Lanes rows[3][6];
       for (int64_t k = 0; k < 6; ++k) {
-        float column[6], sums[3];
-        for (int64_t p = 0; p < 6; ++p) column[p] = in[(p * 6 + k) * n + i];
+        Lanes column[6], sums[3];
+        for (int64_t p = 0; p < 6; ++p) column[p] = load(in + (p * 6 + k) * n + i);
         weight_transform_adjoint(column, sums);
         for (int64_t p = 0; p < 3; ++p) rows[p][k] = sums[p];
       }
       for (int64_t p = 0; p < 3; ++p) {
-        float sums[3];
+        Lanes sums[3];
         weight_transform_adjoint(rows[p], sums);
-        for (int64_t k = 0; k < 3; ++k) out[(p * 3 + k) * n + i] = sums[k];
+        for (int64_t k = 0; k < 3; ++k) store(out + (p * 3 + k) * n + i, sums[k]);
       }
     }
   });
@@ -280,7 +282,7 @@ Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w) {
   const float *from = x.data_ptr<float>(), *weights = u.data_ptr<float>();
   float* to = y.data_ptr<float>();
   const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
-  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
     const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
     for (int64_t block = first; block < last; ++block) {
@@ -311,7 +313,7 @@ Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any) {
   Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().memory_format(at::MemoryFormat::Contiguous));
   const float *from = x.data_ptr<float>(), *gradients = g.data_ptr<float>();
   float* to = sums.data_ptr<float>();
-  at::parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
+  parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
     const std::unique_ptr<float[]> a(new float[kPoints * size * in]), b(new float[kPoints * size * out]);
     for (int64_t share = first_share; share < last_share; ++share) {
       for (int64_t block = share * blocks / shares; block < (share + 1) * blocks / shares; ++block) {

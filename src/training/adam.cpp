@@ -1,10 +1,9 @@
 #include "training/adam.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace dgl {
 
@@ -41,30 +40,34 @@ void Adam::zero_grad() {
   for (auto& slot : slots_) slot.parameter.mutable_grad().reset();
 }
 
-double Adam::gradient_norm() const {
+bool Adam::is_plain(const Slot& slot) const {
+  return slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
+         slot.parameter.is_contiguous();
+}
+
+double Adam::gradient_norm(Workers& workers) const {
+  // Each gradient's square on a place of its own, so that the sum has one order.
+  std::vector<double> squares(slots_.size(), 0);
+  workers.divide(static_cast<int64_t>(slots_.size()), [&](int64_t first, int64_t last) {
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+      const torch::Tensor& g = slots_[i].parameter.grad();
+      if (g.defined()) squares[i] = std::pow(g.norm().item<double>(), 2);
+    }
+  });
   double sum = 0;
-  for (const auto& slot : slots_) {
-    if (slot.parameter.grad().defined()) sum += std::pow(slot.parameter.grad().norm().item<double>(), 2);
-  }
+  for (const double square : squares) sum += square;
   return std::sqrt(sum);
 }
 
-void Adam::step() {
+void Adam::step(Workers& workers) {
   torch::NoGradGuard no_grad;
   ++steps_;
   const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
   for (auto& slot : slots_) {
     torch::Tensor g = slot.parameter.grad();
-    if (slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
-        slot.parameter.is_contiguous()) {
-      if (g.defined()) g = g.contiguous();
-      float *p = slot.parameter.data_ptr<float>(), *m = slot.m.data_ptr<float>(), *v = slot.v.data_ptr<float>();
-      const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
-      at::parallel_for(0, slot.parameter.numel(), 65536, [&](int64_t first, int64_t last) {
-        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options_,
-               correction1, correction2);
-      });
+    if (is_plain(slot)) {
+      if (g.defined()) slot.parameter.mutable_grad() = g.contiguous();
       continue;
     }
     if (!g.defined()) g = torch::zeros_like(slot.parameter);
@@ -73,6 +76,19 @@ void Adam::step() {
     const torch::Tensor denominator = slot.v.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
     slot.parameter.addcdiv_(slot.m, denominator, -options_.lr / correction1);
   }
+  workers.run([&](int64_t worker) {
+    for (auto& slot : slots_) {
+      if (!is_plain(slot)) continue;
+      float *p = slot.parameter.data_ptr<float>(), *m = slot.m.data_ptr<float>(), *v = slot.v.data_ptr<float>();
+      const torch::Tensor& g = slot.parameter.grad();
+      const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
+      const int64_t n = slot.parameter.numel(), count = workers.count();
+      parallel_for(n * worker / count, n * (worker + 1) / count, 65536, [&](int64_t first, int64_t last) {
+        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options_,
+               correction1, correction2);
+      });
+    }
+  });
 }
 
 void Adam::put(TensorFile& file, const std::string& prefix) const {

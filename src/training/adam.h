@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/torch.h"
+#include "base/workers.h"
 #include "formats/safetensors.h"
 
 namespace dgl {
@@ -24,8 +25,8 @@ class Adam {
 
   void zero_grad();
   /// The L2 norm of all gradients; NaN or infinity where one of them is not finite.
-  double gradient_norm() const;
-  void step();
+  double gradient_norm(Workers& workers) const;
+  void step(Workers& workers);
 
   /// Adds the moments under `prefix` + "m." or "v." + name and the step count; and reads them back.
   void put(TensorFile& file, const std::string& prefix) const;
@@ -36,6 +37,8 @@ class Adam {
     std::string name;
     torch::Tensor parameter, m, v;
   };
+  bool is_plain(const Slot& slot) const;
+
   AdamOptions options_;
   std::vector<Slot> slots_;
   int64_t steps_ = 0;

@@ -35,7 +35,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   for (const Phase& phase : objective->phases()) {
     const auto run = [&] {
       run_phase(*objective, model, phase, input, workers, ++seed);
-      optimisers.of(phase).step();
+      optimisers.of(phase).step(workers);
       if (device.is_cuda()) torch::cuda::synchronize(device.index());
     };
     run();

@@ -9,10 +9,13 @@ double ema_beta(double batch, double half_life_images, double images, double ram
   return std::pow(0.5, batch / std::max(half_life_images, 1e-8));
 }
 
-void update_ema(const Generator& network, Generator& average, double beta) {
+void update_ema(const Generator& network, Generator& average, double beta, Workers& workers) {
   torch::NoGradGuard no_grad;
-  const auto from = network.named_parameters();
-  for (auto& item : average.named_parameters()) item.value().lerp_(from[item.key()], 1 - beta);
+  const auto from = network.parameters(), to = average.parameters();
+  workers.divide(static_cast<int64_t>(to.size()), [&](int64_t first, int64_t last) {
+    torch::NoGradGuard no_grad_here;
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) to[i].lerp_(from[i], 1 - beta);
+  });
   const auto buffers = network.named_buffers();
   for (auto& item : average.named_buffers()) item.value().copy_(buffers[item.key()]);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/workers.h"
 #include "nets/network.h"
 
 namespace dgl {
@@ -10,6 +11,6 @@ namespace dgl {
 double ema_beta(double batch, double half_life_images, double images, double ramp);
 
 /// average = network + beta * (average - network) for parameters; buffers (the mean latent) are copied.
-void update_ema(const Generator& network, Generator& average, double beta);
+void update_ema(const Generator& network, Generator& average, double beta, Workers& workers);
 
 }  // namespace dgl

@@ -47,15 +47,19 @@ StepOutput run_phase(Objective& objective, const Model& model, const Phase& phas
     gradients[place] = torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                              /*allow_unused=*/true);
   });
-  torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor sum = gradients[0][i];
-    for (size_t shard = 1; shard < gradients.size(); ++shard) {
-      const Tensor& other = gradients[shard][i];
-      if (other.defined()) sum = sum.defined() ? sum.add_(other) : other;
+  workers.divide(static_cast<int64_t>(parameters.size()), [&](int64_t first, int64_t last) {
+    torch::NoGradGuard no_grad;
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+      Tensor sum = gradients[0][i];
+      for (size_t shard = 1; shard < gradients.size(); ++shard) {
+        const Tensor& other = gradients[shard][i];
+        if (other.defined()) sum = sum.defined() ? sum.add_(other) : other;
+      }
+      if (sum.defined() && parameters[i].is_contiguous()) sum = sum.contiguous();
+      parameters[i].mutable_grad() = sum;
     }
-    parameters[i].mutable_grad() = sum;
-  }
+  });
+  torch::NoGradGuard no_grad;
   StepOutput means{mean_of(outputs, &StepOutput::losses), mean_of(outputs, &StepOutput::scores),
                    mean_of(outputs, &StepOutput::statistics)};
   objective.absorb(means.statistics);

@@ -206,11 +206,11 @@ void Trainer::step(const Stage& stage) {
       state_.losses.add(name, number);
     }
     for (const auto& [name, value] : output.scores) state_.scores.add(name, value.item<double>());
-    if (const double norm = optimiser.gradient_norm(); !std::isfinite(norm)) {
+    if (const double norm = optimiser.gradient_norm(*workers_); !std::isfinite(norm)) {
       throw Error(fmt::format("gradient of {} is not finite at step {} ({:.1f} kimg)", phase.name, state_.step,
                               static_cast<double>(state_.images) / 1000));
     }
-    optimiser.step();
+    optimiser.step(*workers_);
   }
   ++state_.step;
   state_.images += recipe_.batch;
@@ -218,7 +218,8 @@ void Trainer::step(const Stage& stage) {
   state_.tick_images += recipe_.batch;
   update_ema(*model_.generator, *model_.generator_ema,
              ema_beta(static_cast<double>(recipe_.batch), recipe_.ema_kimg * 1000, static_cast<double>(state_.images),
-                      recipe_.ema_ramp));
+                      recipe_.ema_ramp),
+             *workers_);
 }
 
 void Trainer::show_progress(const Stage& stage) {

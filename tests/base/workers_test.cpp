@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/runtime.h"
 
 namespace dgl::test {
@@ -44,6 +48,31 @@ TEST(Workers, AnErrorReachesTheCallerAndTheyGoOn) {
   std::atomic<int> calls{0};
   workers.run([&](int64_t) { ++calls; });
   EXPECT_EQ(calls, 3);
+}
+
+TEST(Workers, DivideCoversEverythingOnce) {
+  Workers workers(3);
+  std::vector<int> seen(10, 0);
+  workers.divide(10, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) ++seen[static_cast<size_t>(i)];
+  });
+  EXPECT_EQ(seen, std::vector<int>(10, 1));
+}
+
+TEST(ParallelFor, UsesTheThreads) {
+  const int before = runtime_threads();
+  init_runtime(4);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::vector<int> seen(4000, 0);
+  parallel_for(0, 4000, 1000, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) ++seen[static_cast<size_t>(i)];
+    const std::lock_guard lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  EXPECT_EQ(threads.size(), 4u);
+  EXPECT_EQ(seen, std::vector<int>(4000, 1));
+  init_runtime(before);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ class Step : public ::testing::Test {
   const TensorFile golden_ = load_safetensors(kGolden / "ada16-step.safetensors");
   std::shared_ptr<StyleGan2Generator> generator_;
   std::shared_ptr<StyleGan2Discriminator> discriminator_;
+  Workers workers{2};
 };
 
 TEST_F(Step, GeneratorWithGuidance) {
@@ -111,7 +112,7 @@ TEST_F(Step, AdamWithLazyCorrection) {
     for (auto& item : discriminator_->named_parameters()) {
       item.value().mutable_grad() = at(std::string("grad.") + phase + "." + item.key()).clone();
     }
-    adam.step();
+    adam.step(workers);
   }
   for (const auto& item : discriminator_->named_parameters()) {
     const torch::Tensor expected = at("adam." + item.key());
@@ -124,7 +125,7 @@ TEST_F(Step, Average) {
   const Model other = import_model({kGolden / "ada16.pt"});
   torch::NoGradGuard no_grad;
   for (auto& p : other.generator_ema->parameters()) p += 0.5;
-  update_ema(*generator_, *other.generator_ema, ema_beta(32, 10000, 0, 0));
+  update_ema(*generator_, *other.generator_ema, ema_beta(32, 10000, 0, 0), workers);
   const Skeleton skeleton{true, 16};
   for (const auto& item : other.generator_ema->named_parameters()) {
     const torch::Tensor expected = at("ema." + foreign_name(Dialect::ada, skeleton, item.key()));
