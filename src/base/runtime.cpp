@@ -1,5 +1,6 @@
 #include "base/runtime.h"
 
+#include <ATen/Context.h>
 #include <malloc.h>
 #include <sched.h>
 
@@ -55,6 +56,12 @@ uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter) {
     return x ^ (x >> 31);
   };
   return mix(mix(mix(seed) ^ stream) ^ counter) >> 32;
+}
+
+at::Generator make_random(torch::Device device, uint64_t seed) {
+  at::Generator random = at::globalContext().defaultGenerator(device).clone();
+  random.set_current_seed(seed);
+  return random;
 }
 
 }  // namespace dgl

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <torch/types.h>
 
 #include <string>
@@ -24,5 +25,8 @@ double now_seconds();
 /// A well-mixed 32-bit seed for one random stream, from the run's seed, a stream's number and a counter (splitmix64).
 /// All randomness of training is drawn from generators seeded so, which makes every step repeatable on its own.
 uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter);
+
+/// A generator of random numbers of its own on `device`, which starts from `seed`.
+at::Generator make_random(torch::Device device, uint64_t seed);
 
 }  // namespace dgl

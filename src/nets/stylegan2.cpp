@@ -69,9 +69,9 @@ Tensor StyleGan2Mapping::forward(const Tensor& z, const Tensor& labels) {
   return w;
 }
 
-void StyleGan2Mapping::track_mean(const Tensor& w) {
+void StyleGan2Mapping::track_mean(const Tensor& batch_mean) {
   torch::NoGradGuard no_grad;
-  w_avg_.copy_(w.detach().mean(0).lerp(w_avg_, kMeanLatentBeta));
+  w_avg_.copy_(batch_mean.lerp(w_avg_, kMeanLatentBeta));
 }
 
 SynthesisLayer::SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t resolution, bool up)
@@ -83,7 +83,7 @@ SynthesisLayer::SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t r
   noise_const_ = register_buffer("noise_const", torch::randn({resolution, resolution}));
 }
 
-Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, bool random_noise) {
+Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Generator& random) {
   const Tensor styles = affine_->forward(w);
   // Modulating the input and demodulating the output around one dense convolution equals a convolution with weights
   // of each sample's own. sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
@@ -97,8 +97,8 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, bool random_noi
     y = ops::conv2d(y, weight_, 1, 1);
   }
   y = ops::channel_scale(y, demodulation);
-  const Tensor noise = random_noise ? torch::randn({y.size(0), 1, resolution_, resolution_}, y.options())
-                                    : noise_const_.view({1, 1, resolution_, resolution_});
+  const Tensor noise = random.defined() ? at::randn({y.size(0), 1, resolution_, resolution_}, random, y.options())
+                                        : noise_const_.view({1, 1, resolution_, resolution_});
   return ops::noise_bias_act(y, noise, noise_strength_, bias_);
 }
 
@@ -134,13 +134,13 @@ StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : s
   }
 }
 
-Tensor StyleGan2Generator::synthesise(const Tensor& ws, bool random_noise) {
+Tensor StyleGan2Generator::synthesise(const Tensor& ws, const at::Generator& noise) {
   const auto w = ws.unbind(1);
   Tensor x = const_.unsqueeze(0).expand({ws.size(0), -1, -1, -1}), image;
   size_t next = 0;
   for (size_t block = 0; block < layers_.size(); ++block) {
-    if (up_layers_[block]) x = up_layers_[block]->forward(x, w[next++], random_noise);
-    x = layers_[block]->forward(x, w[next++], random_noise);
+    if (up_layers_[block]) x = up_layers_[block]->forward(x, w[next++], noise);
+    x = layers_[block]->forward(x, w[next++], noise);
     const Tensor rgb = to_rgb_[block]->forward(x, w[next]);
     image = image.defined() ? ops::upfirdn2d(image, kUpsampleImage) + rgb : rgb;
   }
@@ -150,7 +150,7 @@ Tensor StyleGan2Generator::synthesise(const Tensor& ws, bool random_noise) {
 Tensor StyleGan2Generator::sample(const Tensor& z, const Tensor& labels, double psi) {
   Tensor w = mapping_->forward(z, labels);
   if (psi != 1) w = mapping_->mean_latent().lerp(w, psi);
-  return synthesise(w.unsqueeze(1).expand({-1, num_ws(), -1}), /*random_noise=*/false);
+  return synthesise(w.unsqueeze(1).expand({-1, num_ws(), -1}));
 }
 
 DiscriminatorConv::DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bool down, bool activate)

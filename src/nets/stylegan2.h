@@ -94,8 +94,8 @@ class StyleGan2Mapping : public torch::nn::Module {
   StyleGan2Mapping(const StyleGan2MappingShape& shape, bool keeps_mean);
   /// z [N, z_dim] (undefined where z_dim is 0), labels [N] (undefined where there are none) -> w [N, w_dim].
   torch::Tensor forward(const torch::Tensor& z, const torch::Tensor& labels);
-  /// Moves the mean latent towards this batch's by 1 - 0.995.
-  void track_mean(const torch::Tensor& w);
+  /// Moves the mean latent towards a batch's mean [w_dim] by 1 - 0.995.
+  void track_mean(const torch::Tensor& batch_mean);
   const torch::Tensor& mean_latent() const { return w_avg_; }
 
  private:
@@ -110,7 +110,7 @@ class SynthesisLayer : public torch::nn::Module {
  public:
   SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t resolution, bool up);
   /// x [N, in, r, r] (r the layer's resolution, or half of it before upsampling), w [N, w_dim].
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w, bool random_noise);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w, const at::Generator& random);
 
  private:
   std::shared_ptr<EqualLinear> affine_;
@@ -146,8 +146,8 @@ class StyleGan2Generator : public Generator {
 
   StyleGan2Mapping& mapping() { return *mapping_; }
   int64_t num_ws() const { return shape_.num_ws(); }
-  /// ws [N, num_ws, w_dim] -> images [N, C, R, R]; fresh noise from the default random generator, or the stored one.
-  torch::Tensor synthesise(const torch::Tensor& ws, bool random_noise);
+  /// ws [N, num_ws, w_dim] -> images [N, C, R, R]; fresh noise from `noise`, or the stored one where it is undefined.
+  torch::Tensor synthesise(const torch::Tensor& ws, const at::Generator& noise = {});
 
  private:
   StyleGan2GeneratorShape shape_;

@@ -1,5 +1,7 @@
 #include "training/adam.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
 #include "base/error.h"
@@ -57,8 +59,12 @@ void Adam::step() {
     if (slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
         slot.parameter.is_contiguous()) {
       if (g.defined()) g = g.contiguous();
-      update(slot.parameter.data_ptr<float>(), slot.m.data_ptr<float>(), slot.v.data_ptr<float>(),
-             g.defined() ? g.data_ptr<float>() : nullptr, slot.parameter.numel(), options_, correction1, correction2);
+      float *p = slot.parameter.data_ptr<float>(), *m = slot.m.data_ptr<float>(), *v = slot.v.data_ptr<float>();
+      const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
+      at::parallel_for(0, slot.parameter.numel(), 65536, [&](int64_t first, int64_t last) {
+        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options_,
+               correction1, correction2);
+      });
       continue;
     }
     if (!g.defined()) g = torch::zeros_like(slot.parameter);

@@ -4,6 +4,7 @@
 #include "base/runtime.h"
 #include "ops/common.h"
 #include "training/networks.h"
+#include "training/run_phase.h"
 
 namespace dgl {
 
@@ -22,6 +23,8 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
                   constant_schedule(recipe.lambda > 0 ? recipe.lambda : 0.1)},
                  recipe.network.img_channels, recipe.network.resolution, 0);
   }
+  Workers workers(shards_of(*objective, recipe.batch, recipe.shards, device));
+  uint64_t seed = 0;
   StepInput input;
   input.real.images = torch::randn(
       {recipe.batch, recipe.network.img_channels, recipe.network.resolution, recipe.network.resolution}, device);
@@ -31,11 +34,8 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   double step = 0;
   for (const Phase& phase : objective->phases()) {
     const auto run = [&] {
-      Adam& optimiser = optimisers.of(phase);
-      Figures losses, scores;
-      optimiser.zero_grad();
-      objective->run(phase, input, losses, scores);
-      optimiser.step();
+      run_phase(*objective, model, phase, input, workers, ++seed);
+      optimisers.of(phase).step();
       if (device.is_cuda()) torch::cuda::synchronize(device.index());
     };
     run();
@@ -53,6 +53,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   result["step"] = step;
   result["images_per_second"] = static_cast<double>(recipe.batch) / step;
   result["threads"] = runtime_threads();
+  result["shards"] = workers.count();
   result["precision"] = recipe.precision;
   return result;
 }

@@ -12,7 +12,7 @@ double ema_beta(double batch, double half_life_images, double images, double ram
 void update_ema(const Generator& network, Generator& average, double beta) {
   torch::NoGradGuard no_grad;
   const auto from = network.named_parameters();
-  for (auto& item : average.named_parameters()) item.value().copy_(from[item.key()].lerp(item.value(), beta));
+  for (auto& item : average.named_parameters()) item.value().lerp_(from[item.key()], 1 - beta);
   const auto buffers = network.named_buffers();
   for (auto& item : average.named_buffers()) item.value().copy_(buffers[item.key()]);
 }

@@ -22,11 +22,19 @@ struct Phase {
 /// Detached scalar tensors by name, as a phase reports them.
 using Figures = std::map<std::string, torch::Tensor>;
 
-/// What the phases of one step work on.
+/// What a phase of one step works on: a batch, or a shard of it.
 struct StepInput {
   Batch real;                          ///< on the training device
   const Guidance* guidance = nullptr;  ///< may be null
   double progress = 0;                 ///< of the stage, 0 … 1
+  at::Generator random;                ///< all random numbers are drawn from it
+};
+
+/// What a phase reports, for every shard of a batch alone.
+struct StepOutput {
+  Figures losses;      ///< named as the phase; "g_guidance" for the teachers' term
+  Figures scores;      ///< means
+  Figures statistics;  ///< what the objective keeps, for `absorb`
 };
 
 /// What a family's generator and discriminator minimise. It knows nothing of optimisers, stages or files.
@@ -36,9 +44,13 @@ class Objective {
 
   /// The parts of a step, in their order.
   virtual std::vector<Phase> phases() const = 0;
-  /// Computes the phase's loss on fresh latents from the default random generator and back-propagates it. Puts losses
-  /// into `losses` (named as the phase; "g_guidance" for the teachers' term) and mean scores into `scores`.
-  virtual void run(const Phase& phase, const StepInput& input, Figures& losses, Figures& scores) = 0;
+  /// Into how many shards a batch may be split, each to be taken as a batch of its own: 1 where losses need all of it.
+  virtual int64_t most_shards(int64_t batch) const { return 1; }
+  /// The phase's loss on fresh latents, a scalar to be differentiated; called for several shards at a time. Changes
+  /// nothing but `output`.
+  virtual torch::Tensor loss(const Phase& phase, const StepInput& input, StepOutput& output) = 0;
+  /// Takes the phase's statistics, averaged over shards, into the objective's and the networks' state.
+  virtual void absorb(const Figures& statistics) {}
   /// Tensors that belong to the objective's state (the running mean of path lengths).
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
 };

@@ -41,6 +41,7 @@ std::vector<Key> keys_of(Recipe& r) {
       {"student", "discriminator_width", &r.discriminator_width},
       {"student", "narrow_constant", &r.narrow_constant},
       {"training", "batch", &r.batch, 1, 65536},
+      {"training", "shards", &r.shards, 0, 1024},
       {"training", "kimg", &r.kimg, 0, kMany},
       {"training", "checkpoint_kimg", &r.checkpoint_kimg, 1e-3, kMany},
       {"training", "checkpoint_keep", &r.checkpoint_keep, 1, 1000},
@@ -202,6 +203,7 @@ Recipe without_run(const Recipe& recipe) {
   copy.device = fresh.device;
   copy.from_teacher = fresh.from_teacher;
   copy.threads = fresh.threads;
+  copy.shards = fresh.shards;
   return copy;
 }
 

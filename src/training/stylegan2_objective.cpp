@@ -23,64 +23,78 @@ std::vector<Phase> StyleGan2Objective::phases() const {
   return phases;
 }
 
-void StyleGan2Objective::run(const Phase& phase, const StepInput& input, Figures& losses, Figures& scores) {
-  set_requires_grad(*generator_, phase.generator);
-  set_requires_grad(*discriminator_, !phase.generator);
-  if (phase.name == "g_main") return generator_main(input, losses, scores);
-  if (phase.name == "g_reg") return generator_path_length(input, losses);
-  if (phase.name == "d_main") return discriminator_main(input, losses, scores);
-  if (phase.name == "d_reg") return discriminator_r1(input, losses);
+int64_t StyleGan2Objective::most_shards(int64_t batch) const {
+  const int64_t group = std::min(recipe_.network.minibatch_std_group, batch);
+  int64_t shards = std::max<int64_t>(1, batch / group);
+  const auto fits = [&](int64_t n) {
+    return batch % (n * group) == 0 && (recipe_.pl_weight == 0 || batch / n >= recipe_.pl_batch_shrink);
+  };
+  while (shards > 1 && !fits(shards)) --shards;
+  return shards;
+}
+
+Tensor StyleGan2Objective::loss(const Phase& phase, const StepInput& input, StepOutput& output) {
+  if (phase.name == "g_main") return generator_main(input, output);
+  if (phase.name == "g_reg") return generator_path_length(input, output);
+  if (phase.name == "d_main") return discriminator_main(input, output);
+  if (phase.name == "d_reg") return discriminator_r1(input, output);
   fail("StyleGAN2 has no phase {}", phase.name);
 }
 
-Tensor StyleGan2Objective::draw_styles(int64_t n, const Tensor& all_labels) {
-  const Tensor labels = generator_->classes() > 0 && all_labels.defined() ? all_labels.slice(0, 0, n) : Tensor();
+void StyleGan2Objective::absorb(const Figures& statistics) {
+  if (const auto mean = statistics.find("w_mean"); mean != statistics.end()) {
+    generator_->mapping().track_mean(mean->second);
+  }
+  if (const auto mean = statistics.find("pl_mean"); mean != statistics.end()) pl_mean_.copy_(mean->second);
+}
+
+Tensor StyleGan2Objective::draw_styles(int64_t n, const StepInput& input, StepOutput& output) {
+  const Tensor labels =
+      generator_->classes() > 0 && input.real.labels.defined() ? input.real.labels.slice(0, 0, n) : Tensor();
   const auto options = pl_mean_.options();
   const int64_t layers = generator_->num_ws();
-  const Tensor w = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options), labels);
-  if (generator_->is_training()) generator_->mapping().track_mean(w);
+  const auto latents = [&] { return at::randn({n, generator_->z_dim()}, input.random, options); };
+  const Tensor w = generator_->mapping().forward(latents(), labels);
+  output.statistics["w_mean"] = w.detach().mean(0);
   const Tensor ws = w.unsqueeze(1).expand({-1, layers, -1});
-  if (recipe_.style_mixing == 0 || torch::rand({}).item<double>() >= recipe_.style_mixing) return ws;
+  if (recipe_.style_mixing == 0 || at::rand({1}, input.random, options).item<double>() >= recipe_.style_mixing) return ws;
   // From a random layer on, the styles are another latent's.
-  const auto cut = torch::randint(1, layers, {}, torch::kLong).item<int64_t>();
-  const Tensor other = generator_->mapping().forward(torch::randn({n, generator_->z_dim()}, options), labels);
+  const auto cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
+  const Tensor other = generator_->mapping().forward(latents(), labels);
   return at::cat({ws.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
 }
 
-void StyleGan2Objective::generator_main(const StepInput& input, Figures& losses, Figures& scores) {
-  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0), input.real.labels), /*random_noise=*/true);
+Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
+  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0), input, output), input.random);
   const Tensor fake_scores = discriminator_->forward(fake, input.real.labels, 1);
-  Tensor loss = loss_->generator(fake_scores).mean();
-  losses["g_main"] = loss.detach();
-  if (input.guidance) {
-    const auto term = input.guidance->term(fake, input.real.labels, input.progress);
-    if (term.loss.defined()) {
-      losses["g_guidance"] = term.loss.detach();
-      scores["teacher_fake"] = term.scores.mean();
-      loss = loss + term.loss;
-    }
-  }
-  loss.backward();
+  const Tensor loss = loss_->generator(fake_scores).mean();
+  output.losses["g_main"] = loss.detach();
+  if (!input.guidance) return loss;
+  const auto term = input.guidance->term(fake, input.real.labels, input.progress);
+  if (!term.loss.defined()) return loss;
+  output.losses["g_guidance"] = term.loss.detach();
+  output.scores["teacher_fake"] = term.scores.mean();
+  return loss + term.loss;
 }
 
-void StyleGan2Objective::generator_path_length(const StepInput& input, Figures& losses) {
+Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {
   const int64_t n = std::max<int64_t>(1, input.real.images.size(0) / recipe_.pl_batch_shrink);
-  const Tensor ws = draw_styles(n, input.real.labels);
-  const Tensor fake = generator_->synthesise(ws, /*random_noise=*/true);
-  const Tensor noise = torch::randn_like(fake);
+  const Tensor ws = draw_styles(n, input, output);
+  const Tensor fake = generator_->synthesise(ws, input.random);
+  const Tensor noise = at::randn(fake.sizes(), input.random, fake.options());
   const PathLength path = path_length_penalty(fake, ws, noise, pl_mean_, recipe_.pl_decay);
   const Tensor loss = path.penalty * recipe_.pl_weight;
-  pl_mean_.copy_(path.mean);
-  losses["g_reg"] = loss.detach();
-  (loss * static_cast<double>(recipe_.pl_interval)).backward();
+  output.statistics["pl_mean"] = path.mean;
+  output.losses["g_reg"] = loss.detach();
+  return loss * static_cast<double>(recipe_.pl_interval);
 }
 
-void StyleGan2Objective::discriminator_main(const StepInput& input, Figures& losses, Figures& scores) {
+Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput& output) {
   const int64_t n = input.real.images.size(0);
   Tensor fake;
   {
     torch::NoGradGuard no_grad;
-    fake = generator_->synthesise(draw_styles(n, input.real.labels), /*random_noise=*/true);
+    fake = generator_->synthesise(draw_styles(n, input, output), input.random);
   }
   // One pass over both halves; minibatch statistics are taken within each.
   const Tensor labels = input.real.labels.defined() ? at::cat({input.real.labels, input.real.labels}) : Tensor();
@@ -88,18 +102,18 @@ void StyleGan2Objective::discriminator_main(const StepInput& input, Figures& los
   const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
   const Tensor loss =
       loss_->discriminator_real(real_scores).mean() + loss_->discriminator_fake(fake_scores).mean();
-  losses["d_main"] = loss.detach();
-  scores["real"] = real_scores.detach().mean();
-  scores["fake"] = fake_scores.detach().mean();
-  loss.backward();
+  output.losses["d_main"] = loss.detach();
+  output.scores["real"] = real_scores.detach().mean();
+  output.scores["fake"] = fake_scores.detach().mean();
+  return loss;
 }
 
-void StyleGan2Objective::discriminator_r1(const StepInput& input, Figures& losses) {
+Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {
   const Tensor real = input.real.images.detach().clone().set_requires_grad(true);
   const Tensor scores = discriminator_->forward(real, input.real.labels, 1);
   const Tensor loss = r1_penalty(scores, real) * (recipe_.r1_gamma / 2);
-  losses["d_reg"] = loss.detach();
-  (loss * static_cast<double>(recipe_.r1_interval)).backward();
+  output.losses["d_reg"] = loss.detach();
+  return loss * static_cast<double>(recipe_.r1_interval);
 }
 
 std::unique_ptr<Objective> make_objective(const Recipe& recipe, const Model& model) {

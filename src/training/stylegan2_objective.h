@@ -13,17 +13,20 @@ class StyleGan2Objective : public Objective {
                      std::shared_ptr<StyleGan2Discriminator> discriminator);
 
   std::vector<Phase> phases() const override;
-  void run(const Phase& phase, const StepInput& input, Figures& losses, Figures& scores) override;
+  /// Shards of whole groups of the discriminator's minibatch statistics, and of whole images for path lengths.
+  int64_t most_shards(int64_t batch) const override;
+  torch::Tensor loss(const Phase& phase, const StepInput& input, StepOutput& output) override;
+  void absorb(const Figures& statistics) override;
   std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
 
  private:
   /// Style inputs [n, num_ws, w_dim] of n fresh latents, mixed from two with the recipe's probability, and the first n
   /// of the batch's labels where the generator takes them.
-  torch::Tensor draw_styles(int64_t n, const torch::Tensor& labels);
-  void generator_main(const StepInput& input, Figures& losses, Figures& scores);
-  void generator_path_length(const StepInput& input, Figures& losses);
-  void discriminator_main(const StepInput& input, Figures& losses, Figures& scores);
-  void discriminator_r1(const StepInput& input, Figures& losses);
+  torch::Tensor draw_styles(int64_t n, const StepInput& input, StepOutput& output);
+  torch::Tensor generator_main(const StepInput& input, StepOutput& output);
+  torch::Tensor generator_path_length(const StepInput& input, StepOutput& output);
+  torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
+  torch::Tensor discriminator_r1(const StepInput& input, StepOutput& output);
 
   Recipe recipe_;
   std::shared_ptr<StyleGan2Generator> generator_;

@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "training/ema.h"
 #include "training/interrupt.h"
+#include "training/run_phase.h"
 #include "training/summary.h"
 
 namespace dgl {
@@ -75,6 +76,8 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   model_ = make_networks(recipe_, width, critic_width, device_);
   objective_ = make_objective(recipe_, model_);
   phases_ = objective_->phases();
+  recipe_.shards = shards_of(*objective_, recipe_.batch, recipe_.shards, device_);
+  workers_ = std::make_unique<Workers>(recipe_.shards);
   optimisers_ = make_optimisers(recipe_, model_, phases_);
   if (student && !recipe_.from_stage1.empty()) begin_from_stage1();
   if (student && recipe_.from_teacher) begin_from_teacher();
@@ -179,8 +182,8 @@ void Trainer::write_samples(const RunDirectory& directory) {
 }
 
 void Trainer::step(const Stage& stage) {
-  torch::manual_seed(stream_seed(static_cast<uint64_t>(recipe_.seed), kStep + 100 * static_cast<uint64_t>(state_.retries),
-                                 static_cast<uint64_t>(state_.step)));
+  const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe_.seed), kStep + 100 * static_cast<uint64_t>(state_.retries),
+                                    static_cast<uint64_t>(state_.step));
   StepInput input;
   input.real = sampler_->batch(state_.step);
   input.real.images = input.real.images.to(device_);
@@ -188,14 +191,13 @@ void Trainer::step(const Stage& stage) {
   input.guidance = stage.lambda > 0 ? &guidance_ : nullptr;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
 
-  for (const Phase& phase : phases_) {
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const Phase& phase = phases_[i];
     if (state_.step % phase.interval != 0) continue;
     Adam& optimiser = optimisers_.of(phase);
-    optimiser.zero_grad();
-    Figures losses, scores;
-    objective_->run(phase, input, losses, scores);
+    const StepOutput output = run_phase(*objective_, model_, phase, input, *workers_, stream_seed(seed, 1, i));
     // Gradients are whole here: the place to average them over processes.
-    for (const auto& [name, value] : losses) {
+    for (const auto& [name, value] : output.losses) {
       const double number = value.item<double>();
       if (!std::isfinite(number) || std::abs(number) > recipe_.loss_limit) {
         throw Error(fmt::format("loss {} = {} at step {} ({:.1f} kimg)", name, number, state_.step,
@@ -203,7 +205,7 @@ void Trainer::step(const Stage& stage) {
       }
       state_.losses.add(name, number);
     }
-    for (const auto& [name, value] : scores) state_.scores.add(name, value.item<double>());
+    for (const auto& [name, value] : output.scores) state_.scores.add(name, value.item<double>());
     if (const double norm = optimiser.gradient_norm(); !std::isfinite(norm)) {
       throw Error(fmt::format("gradient of {} is not finite at step {} ({:.1f} kimg)", phase.name, state_.step,
                               static_cast<double>(state_.images) / 1000));
@@ -399,7 +401,7 @@ void Trainer::finish(const RunDirectory& directory) {
 
 int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
   Trainer trainer(recipe, quiet);
-  return trainer.run(RunDirectory::create(out, recipe, overwrite));
+  return trainer.run(RunDirectory::create(out, trainer.recipe(), overwrite));
 }
 
 int resume_run(const std::filesystem::path& path, bool quiet) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/workers.h"
 #include "metrics/evaluate.h"
 #include "training/networks.h"
 #include "training/progress.h"
@@ -31,6 +32,8 @@ class Trainer {
   /// Trains to the end in `directory`, writes model.safetensors and summary.json. Returns 0, or 130 or 143 when a
   /// signal ended it after a checkpoint. Error for a divergence (where the recipe says so) or a disk that fails.
   int run(const RunDirectory& directory);
+  /// The recipe with all that was left to the program decided, as it is run.
+  const Recipe& recipe() const { return recipe_; }
 
  private:
   void start(const RunDirectory& directory);
@@ -62,6 +65,7 @@ class Trainer {
   Model model_;
   std::unique_ptr<Objective> objective_;
   std::vector<Phase> phases_;
+  std::unique_ptr<Workers> workers_;
   Optimisers optimisers_;
   RunState state_;
 };

@@ -64,7 +64,7 @@ TEST_F(Step, GeneratorWithGuidance) {
   const auto game = make_adversarial_loss("logistic", "test");
   guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 16, 0);
   set_requires_grad(*discriminator_, false);
-  const torch::Tensor fake = generator_->synthesise(styles(), /*random_noise=*/false);
+  const torch::Tensor fake = generator_->synthesise(styles());
   const torch::Tensor loss = game->generator(discriminator_->forward(fake, {}, 1)).mean();
   const torch::Tensor term = guidance.term(fake, {}, 0).loss;
   expect_loss(loss, "g_main");
@@ -75,7 +75,7 @@ TEST_F(Step, GeneratorWithGuidance) {
 
 TEST_F(Step, PathLength) {
   const torch::Tensor ws = styles();
-  const torch::Tensor fake = generator_->synthesise(ws, /*random_noise=*/false);
+  const torch::Tensor fake = generator_->synthesise(ws);
   const PathLength path = path_length_penalty(fake, ws, at("pl_noise"), torch::tensor(0.3f), 0.01);
   EXPECT_NEAR(path.mean.item<double>(), at("pl_mean").item<double>(), 1e-5);
   const torch::Tensor loss = path.penalty * 2;
@@ -88,7 +88,7 @@ TEST_F(Step, Discriminator) {
   torch::Tensor fake;
   {
     torch::NoGradGuard no_grad;
-    fake = generator_->synthesise(styles(), /*random_noise=*/false);
+    fake = generator_->synthesise(styles());
   }
   const auto game = make_adversarial_loss("logistic", "test");
   const torch::Tensor both = discriminator_->forward(at::cat({at("real"), fake}), {}, 2);

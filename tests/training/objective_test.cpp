@@ -4,6 +4,7 @@
 
 #include "base/torch.h"
 #include "training/networks.h"
+#include "training/run_phase.h"
 
 namespace dgl::test {
 namespace {
@@ -38,16 +39,15 @@ class StyleGan2ObjectiveTest : public ::testing::Test {
     return guidance;
   }
   /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
-  Figures run(const std::string& name, const Guidance* guidance = nullptr) {
+  Figures run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1) {
     for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
     for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
-    torch::manual_seed(7);
     input_.guidance = guidance;
-    Figures losses, scores;
+    Workers workers(shards);
     for (const Phase& phase : objective_->phases()) {
-      if (phase.name == name) objective_->run(phase, input_, losses, scores);
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7).losses;
     }
-    return losses;
+    return {};
   }
   static torch::Tensor flat_gradient(const torch::nn::Module& module) {
     std::vector<torch::Tensor> parts;
@@ -128,6 +128,51 @@ TEST_F(StyleGan2ObjectiveTest, R1IsTheSquaredGradientOnRealImages) {
     squares += std::pow((score(x + step) - score(x - step)) / (2 * kStep), 2);
   }
   EXPECT_NEAR(r1, recipe_.r1_gamma / 2 * squares / static_cast<double>(recipe_.batch), 1e-4 * r1);
+}
+
+TEST_F(StyleGan2ObjectiveTest, ShardsHoldWholeGroups) {
+  const auto most = [&](int64_t batch, int64_t group, double pl_weight) {
+    Recipe recipe = recipe_;
+    recipe.network.minibatch_std_group = group;
+    recipe.pl_weight = pl_weight;
+    return make_objective(recipe, model_)->most_shards(batch);
+  };
+  EXPECT_EQ(most(32, 4, 2), 8);
+  EXPECT_EQ(most(24, 4, 2), 6);
+  EXPECT_EQ(most(6, 4, 2), 1);
+  EXPECT_EQ(most(2, 4, 2), 1);
+  EXPECT_EQ(most(4, 1, 2), 2);  // a shard of one image has no half for path lengths
+  EXPECT_EQ(most(4, 1, 0), 4);
+}
+
+/// Minibatch statistics of one image each, so that shards change nothing but the rounding.
+struct ShardsTest : StyleGan2ObjectiveTest {
+  ShardsTest() : StyleGan2ObjectiveTest([] {
+    Recipe recipe = tiny();
+    recipe.network.minibatch_std_group = 1;
+    return recipe;
+  }()) {}
+};
+
+TEST_F(ShardsTest, GiveTheWholeBatchsGradient) {
+  const double whole_loss = run("d_reg").at("d_reg").item<double>();
+  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  for (const int64_t shards : {2, 4}) {
+    EXPECT_NEAR(run("d_reg", nullptr, shards).at("d_reg").item<double>(), whole_loss, 1e-5 * whole_loss);
+    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+  }
+}
+
+TEST_F(ShardsTest, TheSameBitsEveryTime) {
+  for (const Phase& phase : objective_->phases()) {
+    torch::nn::Module& network = phase.generator ? static_cast<torch::nn::Module&>(*model_.generator) : *model_.discriminator;
+    const torch::Tensor pl_mean = objective_->state().at("pl_mean"), before = pl_mean.clone();
+    run(phase.name, nullptr, 4);
+    const torch::Tensor first = flat_gradient(network);
+    pl_mean.copy_(before);
+    run(phase.name, nullptr, 4);
+    EXPECT_TRUE(flat_gradient(network).equal(first)) << phase.name;
+  }
 }
 
 TEST_F(StyleGan2ObjectiveTest, PathLengthsMeanMovesTowardsTheBatchs) {

@@ -88,7 +88,7 @@ TEST(Ema, MovesParametersAndCopiesTheMeanLatent) {
   s.mapping_layers = 1;
   StyleGan2Generator g(StyleGan2GeneratorShape::make(s, {}, false)), average(StyleGan2GeneratorShape::make(s, {}, false));
   const auto before = average.named_parameters()["mapping.fc0.weight"].detach().clone();
-  g.mapping().track_mean(torch::ones({2, 4}));
+  g.mapping().track_mean(torch::ones({4}));
   update_ema(g, average, 0.75);
   const auto expected = 0.25 * g.named_parameters()["mapping.fc0.weight"] + 0.75 * before;
   EXPECT_LT((average.named_parameters()["mapping.fc0.weight"] - expected).abs().max().item<double>(), 1e-4);
