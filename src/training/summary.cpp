@@ -61,6 +61,9 @@ nlohmann::json summarise(const SummaryInput& input) {
                               {"channels", input.data.channels},
                               {"resize", input.data.resize}}},
                             {"stages", stages}};
+  for (const int64_t label : input.row_labels) {
+    summary["grid_rows"].push_back(input.data.classes[static_cast<size_t>(label)]);
+  }
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
     summary["metric_samples"] = recipe.final_samples;
