@@ -2,6 +2,7 @@
 #include "base/runtime.h"
 #include "cli/commands.h"
 #include "training/bench.h"
+#include "training/labels.h"
 
 namespace dgl {
 
@@ -20,6 +21,7 @@ void add_bench(CLI::App& app, CommonOptions& common) {
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] {
     const Recipe recipe = load_recipe(a->recipe, a->overrides);
+    require_labels(recipe, a->recipe);
     const nlohmann::json result =
         bench_step(recipe, Rational::parse(a->width, "--width"), a->guided, parse_device(common.device));
     if (a->json) {
