@@ -16,7 +16,7 @@ struct BigGanSettings {
   int64_t img_channels = 3;    ///< 1 or 3
   int64_t z_dim = 120;         ///< hierarchical: rounded down to equal chunks, one for the start and one for each block
   int64_t classes = 1000;
-  int64_t channels = 96;       ///< feature maps in a generator's last block (at 32 px: 1/4 of those in all)
+  int64_t channels = 96;       ///< a generator's last feature maps; at 32 px, a quarter of those of every block
   int64_t attention = 64;      ///< side of the feature maps that attend to themselves; 0: none do
   bool hierarchical = true;    ///< whether every block gets a chunk of the latent beside the label
   int64_t shared_dim = 128;    ///< numbers a label becomes for all blocks; 0: every batch norm has a table of its own
