@@ -109,7 +109,8 @@ ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 /
 Tensor ToRgb::forward(const Tensor& x, const Tensor& w) {
   // Modulated weights of every image's own are few here.
   const Tensor styles = affine_->forward(w) * weight_gain_;
-  return ops::pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1)) + bias_.view({1, -1, 1, 1});
+  const Tensor rgb = ops::pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1));
+  return rgb + bias_.view({1, -1, 1, 1});
 }
 
 StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : shape_(shape) {
@@ -138,6 +139,7 @@ Tensor StyleGan2Generator::synthesise(const Tensor& ws, const at::Generator& noi
   Tensor x = const_.unsqueeze(0).expand({ws.size(0), -1, -1, -1}), image;
   size_t next = 0;
   for (size_t block = 0; block < layers_.size(); ++block) {
+    if (block == 1 && activations_ != torch::kFloat) x = x.to(activations_);
     if (up_layers_[block]) x = up_layers_[block]->forward(x, w[next++], noise);
     x = layers_[block]->forward(x, w[next++], noise);
     const Tensor rgb = to_rgb_[block]->forward(x, w[next]);
@@ -214,7 +216,7 @@ StyleGan2Discriminator::StyleGan2Discriminator(const StyleGan2DiscriminatorShape
 }
 
 Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& labels, int64_t parts) {
-  Tensor x = from_rgb_->forward(images);
+  Tensor x = from_rgb_->forward(activations_ == torch::kFloat ? images : images.to(activations_));
   for (auto& block : blocks_) {
     if (block.skip) {
       const Tensor main = block.conv1->forward(block.conv0->forward(x), kSqrtHalf);
@@ -223,6 +225,7 @@ Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& label
       x = block.conv1->forward(block.conv0->forward(x));
     }
   }
+  if (activations_ != torch::kFloat) x = x.to(torch::kFloat);
   if (shape_.minibatch_std_channels > 0) {
     std::vector<Tensor> with_std;
     for (const Tensor& part : x.chunk(parts, 0)) {
