@@ -34,6 +34,9 @@ Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t pad
 
 Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
                           int64_t padding) {
+  if (stride == 1 && padding == 1 && w.size(2) == 3 && winograd_serves(g, w.size(0), w.size(1))) {
+    return winograd_input_gradient(g, w);
+  }
   // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own.
   if (stride == 1) {
     return forward_raw(g, w.flip({2, 3}).transpose(0, 1), 1, w.size(2) - 1 - padding);

@@ -134,7 +134,7 @@ struct Layer : Function<Layer> {
     }
     if (needs[kWeight]) result[kWeight] = winograd_weight_gradient(x, g.dt, styles, demodulation);
     if (needs[kX] || needs[kStyles]) {
-      const Tensor dx = winograd_conv2d(g.dt, w.flip({2, 3}).transpose(0, 1), demodulation);
+      const Tensor dx = winograd_input_gradient(g.dt, w, demodulation);
       if (styles.defined()) {
         std::tie(result[kX], result[kStyles]) = scale_and_dot(dx, styles, x);
       } else {

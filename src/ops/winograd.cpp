@@ -1,5 +1,7 @@
 #include "ops/winograd.h"
 
+#include <array>
+
 #include "base/parallel.h"
 #include "ops/common.h"
 #include "ops/matmul.h"
@@ -19,6 +21,7 @@ constexpr int64_t kRows = 4;
 #endif
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
 constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, so that they stay in the second cache
+constexpr int64_t kManyWeights = 4 << 20;    // transformed ones
 
 /// How an image divides into tiles of 4 x 4 outputs.
 struct Tiling {
@@ -186,24 +189,36 @@ void transform_gradient(const T* g, const float* scale, const Tiling& t, const P
   }
 }
 
-/// Weights [O, C, 3, 3] as points [36, C, O].
-Tensor transform_weight(const Tensor& w) {
-  const Tensor from = w.permute({2, 3, 1, 0}).contiguous();  // [3, 3, C, O]
-  const int64_t n = w.size(0) * w.size(1);
-  Tensor u = at::empty({kPoints, w.size(1), w.size(0)}, from.options());
-  const float* in = from.data_ptr<float>();
-  float* out = u.data_ptr<float>();
-  parallel_for(0, n / kLanes, 2048 / kLanes, [=](int64_t first, int64_t last) {
-    for (int64_t i = first * kLanes; i < last * kLanes; i += kLanes) {
+/// Weights [O, C, 3, 3] of any layout as points [36, in, out]: for the convolution of C to O channels or, with `adjoint`,
+/// for that of O to C with the turned kernel, which is its gradient to the data.
+Tensor transform_weight(const Tensor& w, bool adjoint) {
+  const int64_t in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
+  const int64_t in_step = w.stride(adjoint ? 0 : 1), out_step = w.stride(adjoint ? 1 : 0);
+  std::array<int64_t, 9> taps;  // where each tap lies
+  for (int64_t k = 0; k < 9; ++k) {
+    const int64_t tap = adjoint ? 8 - k : k;
+    taps[static_cast<size_t>(k)] = tap / 3 * w.stride(2) + tap % 3 * w.stride(3);
+  }
+  Tensor u = at::empty({kPoints, in, out}, w.options().memory_format(at::MemoryFormat::Contiguous));
+  const float* from = w.data_ptr<float>();
+  float* to = u.data_ptr<float>();
+  const int64_t per_row = out / kLanes, n = in * out;
+  parallel_for(0, in * per_row, 2048 / kLanes, [=](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const float* here = from + i / per_row * in_step + i % per_row * kLanes * out_step;
       Lanes rows[3][6];
       for (int64_t k = 0; k < 3; ++k) {
-        const float* row = in + k * 3 * n + i;
-        weight_transform(load(row), load(row + n), load(row + 2 * n), rows[k]);
+        float tap[3][kLanes];
+        for (int64_t j = 0; j < 3; ++j) {
+          const float* p = here + taps[static_cast<size_t>(k * 3 + j)];
+          for (int64_t l = 0; l < kLanes; ++l) tap[j][l] = p[l * out_step];
+        }
+        weight_transform(load(tap[0]), load(tap[1]), load(tap[2]), rows[k]);
       }
       for (int64_t k = 0; k < 6; ++k) {
         Lanes column[6];
         weight_transform(rows[0][k], rows[1][k], rows[2][k], column);
-        for (int64_t p = 0; p < 6; ++p) store(out + (p * 6 + k) * n + i, column[p]);
+        for (int64_t p = 0; p < 6; ++p) store(to + (p * 6 + k) * n + i * kLanes, column[p]);
       }
     }
   });
@@ -235,9 +250,11 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   return w.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-/// Tiles that are worked on together, a multiple of kRows.
-int64_t tiles_at_once(int64_t channels) {
-  return std::max<int64_t>(kRows, kCacheFloats / (kPoints * channels) / kRows * kRows);
+/// Tiles that are worked on together, a multiple of kRows; more of them where the weights do not fit the cache and are
+/// read again for every block.
+int64_t tiles_at_once(int64_t in, int64_t out) {
+  const int64_t fewest = kPoints * in * out > kManyWeights ? 8 * kRows : kRows;
+  return std::max<int64_t>(fewest, kCacheFloats / (kPoints * (in + out)) / kRows * kRows);
 }
 
 constexpr int64_t kWeightRows = 4;  // divides every number of channels that is served
@@ -246,8 +263,13 @@ static_assert(kLanes % kWeightRows == 0);
 }  // namespace
 
 bool winograd_serves(const Tensor& x, int64_t in, int64_t out) {
-  return x.device().is_cpu() && (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16) &&
-         in % kLanes == 0 && out % kLanes == 0 && x.size(2) >= kFewestPixels && x.size(3) >= kFewestPixels;
+  const bool half = x.scalar_type() == torch::kBFloat16;
+  if (!x.device().is_cpu() || !(half || x.scalar_type() == torch::kFloat)) return false;
+  if (in % kLanes != 0 || out % kLanes != 0 || x.size(2) < kFewestPixels || x.size(3) < kFewestPixels) return false;
+  // Few tiles do not pay for the transform of the weights (bench/ops_bench.cpp, winograd beside direct). The rule is by
+  // shape alone, so that a run takes the same way every time.
+  const int64_t fewest = in * out <= 32 * 32 ? 1 : 16 + in * out / 16384;
+  return Tiling(x).count >= (half ? 2 : 1) * fewest;
 }
 
 namespace {
@@ -263,7 +285,7 @@ void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, c
   const T* from = x.data_ptr<T>();
   const float *weights = u.data_ptr<float>(), *scale = pointer(in_scale);
   T* to = y.data_ptr<T>();
-  const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
+  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
   parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
     const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
@@ -289,7 +311,7 @@ template <class T>
 Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_scale, const Tensor& g_scale) {
   const int64_t in = x.size(1), out = g.size(1);
   const Tiling tiling(x);
-  const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
+  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
   // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
   Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
@@ -316,12 +338,9 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_sca
   return transform_weight_adjoint(shares == 1 ? sums[0] : sums.sum(0));
 }
 
-}  // namespace
-
-Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w, const Tensor& in_scale_any,
-                       const std::optional<OutputStep>& step) {
-  const Tensor x = working_layout(x_any), u = transform_weight(w), in_scale = plain(in_scale_any);
-  Tensor y = at::empty({x.size(0), w.size(0), x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any, const std::optional<OutputStep>& step) {
+  const Tensor x = working_layout(x_any), in_scale = plain(in_scale_any);
+  Tensor y = at::empty({x.size(0), u.size(2), x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   Finish finish;
   Tensor scale, bias, noise;
   if (step) {
@@ -340,6 +359,16 @@ Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w, const Tensor& in_sc
     half ? run_convolution<at::BFloat16, false>(x, u, in_scale, finish, y) : run_convolution<float, false>(x, u, in_scale, finish, y);
   }
   return y;
+}
+
+}  // namespace
+
+Tensor winograd_conv2d(const Tensor& x, const Tensor& w, const Tensor& in_scale, const std::optional<OutputStep>& step) {
+  return convolve(x, transform_weight(w, /*adjoint=*/false), in_scale, step);
+}
+
+Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, const Tensor& g_scale) {
+  return convolve(g, transform_weight(w, /*adjoint=*/true), g_scale, {});
 }
 
 Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, const Tensor& x_scale, const Tensor& g_scale) {

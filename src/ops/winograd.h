@@ -14,7 +14,8 @@ namespace dgl::ops {
 /// Rounding differs from direct convolution by a few 1e-6 of the largest value, up
 /// to 1e-5 in gradients to weights.
 
-/// Whether the functions below can serve a 3x3 convolution of stride 1 and padding 1 of [N, in, H, W] to `out` channels.
+/// Whether the functions below can serve a 3x3 convolution of stride 1 and padding 1 of [N, in, H, W] to `out` channels,
+/// and are quicker than direct convolution at it.
 bool winograd_serves(const torch::Tensor& x, int64_t in, int64_t out);
 
 /// What becomes of a convolution's output before it is stored:
@@ -31,6 +32,10 @@ struct OutputStep {
 /// is defined. Weights, scales, noise and bias are float32. Reference: at::conv2d.
 torch::Tensor winograd_conv2d(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& in_scale = {},
                               const std::optional<OutputStep>& step = {});
+
+/// The gradient of winograd_conv2d to its data: g [N, O, H, W], w [O, C, 3, 3] -> [N, C, H, W]; g is scaled by g_scale
+/// [N, O] first where that is defined.
+torch::Tensor winograd_input_gradient(const torch::Tensor& g, const torch::Tensor& w, const torch::Tensor& g_scale = {});
 
 /// The gradient of winograd_conv2d to its weight: x [N, C, H, W], g [N, O, H, W] -> [O, C, 3, 3] float32, x and g scaled
 /// by x_scale [N, C] and g_scale [N, O] first where these are defined.
