@@ -11,15 +11,18 @@ void add_bench(CLI::App& app, CommonOptions& common) {
   struct Arguments {
     std::string recipe, width = "1";
     std::vector<std::string> overrides;
+    std::string precision;
     bool guided = false, json = false;
   };
   auto a = std::make_shared<Arguments>();
   command->add_option("--recipe", a->recipe, "settings, a TOML file")->required();
   command->add_option("--width", a->width, "of the networks")->capture_default_str();
   command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
+  command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16");
   command->add_flag("--guided", a->guided, "with a full-width teacher's term in the generator's phase");
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] {
+    if (!a->precision.empty()) a->overrides.push_back("training.precision=" + a->precision);
     const Recipe recipe = load_recipe(a->recipe, a->overrides);
     require_labels(recipe, a->recipe);
     const nlohmann::json result =

@@ -34,7 +34,7 @@ void add_run_options(CLI::App& command, RunOptions& options, bool recipe_require
   command.add_option("--set", options.overrides, "a recipe key: --set training.batch=16 (any number of times)")
       ->allow_extra_args(false);
   command.add_option("--seed", options.seed, "of all randomness")->check(CLI::NonNegativeNumber);
-  command.add_option("--precision", options.precision, "fp32");
+  command.add_option("--precision", options.precision, "of feature maps and convolutions: fp32 or bf16");
   command.add_flag("--overwrite", options.overwrite, "replace an earlier run in --out");
 }
 

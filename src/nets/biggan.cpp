@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "ops/bias_act.h"
 #include "ops/conv2d.h"
+#include "ops/conv_act.h"
 
 namespace dgl {
 
@@ -158,8 +158,8 @@ DiscriminatorBlock::DiscriminatorBlock(int64_t in, int64_t out, bool first, bool
 
 Tensor DiscriminatorBlock::forward(const Tensor& x, const Pass& pass) {
   const auto pooled = [&](const Tensor& maps) { return down_ ? at::avg_pool2d(maps, {2, 2}) : maps; };
-  Tensor y = conv1_->convolve(first_ ? x : at::relu(x), pass);
-  y = conv2_->convolve(ops::bias_act(y, conv1_->bias(), kRelu), pass);
+  Tensor y = ops::conv_act(first_ ? x : at::relu(x), conv1_->normalised(pass), conv1_->bias(), kRelu);
+  y = conv2_->convolve(y, pass);
   // Pooling before a pointwise convolution gives what it gives behind, at a quarter of the cost.
   if (!shortcut_) return pooled(y) + x + as_image(conv2_->bias());
   return pooled(y) + shortcut_->convolve(pooled(x), pass) + as_image(conv2_->bias() + shortcut_->bias());

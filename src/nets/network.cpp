@@ -23,6 +23,16 @@ void check_size(const Cost& cost, int64_t max_params, const std::string& origin)
 
 }  // namespace
 
+void Network::set_activations(torch::ScalarType type) {
+  if (type != torch::kFloat) fail("training.precision = \"bf16\": networks of this family compute in fp32 only");
+}
+
+torch::ScalarType parse_precision(const std::string& text, const std::string& key) {
+  if (text == "fp32") return torch::kFloat;
+  if (text == "bf16") return torch::kBFloat16;
+  fail("{} = \"{}\": expected fp32 or bf16", key, text);
+}
+
 std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
                                           int64_t max_params) {
   const std::string family = family_of(settings, origin);

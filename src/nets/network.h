@@ -14,8 +14,19 @@ struct Cost {
   int64_t macs = 0;
 };
 
+/// What both kinds of network share.
+class Network : public torch::nn::Module {
+ public:
+  /// The type that feature maps are kept and convolved in: float32 (from the start), or bfloat16 where the family can.
+  /// Weights, styles, statistics, images and scores stay float32.
+  virtual void set_activations(torch::ScalarType type);
+};
+
+/// "fp32" | "bf16" as a type of feature maps. Error that names `key` for another word.
+torch::ScalarType parse_precision(const std::string& text, const std::string& key);
+
 /// A generator of any family. It knows nothing of training.
-class Generator : public torch::nn::Module {
+class Generator : public Network {
  public:
   /// The network's shape, from which make_generator builds an equal one.
   virtual nlohmann::json settings() const = 0;
@@ -37,7 +48,7 @@ class Generator : public torch::nn::Module {
 };
 
 /// A discriminator of any family.
-class Discriminator : public torch::nn::Module {
+class Discriminator : public Network {
  public:
   virtual nlohmann::json settings() const = 0;
   virtual int64_t classes() const { return 0; }

@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "ops/bias_act.h"
 #include "ops/conv2d.h"
+#include "ops/conv_act.h"
 #include "ops/modulate.h"
+#include "ops/pointwise.h"
 #include "ops/upfirdn2d.h"
 
 namespace dgl {
@@ -89,16 +91,12 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Gener
   // of each sample's own. sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
   const Tensor demodulation =
       at::rsqrt(at::mm(styles.square(), weight_.square().sum({2, 3}).t()) + kEpsilon);
-  Tensor y = ops::channel_scale(x, styles);
-  if (up_) {
-    const int64_t size = 2 * x.size(2) + 1;
-    y = ops::upfirdn2d(ops::conv2d_transpose(y, weight_.transpose(0, 1), size, size, 2, 0), kBlurAfterUp);
-  } else {
-    y = ops::conv2d(y, weight_, 1, 1);
-  }
-  y = ops::channel_scale(y, demodulation);
-  const Tensor noise = random.defined() ? at::randn({y.size(0), 1, resolution_, resolution_}, random, y.options())
+  const Tensor noise = random.defined() ? at::randn({x.size(0), 1, resolution_, resolution_}, random, noise_const_.options())
                                         : noise_const_.view({1, 1, resolution_, resolution_});
+  if (!up_) return ops::modulated_conv_act(x, weight_, styles, demodulation, noise, noise_strength_, bias_);
+  const int64_t size = 2 * x.size(2) + 1;
+  Tensor y = ops::conv2d_transpose(ops::channel_scale(x, styles), weight_.transpose(0, 1), size, size, 2, 0);
+  y = ops::channel_scale(ops::upfirdn2d(y, kBlurAfterUp), demodulation);
   return ops::noise_bias_act(y, noise, noise_strength_, bias_);
 }
 
@@ -109,8 +107,10 @@ ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 /
 }
 
 Tensor ToRgb::forward(const Tensor& x, const Tensor& w) {
+  // Modulated weights of every image's own are few here.
   const Tensor styles = affine_->forward(w) * weight_gain_;
-  return ops::conv2d(ops::channel_scale(x, styles), weight_, 1, 0) + bias_.view({1, -1, 1, 1});
+  const Tensor rgb = ops::pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1));
+  return rgb + bias_.view({1, -1, 1, 1});
 }
 
 StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : shape_(shape) {
@@ -139,6 +139,7 @@ Tensor StyleGan2Generator::synthesise(const Tensor& ws, const at::Generator& noi
   Tensor x = const_.unsqueeze(0).expand({ws.size(0), -1, -1, -1}), image;
   size_t next = 0;
   for (size_t block = 0; block < layers_.size(); ++block) {
+    if (block == 1 && activations_ != torch::kFloat) x = x.to(activations_);
     if (up_layers_[block]) x = up_layers_[block]->forward(x, w[next++], noise);
     x = layers_[block]->forward(x, w[next++], noise);
     const Tensor rgb = to_rgb_[block]->forward(x, w[next]);
@@ -164,6 +165,7 @@ DiscriminatorConv::DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bo
 
 Tensor DiscriminatorConv::forward(const Tensor& x, double gain) {
   const Tensor weight = weight_ * (activate_ ? weight_gain_ : weight_gain_ * gain);
+  if (kernel_ == 3 && !down_ && activate_) return ops::conv_act(x, weight, bias_, {0.2, kSqrt2 * gain});
   Tensor y;
   if (down_ && kernel_ == 1) {
     y = ops::conv2d(ops::upfirdn2d(x, kDownsample), weight, 1, 0);
@@ -214,7 +216,7 @@ StyleGan2Discriminator::StyleGan2Discriminator(const StyleGan2DiscriminatorShape
 }
 
 Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& labels, int64_t parts) {
-  Tensor x = from_rgb_->forward(images);
+  Tensor x = from_rgb_->forward(activations_ == torch::kFloat ? images : images.to(activations_));
   for (auto& block : blocks_) {
     if (block.skip) {
       const Tensor main = block.conv1->forward(block.conv0->forward(x), kSqrtHalf);
@@ -223,6 +225,7 @@ Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& label
       x = block.conv1->forward(block.conv0->forward(x));
     }
   }
+  if (activations_ != torch::kFloat) x = x.to(torch::kFloat);
   if (shape_.minibatch_std_channels > 0) {
     std::vector<Tensor> with_std;
     for (const Tensor& part : x.chunk(parts, 0)) {

@@ -146,6 +146,7 @@ class StyleGan2Generator : public Generator {
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
   torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi) override;
+  void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }
   int64_t num_ws() const { return shape_.num_ws(); }
@@ -156,6 +157,7 @@ class StyleGan2Generator : public Generator {
   StyleGan2GeneratorShape shape_;
   std::shared_ptr<StyleGan2Mapping> mapping_;
   torch::Tensor const_;
+  torch::ScalarType activations_ = torch::kFloat;  // from 8 x 8 on
   std::vector<std::shared_ptr<SynthesisLayer>> up_layers_, layers_;  // up_layers_[0] is empty: 4 x 4 has none
   std::vector<std::shared_ptr<ToRgb>> to_rgb_;
 };
@@ -185,6 +187,7 @@ class StyleGan2Discriminator : public Discriminator {
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
   torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts) override;
+  void set_activations(torch::ScalarType type) override { activations_ = type; }
 
  private:
   struct Block {
@@ -195,6 +198,7 @@ class StyleGan2Discriminator : public Discriminator {
   std::vector<Block> blocks_;
   std::shared_ptr<EqualLinear> fc_, out_;
   std::shared_ptr<StyleGan2Mapping> mapping_;  // empty where there are no labels
+  torch::ScalarType activations_ = torch::kFloat;  // down to 8 x 8
 };
 
 /// Appends to x [N, C, H, W] `features` channels, each the mean over its share of the feature maps and over pixels of the

@@ -1,10 +1,10 @@
 #include "ops/bias_act.h"
 
-#include <ATen/Dispatch.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/element.h"
 
 namespace dgl::ops {
 
@@ -16,17 +16,17 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 /// y = act(x + z + b) * gain row by row, where z is `strength` times the row's own noise (none: nullptr).
-template <class T>
-void forward_rows(const T* x, const T* bias, const T* noise, T strength, int64_t noise_rows, int64_t first,
-                  int64_t last, int64_t channels, T alpha, T gain, T* y) {
+template <class T, class S>
+void forward_rows(const T* x, const S* bias, const S* noise, S strength, int64_t noise_rows, int64_t first,
+                  int64_t last, int64_t channels, S alpha, S gain, T* y) {
   for (int64_t i = first; i < last; ++i) {
     const T* __restrict in = x + i * channels;
-    const T* __restrict b = bias;
+    const S* __restrict b = bias;
     T* __restrict out = y + i * channels;
-    const T z = noise ? noise[i % noise_rows] * strength : T(0);
+    const S z = noise ? noise[i % noise_rows] * strength : S(0);
     for (int64_t c = 0; c < channels; ++c) {
-      const T v = in[c] + b[c] + z;
-      out[c] = std::max(v, v * alpha) * gain;
+      const S v = widen(in[c]) + b[c] + z;
+      out[c] = narrow<T>(std::max(v, v * alpha) * gain);
     }
   }
 }
@@ -37,13 +37,15 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& bias, const Tensor& noise
   const Tensor z = noise.defined() ? noise.contiguous() : Tensor();
   Tensor y = at::empty_like(x);
   const int64_t channels = x.size(1), rows = x.numel() / channels;
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "bias_act", [&] {
-    const scalar_t *in = x.data_ptr<scalar_t>(), *bp = b.data_ptr<scalar_t>();
-    const scalar_t* np = z.defined() ? z.data_ptr<scalar_t>() : nullptr;
-    const scalar_t s = z.defined() ? strength.item<scalar_t>() : scalar_t(0);
+  dispatch(x, [&](auto element) {
+    using T = decltype(element);
+    using S = real_t<T>;
+    const T* in = x.data_ptr<T>();
+    const S *bp = b.data_ptr<S>(), *np = z.defined() ? z.data_ptr<S>() : nullptr;
+    const S s = z.defined() ? strength.item<S>() : S(0);
     const int64_t noise_rows = z.defined() ? z.numel() : 1;
-    const auto alpha = static_cast<scalar_t>(a.alpha), gain = static_cast<scalar_t>(a.gain);
-    scalar_t* out = y.data_ptr<scalar_t>();
+    const auto alpha = static_cast<S>(a.alpha), gain = static_cast<S>(a.gain);
+    T* out = y.data_ptr<T>();
     parallel_for(0, rows, 1 + 16384 / channels, [=](int64_t first, int64_t last) {
       forward_rows(in, bp, np, s, noise_rows, first, last, channels, alpha, gain, out);
     });
@@ -55,14 +57,16 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& bias, const Tensor& noise
 Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
   const Tensor g = working_layout(g_any);
   Tensor out = at::empty_like(y);
-  AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "bias_act_gradient", [&] {
-    const scalar_t *gp = g.data_ptr<scalar_t>(), *yp = y.data_ptr<scalar_t>();
-    scalar_t* op = out.data_ptr<scalar_t>();
-    const auto positive = static_cast<scalar_t>(a.gain), negative = static_cast<scalar_t>(a.gain * a.alpha);
+  dispatch(y, [&](auto element) {
+    using T = decltype(element);
+    using S = real_t<T>;
+    const T *gp = g.data_ptr<T>(), *yp = y.data_ptr<T>();
+    T* op = out.data_ptr<T>();
+    const auto positive = static_cast<S>(a.gain), negative = static_cast<S>(a.gain * a.alpha);
     parallel_for(0, y.numel(), 16384, [=](int64_t first, int64_t last) {
-      const scalar_t *__restrict gi = gp, *__restrict yi = yp;
-      scalar_t* __restrict oi = op;
-      for (int64_t i = first; i < last; ++i) oi[i] = gi[i] * (yi[i] > 0 ? positive : negative);
+      const T *__restrict gi = gp, *__restrict yi = yp;
+      T* __restrict oi = op;
+      for (int64_t i = first; i < last; ++i) oi[i] = narrow<T>(widen(gi[i]) * (widen(yi[i]) > 0 ? positive : negative));
     });
   });
   return out;
@@ -92,7 +96,10 @@ struct Gradient : Function<Gradient> {
 };
 
 /// Gradient to the bias: over images and pixels.
-Tensor bias_gradient(const Tensor& g) { return (g.dim() == 4 ? pixel_rows(g) : g).sum(0); }
+Tensor bias_gradient(const Tensor& g) {
+  const Tensor rows = g.dim() == 4 ? pixel_rows(g) : g;
+  return rows.sum(0, /*keepdim=*/false, g.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat);
+}
 
 struct BiasAct : Function<BiasAct> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& bias, double alpha, double gain) {
@@ -122,7 +129,7 @@ struct NoiseBiasAct : Function<NoiseBiasAct> {
     const auto saved = context->get_saved_variables();
     const Tensor gx = Gradient::apply(gradients[0], saved[0].detach(), a.alpha, a.gain);
     Tensor gs, gb;
-    if (context->needs_input_grad(2)) gs = (gx.sum({1}, /*keepdim=*/true) * saved[1]).sum();
+    if (context->needs_input_grad(2)) gs = (gx.sum({1}, /*keepdim=*/true, saved[1].scalar_type()) * saved[1]).sum();
     if (context->needs_input_grad(3)) gb = bias_gradient(gx);
     return {gx, Tensor(), gs, gb, Tensor(), Tensor()};
   }
@@ -130,7 +137,7 @@ struct NoiseBiasAct : Function<NoiseBiasAct> {
 
 Tensor reference(const Tensor& x, const Tensor& bias, Activation a) {
   const Tensor v = x + (x.dim() == 4 ? bias.view({1, -1, 1, 1}) : bias);
-  return at::leaky_relu(v, a.alpha) * a.gain;
+  return (at::leaky_relu(v, a.alpha) * a.gain).to(x.scalar_type());
 }
 
 }  // namespace
@@ -141,7 +148,7 @@ Tensor bias_act(const Tensor& x, const Tensor& bias, Activation a) {
 }
 
 Tensor noise_bias_act(const Tensor& x, const Tensor& noise, const Tensor& strength, const Tensor& bias, Activation a) {
-  if (use_reference() || !has_fast_kernel(x)) return reference(x + noise * strength, bias, a);
+  if (use_reference() || !has_fast_kernel(x)) return reference((x + noise * strength).to(x.scalar_type()), bias, a);
   return NoiseBiasAct::apply(x, noise, strength, bias, a.alpha, a.gain);
 }
 

@@ -8,11 +8,14 @@ namespace {
 std::atomic<bool> reference{false};
 }
 
+thread_local int TwiceDifferentiable::depth_ = 0;
+
 bool use_reference() { return reference.load(std::memory_order_relaxed); }
 void set_use_reference(bool on) { reference = on; }
 
 bool has_fast_kernel(const torch::Tensor& t) {
-  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kDouble);
+  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kDouble ||
+                                t.scalar_type() == torch::kBFloat16);
 }
 
 torch::Tensor working_layout(const torch::Tensor& t) {

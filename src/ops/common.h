@@ -9,7 +9,21 @@ namespace dgl::ops {
 bool use_reference();
 void set_use_reference(bool on);
 
-/// Whether the fast kernels of this room can work on `t`: on the CPU, float32 or float64.
+/// While one lives, operations of its thread that are about to be differentiated twice (R1, path lengths) are recorded in
+/// the form that is quickest so. Results are the same without it.
+class TwiceDifferentiable {
+ public:
+  TwiceDifferentiable() { ++depth_; }
+  ~TwiceDifferentiable() { --depth_; }
+  TwiceDifferentiable(const TwiceDifferentiable&) = delete;
+  TwiceDifferentiable& operator=(const TwiceDifferentiable&) = delete;
+  static bool wanted() { return depth_ > 0; }
+
+ private:
+  static thread_local int depth_;
+};
+
+/// Whether the fast kernels of this room can work on `t`: on the CPU, float32, float64 or bfloat16.
 bool has_fast_kernel(const torch::Tensor& t);
 
 /// `t` in the layout that the fast paths work in: channels-last for [N, C, H, W], contiguous otherwise.

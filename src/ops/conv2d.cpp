@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/common.h"
+#include "ops/pointwise.h"
 #include "ops/winograd.h"
 
 namespace dgl::ops {
@@ -22,24 +23,19 @@ bool is_winograd(const Tensor& x, at::IntArrayRef weight, int64_t stride, int64_
   return weight[2] == 3 && weight[3] == 3 && stride == 1 && padding == 1 && winograd_serves(x, weight[1], weight[0]);
 }
 
-/// [N * H * W, C] as [N, C, H, W] in channels-last layout, without a copy.
-Tensor rows_to_images(const Tensor& rows, const Tensor& like) {
-  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
-}
+/// The weight in the data's type and layout, for libtorch's own convolutions.
+Tensor weight_for(const Tensor& x, const Tensor& w) { return working_layout(w.to(x.scalar_type())); }
 
 Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
-  if (is_pointwise(w, stride, padding)) {
-    return rows_to_images(at::mm(pixel_rows(x), w.reshape({w.size(0), w.size(1)}).t()), x);
-  }
   if (is_winograd(x, w.sizes(), stride, padding)) return winograd_conv2d(x, w);
-  return at::conv2d(working_layout(x), working_layout(w), {}, at::IntArrayRef{stride, stride},
+  return at::conv2d(working_layout(x), weight_for(x, w), {}, at::IntArrayRef{stride, stride},
                     at::IntArrayRef{padding, padding});
 }
 
 Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
                           int64_t padding) {
-  if (is_pointwise(w, stride, padding)) {
-    return rows_to_images(at::mm(pixel_rows(g), w.reshape({w.size(0), w.size(1)})), g);
+  if (stride == 1 && padding == 1 && w.size(2) == 3 && winograd_serves(g, w.size(0), w.size(1))) {
+    return winograd_input_gradient(g, w);
   }
   // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own.
   if (stride == 1) {
@@ -47,20 +43,18 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
   }
   const Tensor input = at::empty({g.size(0), w.size(1), height, width},
                                  g.options().memory_format(at::MemoryFormat::ChannelsLast));
-  return std::get<0>(at::convolution_backward(working_layout(g), input, working_layout(w), at::OptionalIntArrayRef(),
+  return std::get<0>(at::convolution_backward(working_layout(g), input, weight_for(g, w), at::OptionalIntArrayRef(),
                                               {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
                                               {true, false, false}));
 }
 
 Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef sizes, int64_t stride, int64_t padding) {
-  if (sizes[2] == 1 && sizes[3] == 1 && stride == 1 && padding == 0) {
-    return at::mm(pixel_rows(g).t(), pixel_rows(x)).view(sizes);
-  }
   if (is_winograd(x, sizes, stride, padding)) return winograd_weight_gradient(x, g);
   const Tensor weight = at::empty(sizes, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  return std::get<1>(at::convolution_backward(working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(),
-                                              {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
-                                              {false, true, false}));
+  const Tensor gradient = std::get<1>(at::convolution_backward(
+      working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
+      {1, 1}, false, {0, 0}, 1, {false, true, false}));
+  return x.scalar_type() == torch::kBFloat16 ? gradient.to(torch::kFloat) : gradient;
 }
 
 /// Geometry of a convolution, as saved between forward and backward.
@@ -149,8 +143,9 @@ Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geomet
 
 Tensor conv2d(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
   if (use_reference()) {
-    return at::conv2d(x, w, {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding});
+    return at::conv2d(x, w.to(x.scalar_type()), {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding});
   }
+  if (is_pointwise(w, stride, padding)) return pointwise(x, w.view({1, w.size(0), w.size(1)}));
   return forward(x, w, {stride, padding});
 }
 
@@ -160,9 +155,10 @@ Tensor conv2d_transpose(const Tensor& g, const Tensor& w, int64_t height, int64_
     const int64_t k = w.size(2);
     const int64_t extra_height = height - ((g.size(2) - 1) * stride - 2 * padding + k);
     const int64_t extra_width = width - ((g.size(3) - 1) * stride - 2 * padding + k);
-    return at::conv_transpose2d(g, w, {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding},
+    return at::conv_transpose2d(g, w.to(g.scalar_type()), {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding},
                                 at::IntArrayRef{extra_height, extra_width});
   }
+  if (is_pointwise(w, stride, padding)) return pointwise(g, w.view({1, w.size(0), w.size(1)}).transpose(1, 2));
   return input_gradient(g, w, height, width, {stride, padding});
 }
 

@@ -1,6 +1,5 @@
 #include "ops/upfirdn2d.h"
 
-#include <ATen/Dispatch.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/element.h"
 
 namespace dgl::ops {
 
@@ -64,53 +64,57 @@ int64_t find_hits(int64_t at, int64_t size, const Resample& r, const T* taps, st
 }
 
 /// out[0 … n) = sum over the hits of weight * base[index * stride + …], the inner loop vectorised.
-template <class T>
-void combine(const std::array<Hit<T>, kMaxTaps>& hits, int64_t count, const T* base, int64_t stride, int64_t n,
-             T* __restrict out) {
+template <class S, class In, class Out>
+void combine(const std::array<Hit<S>, kMaxTaps>& hits, int64_t count, const In* base, int64_t stride, int64_t n,
+             Out* __restrict out) {
   const auto line = [&](int64_t i) { return base + hits[i].index * stride; };
   switch (count) {
     case 0:
-      std::memset(out, 0, sizeof(T) * static_cast<size_t>(n));
+      std::memset(static_cast<void*>(out), 0, sizeof(Out) * static_cast<size_t>(n));
       return;
     case 1: {
-      const T* __restrict a = line(0);
-      const T f = hits[0].weight;
-      for (int64_t k = 0; k < n; ++k) out[k] = f * a[k];
+      const In* __restrict a = line(0);
+      const S f = hits[0].weight;
+      for (int64_t k = 0; k < n; ++k) out[k] = narrow<Out>(f * widen(a[k]));
       return;
     }
     case 2: {
-      const T *__restrict a = line(0), *__restrict b = line(1);
-      const T f = hits[0].weight, g = hits[1].weight;
-      for (int64_t k = 0; k < n; ++k) out[k] = f * a[k] + g * b[k];
+      const In *__restrict a = line(0), *__restrict b = line(1);
+      const S f = hits[0].weight, g = hits[1].weight;
+      for (int64_t k = 0; k < n; ++k) out[k] = narrow<Out>(f * widen(a[k]) + g * widen(b[k]));
+      return;
+    }
+    case 3: {
+      const In *__restrict a = line(0), *__restrict b = line(1), *__restrict c = line(2);
+      const S f = hits[0].weight, g = hits[1].weight, h = hits[2].weight;
+      for (int64_t k = 0; k < n; ++k) out[k] = narrow<Out>((f * widen(a[k]) + g * widen(b[k])) + h * widen(c[k]));
       return;
     }
     case 4: {
-      const T *__restrict a = line(0), *__restrict b = line(1), *__restrict c = line(2), *__restrict d = line(3);
-      const T f = hits[0].weight, g = hits[1].weight, h = hits[2].weight, i = hits[3].weight;
-      for (int64_t k = 0; k < n; ++k) out[k] = (f * a[k] + g * b[k]) + (h * c[k] + i * d[k]);
+      const In *__restrict a = line(0), *__restrict b = line(1), *__restrict c = line(2), *__restrict d = line(3);
+      const S f = hits[0].weight, g = hits[1].weight, h = hits[2].weight, i = hits[3].weight;
+      for (int64_t k = 0; k < n; ++k) {
+        out[k] = narrow<Out>((f * widen(a[k]) + g * widen(b[k])) + (h * widen(c[k]) + i * widen(d[k])));
+      }
       return;
     }
-    default: {
-      const T* __restrict first = line(0);
-      const T f = hits[0].weight;
-      for (int64_t k = 0; k < n; ++k) out[k] = f * first[k];
-      for (int64_t i = 1; i < count; ++i) {
-        const T* __restrict a = line(i);
-        const T g = hits[i].weight;
-        for (int64_t k = 0; k < n; ++k) out[k] += g * a[k];
+    default:
+      for (int64_t k = 0; k < n; ++k) {
+        S sum = 0;
+        for (int64_t i = 0; i < count; ++i) sum += hits[i].weight * widen(line(i)[k]);
+        out[k] = narrow<Out>(sum);
       }
-    }
   }
 }
 
 /// One image row after another: the vertical pass over whole rows into a scratch line, then the horizontal pass. Where
 /// neither direction resamples, the interior of the horizontal pass is one long loop over pixels and channels.
-template <class T>
+template <class T, class S>
 void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels, int64_t height, int64_t width,
-              int64_t out_height, int64_t out_width, const Resample& r, const T* taps) {
+              int64_t out_height, int64_t out_width, const Resample& r, const S* taps) {
   const int64_t row = width * channels, count = static_cast<int64_t>(r.taps.size());
-  std::vector<T> scratch(static_cast<size_t>(row));
-  std::array<Hit<T>, kMaxTaps> hits;
+  std::vector<S> scratch(static_cast<size_t>(row));
+  std::array<Hit<S>, kMaxTaps> hits;
   // Output columns whose taps all lie inside the row, where up = down = 1.
   int64_t inner0 = 0, inner1 = 0;
   if (r.up == 1 && r.down == 1) {
@@ -122,7 +126,7 @@ void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels
     const int64_t rows = find_hits(y, height, r, taps, hits);
     T* line = out + i * out_width * channels;
     if (rows == 0) {
-      std::memset(line, 0, sizeof(T) * static_cast<size_t>(out_width * channels));
+      std::memset(static_cast<void*>(line), 0, sizeof(T) * static_cast<size_t>(out_width * channels));
       continue;
     }
     combine(hits, rows, in + image * height * row, row, row, scratch.data());
@@ -141,13 +145,15 @@ Tensor fast(const Tensor& x_any, const Resample& r) {
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   const int64_t oh = output_size(h, r), ow = output_size(w, r);
   Tensor y = at::empty({n, c, oh, ow}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "upfirdn2d", [&] {
+  dispatch(x, [&](auto element) {
+    using T = decltype(element);
+    using S = real_t<T>;
     // A true convolution reverses the taps; the gain is shared by the two passes.
-    std::array<scalar_t, kMaxTaps> taps{};
+    std::array<S, kMaxTaps> taps{};
     const double gain = std::sqrt(r.gain);
-    for (size_t k = 0; k < r.taps.size(); ++k) taps[k] = static_cast<scalar_t>(r.taps[r.taps.size() - 1 - k] * gain);
-    const scalar_t* in = x.data_ptr<scalar_t>();
-    scalar_t* out = y.data_ptr<scalar_t>();
+    for (size_t k = 0; k < r.taps.size(); ++k) taps[k] = static_cast<S>(r.taps[r.taps.size() - 1 - k] * gain);
+    const T* in = x.data_ptr<T>();
+    T* out = y.data_ptr<T>();
     parallel_for(0, n * oh, 1 + 16384 / std::max<int64_t>(1, ow * c), [&](int64_t first, int64_t last) {
       run_rows(in, out, first, last, c, h, w, oh, ow, r, taps.data());
     });

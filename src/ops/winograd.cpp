@@ -1,7 +1,10 @@
 #include "ops/winograd.h"
 
+#include <array>
+
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/matmul.h"
 
 namespace dgl::ops {
 
@@ -10,20 +13,15 @@ namespace {
 using torch::Tensor;
 
 #if defined(__AVX512F__)
-constexpr int64_t kLanes = 16, kRows = 12;
+constexpr int64_t kRows = 12;
 #elif defined(__AVX2__)
-constexpr int64_t kLanes = 8, kRows = 6;
+constexpr int64_t kRows = 6;
 #else
-constexpr int64_t kLanes = 4, kRows = 4;
+constexpr int64_t kRows = 4;
 #endif
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
 constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, so that they stay in the second cache
-
-/// A register of channels; may lie anywhere in memory.
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-const Lanes& load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
-void store(float* p, const Lanes& v) { *reinterpret_cast<Lanes*>(p) = v; }
+constexpr int64_t kManyWeights = 4 << 20;    // transformed ones
 
 /// How an image divides into tiles of 4 x 4 outputs.
 struct Tiling {
@@ -93,12 +91,14 @@ void weight_transform_adjoint(const Lanes (&u)[6], Lanes (&w)[3]) {
   w[2] = kA2 * even_a + kB2 * even_b + u[5];
 }
 
-/// The 6 x 6 inputs around the outputs of a tile to 36 points; point p of channel c goes to
-/// out[p * stride + c].
-void transform_input(const float* x, const Tiling& t, const Place& place, int64_t channels, float* out,
+/// The 6 x 6 inputs around the outputs of a tile, times `scale` [N, channels] where there is one, to 36 points; point p
+/// of channel c goes to out[p * stride + c].
+template <class T>
+void transform_input(const T* x, const float* scale, const Tiling& t, const Place& place, int64_t channels, float* out,
                      int64_t stride) {
-  const float* image = x + place.image * t.height * t.width * channels;
+  const T* image = x + place.image * t.height * t.width * channels;
   for (int64_t c = 0; c < channels; c += kLanes) {
+    const Lanes factor = scale ? load(scale + place.image * channels + c) : Lanes{} + 1.0f;
     Lanes rows[6][6];
     for (int64_t j = 0; j < 6; ++j) {
       const int64_t column = place.x + j - 1;
@@ -109,7 +109,7 @@ void transform_input(const float* x, const Tiling& t, const Place& place, int64_
         d[i] = inside ? load(image + (row * t.width + column) * channels + c) : Lanes{};
       }
       data_transform(d, v);
-      for (int64_t i = 0; i < 6; ++i) rows[i][j] = v[i];
+      for (int64_t i = 0; i < 6; ++i) rows[i][j] = v[i] * factor;
     }
     for (int64_t i = 0; i < 6; ++i) {
       Lanes v[6];
@@ -119,10 +119,18 @@ void transform_input(const float* x, const Tiling& t, const Place& place, int64_
   }
 }
 
+/// What becomes of an output before it is stored, as plain pointers.
+struct Finish {
+  const float *scale = nullptr, *bias = nullptr, *noise = nullptr;
+  int64_t noise_step = 0;  ///< from one image's noise to the next one's; 0: the same for all
+  float strength = 0, alpha = 1, gain = 1;
+};
+
 /// 36 points to the 4 x 4 outputs of a tile, those of them that lie inside the image.
-void transform_output(const float* in, int64_t stride, const Tiling& t, const Place& place, int64_t channels,
-                      float* y) {
-  float* image = y + place.image * t.height * t.width * channels;
+template <class T, bool kFinish>
+void transform_output(const float* in, int64_t stride, const Tiling& t, const Place& place, int64_t channels, T* y,
+                      const Finish& finish) {
+  T* image = y + place.image * t.height * t.width * channels;
   const int64_t height = std::min(kTile, t.height - place.y), width = std::min(kTile, t.width - place.x);
   for (int64_t c = 0; c < channels; c += kLanes) {
     Lanes columns[4][6];
@@ -132,19 +140,36 @@ void transform_output(const float* in, int64_t stride, const Tiling& t, const Pl
       output_transform(m, v);
       for (int64_t i = 0; i < 4; ++i) columns[i][j] = v[i];
     }
+    Lanes scale = Lanes{} + 1.0f, bias{};
+    if constexpr (kFinish) {
+      if (finish.scale) scale = load(finish.scale + place.image * channels + c);
+      bias = load(finish.bias + c);
+    }
     for (int64_t i = 0; i < height; ++i) {
       Lanes v[4];
       output_transform(columns[i], v);
-      for (int64_t j = 0; j < width; ++j) store(image + ((place.y + i) * t.width + place.x + j) * channels + c, v[j]);
+      const int64_t at = (place.y + i) * t.width + place.x;
+      for (int64_t j = 0; j < width; ++j) {
+        if constexpr (kFinish) {
+          v[j] = v[j] * scale + bias;
+          if (finish.noise) v[j] += finish.strength * finish.noise[place.image * finish.noise_step + at + j];
+          const Lanes negative = v[j] * finish.alpha;
+          v[j] = (v[j] > negative ? v[j] : negative) * finish.gain;
+        }
+        store(image + (at + j) * channels + c, v[j]);
+      }
     }
   }
 }
 
-/// The adjoint of transform_output: gradients of a tile's outputs to its 36 points.
-void transform_gradient(const float* g, const Tiling& t, const Place& place, int64_t channels, float* out,
-                        int64_t stride) {
-  const float* image = g + place.image * t.height * t.width * channels;
+/// The adjoint of transform_output: gradients of a tile's outputs, times `scale` [N, channels] where there is one, to its
+/// 36 points.
+template <class T>
+void transform_gradient(const T* g, const float* scale, const Tiling& t, const Place& place, int64_t channels,
+                        float* out, int64_t stride) {
+  const T* image = g + place.image * t.height * t.width * channels;
   for (int64_t c = 0; c < channels; c += kLanes) {
+    const Lanes factor = scale ? load(scale + place.image * channels + c) : Lanes{} + 1.0f;
     Lanes rows[6][4];
     for (int64_t j = 0; j < 4; ++j) {
       Lanes d[4], v[6];
@@ -154,7 +179,7 @@ void transform_gradient(const float* g, const Tiling& t, const Place& place, int
         d[i] = inside ? load(image + (row * t.width + column) * channels + c) : Lanes{};
       }
       output_transform_adjoint(d, v);
-      for (int64_t i = 0; i < 6; ++i) rows[i][j] = v[i];
+      for (int64_t i = 0; i < 6; ++i) rows[i][j] = v[i] * factor;
     }
     for (int64_t i = 0; i < 6; ++i) {
       Lanes v[6];
@@ -164,70 +189,36 @@ void transform_gradient(const float* g, const Tiling& t, const Place& place, int
   }
 }
 
-/// c[Rows x Columns * kLanes] (+)= a . b, where a's element (r, k) is at a[r * a_row + k * a_column], b's row k at
-/// b + k * n, c's row r at c + r * n: the whole of c in registers.
-template <int64_t Rows, int64_t Columns>
-void multiply_block(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t n, int64_t depth,
-                    bool add) {
-  Lanes sums[Rows][Columns];
-#pragma GCC unroll 16
-  for (int64_t r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int64_t j = 0; j < Columns; ++j) sums[r][j] = add ? load(c + r * n + j * kLanes) : Lanes{};
+/// Weights [O, C, 3, 3] of any layout as points [36, in, out]: for the convolution of C to O channels or, with `adjoint`,
+/// for that of O to C with the turned kernel, which is its gradient to the data.
+Tensor transform_weight(const Tensor& w, bool adjoint) {
+  const int64_t in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
+  const int64_t in_step = w.stride(adjoint ? 0 : 1), out_step = w.stride(adjoint ? 1 : 0);
+  std::array<int64_t, 9> taps;  // where each tap lies
+  for (int64_t k = 0; k < 9; ++k) {
+    const int64_t tap = adjoint ? 8 - k : k;
+    taps[static_cast<size_t>(k)] = tap / 3 * w.stride(2) + tap % 3 * w.stride(3);
   }
-  for (int64_t k = 0; k < depth; ++k) {
-    Lanes row[Columns];
-#pragma GCC unroll 4
-    for (int64_t j = 0; j < Columns; ++j) row[j] = load(b + k * n + j * kLanes);
-#pragma GCC unroll 16
-    for (int64_t r = 0; r < Rows; ++r) {
-      const float factor = a[r * a_row + k * a_column];
-#pragma GCC unroll 4
-      for (int64_t j = 0; j < Columns; ++j) sums[r][j] += factor * row[j];
-    }
-  }
-#pragma GCC unroll 16
-  for (int64_t r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int64_t j = 0; j < Columns; ++j) store(c + r * n + j * kLanes, sums[r][j]);
-  }
-}
-
-/// c [rows, n] (+)= a . b [depth, n]; rows a multiple of Rows, n of kLanes. Two registers of columns at a time.
-template <int64_t Rows>
-void multiply(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t rows, int64_t n,
-              int64_t depth, bool add) {
-  int64_t j = 0;
-  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
-    for (int64_t r = 0; r < rows; r += Rows) {
-      multiply_block<Rows, 2>(a + r * a_row, a_row, a_column, b + j, c + r * n + j, n, depth, add);
-    }
-  }
-  for (; j < n; j += kLanes) {
-    for (int64_t r = 0; r < rows; r += Rows) {
-      multiply_block<Rows, 1>(a + r * a_row, a_row, a_column, b + j, c + r * n + j, n, depth, add);
-    }
-  }
-}
-
-/// Weights [O, C, 3, 3] as points [36, C, O].
-Tensor transform_weight(const Tensor& w) {
-  const Tensor from = w.permute({2, 3, 1, 0}).contiguous();  // [3, 3, C, O]
-  const int64_t n = w.size(0) * w.size(1);
-  Tensor u = at::empty({kPoints, w.size(1), w.size(0)}, from.options());
-  const float* in = from.data_ptr<float>();
-  float* out = u.data_ptr<float>();
-  parallel_for(0, n / kLanes, 2048 / kLanes, [=](int64_t first, int64_t last) {
-    for (int64_t i = first * kLanes; i < last * kLanes; i += kLanes) {
+  Tensor u = at::empty({kPoints, in, out}, w.options().memory_format(at::MemoryFormat::Contiguous));
+  const float* from = w.data_ptr<float>();
+  float* to = u.data_ptr<float>();
+  const int64_t per_row = out / kLanes, n = in * out;
+  parallel_for(0, in * per_row, 2048 / kLanes, [=](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const float* here = from + i / per_row * in_step + i % per_row * kLanes * out_step;
       Lanes rows[3][6];
       for (int64_t k = 0; k < 3; ++k) {
-        const float* row = in + k * 3 * n + i;
-        weight_transform(load(row), load(row + n), load(row + 2 * n), rows[k]);
+        float tap[3][kLanes];
+        for (int64_t j = 0; j < 3; ++j) {
+          const float* p = here + taps[static_cast<size_t>(k * 3 + j)];
+          for (int64_t l = 0; l < kLanes; ++l) tap[j][l] = p[l * out_step];
+        }
+        weight_transform(load(tap[0]), load(tap[1]), load(tap[2]), rows[k]);
       }
       for (int64_t k = 0; k < 6; ++k) {
         Lanes column[6];
         weight_transform(rows[0][k], rows[1][k], rows[2][k], column);
-        for (int64_t p = 0; p < 6; ++p) store(out + (p * 6 + k) * n + i, column[p]);
+        for (int64_t p = 0; p < 6; ++p) store(to + (p * 6 + k) * n + i * kLanes, column[p]);
       }
     }
   });
@@ -259,9 +250,11 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   return w.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-/// Tiles that are worked on together, a multiple of kRows.
-int64_t tiles_at_once(int64_t channels) {
-  return std::max<int64_t>(kRows, kCacheFloats / (kPoints * channels) / kRows * kRows);
+/// Tiles that are worked on together, a multiple of kRows; more of them where the weights do not fit the cache and are
+/// read again for every block.
+int64_t tiles_at_once(int64_t in, int64_t out) {
+  const int64_t fewest = kPoints * in * out > kManyWeights ? 8 * kRows : kRows;
+  return std::max<int64_t>(fewest, kCacheFloats / (kPoints * (in + out)) / kRows * kRows);
 }
 
 constexpr int64_t kWeightRows = 4;  // divides every number of channels that is served
@@ -270,18 +263,29 @@ static_assert(kLanes % kWeightRows == 0);
 }  // namespace
 
 bool winograd_serves(const Tensor& x, int64_t in, int64_t out) {
-  return x.device().is_cpu() && x.scalar_type() == torch::kFloat && in % kLanes == 0 && out % kLanes == 0 &&
-         x.size(2) >= kFewestPixels && x.size(3) >= kFewestPixels;
+  const bool half = x.scalar_type() == torch::kBFloat16;
+  if (!x.device().is_cpu() || !(half || x.scalar_type() == torch::kFloat)) return false;
+  if (in % kLanes != 0 || out % kLanes != 0 || x.size(2) < kFewestPixels || x.size(3) < kFewestPixels) return false;
+  // Few tiles do not pay for the transform of the weights (bench/ops_bench.cpp, winograd beside direct). The rule is by
+  // shape alone, so that a run takes the same way every time.
+  const int64_t fewest = in * out <= 32 * 32 ? 1 : 16 + in * out / 16384;
+  return Tiling(x).count >= (half ? 2 : 1) * fewest;
 }
 
-Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w) {
-  const Tensor x = working_layout(x_any), u = transform_weight(w);
-  const int64_t in = w.size(1), out = w.size(0);
+namespace {
+
+const float* pointer(const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+
+Tensor plain(const Tensor& t) { return t.defined() ? t.contiguous() : t; }
+
+template <class T, bool kFinish>
+void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Finish& finish, Tensor& y) {
+  const int64_t in = x.size(1), out = y.size(1);
   const Tiling tiling(x);
-  Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  const float *from = x.data_ptr<float>(), *weights = u.data_ptr<float>();
-  float* to = y.data_ptr<float>();
-  const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
+  const T* from = x.data_ptr<T>();
+  const float *weights = u.data_ptr<float>(), *scale = pointer(in_scale);
+  T* to = y.data_ptr<T>();
+  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
   parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
     const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
@@ -289,29 +293,30 @@ Tensor winograd_conv2d(const Tensor& x_any, const Tensor& w) {
       const int64_t begin = block * size, count = std::min(size, tiling.count - begin);
       const int64_t rows = (count + kRows - 1) / kRows * kRows;
       for (int64_t i = 0; i < count; ++i) {
-        transform_input(from, tiling, Place(tiling, begin + i), in, points.get() + i * in, size * in);
+        transform_input(from, scale, tiling, Place(tiling, begin + i), in, points.get() + i * in, size * in);
       }
       for (int64_t p = 0; p < kPoints; ++p) {
         multiply<kRows>(points.get() + p * size * in, in, 1, weights + p * in * out, products.get() + p * size * out,
                         rows, out, in, false);
       }
       for (int64_t i = 0; i < count; ++i) {
-        transform_output(products.get() + i * out, size * out, tiling, Place(tiling, begin + i), out, to);
+        transform_output<T, kFinish>(products.get() + i * out, size * out, tiling, Place(tiling, begin + i), out, to,
+                                     finish);
       }
     }
   });
-  return y;
 }
 
-Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any) {
-  const Tensor x = working_layout(x_any), g = working_layout(g_any);
+template <class T>
+Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_scale, const Tensor& g_scale) {
   const int64_t in = x.size(1), out = g.size(1);
   const Tiling tiling(x);
-  const int64_t size = tiles_at_once(in + out), blocks = (tiling.count + size - 1) / size;
+  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
   // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
-  Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().memory_format(at::MemoryFormat::Contiguous));
-  const float *from = x.data_ptr<float>(), *gradients = g.data_ptr<float>();
+  Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
+  const T *from = x.data_ptr<T>(), *gradients = g.data_ptr<T>();
+  const float *from_scale = pointer(x_scale), *gradient_scale = pointer(g_scale);
   float* to = sums.data_ptr<float>();
   parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
     const std::unique_ptr<float[]> a(new float[kPoints * size * in]), b(new float[kPoints * size * out]);
@@ -320,8 +325,8 @@ Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any) {
         const int64_t begin = block * size, count = std::min(size, tiling.count - begin);
         for (int64_t i = 0; i < count; ++i) {
           const Place place(tiling, begin + i);
-          transform_input(from, tiling, place, in, a.get() + i * in, size * in);
-          transform_gradient(gradients, tiling, place, out, b.get() + i * out, size * out);
+          transform_input(from, from_scale, tiling, place, in, a.get() + i * in, size * in);
+          transform_gradient(gradients, gradient_scale, tiling, place, out, b.get() + i * out, size * out);
         }
         for (int64_t p = 0; p < kPoints; ++p) {
           multiply<kWeightRows>(a.get() + p * size * in, 1, in, b.get() + p * size * out,
@@ -331,6 +336,45 @@ Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any) {
     }
   });
   return transform_weight_adjoint(shares == 1 ? sums[0] : sums.sum(0));
+}
+
+Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any, const std::optional<OutputStep>& step) {
+  const Tensor x = working_layout(x_any), in_scale = plain(in_scale_any);
+  Tensor y = at::empty({x.size(0), u.size(2), x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  Finish finish;
+  Tensor scale, bias, noise;
+  if (step) {
+    scale = plain(step->scale);
+    bias = plain(step->bias);
+    noise = plain(step->noise);
+    finish = {pointer(scale), pointer(bias), pointer(noise),
+              noise.defined() && noise.size(0) > 1 ? noise.size(2) * noise.size(3) : 0,
+              noise.defined() ? step->strength.item<float>() : 0, static_cast<float>(step->activation.alpha),
+              static_cast<float>(step->activation.gain)};
+  }
+  const bool half = x.scalar_type() == torch::kBFloat16;
+  if (step) {
+    half ? run_convolution<at::BFloat16, true>(x, u, in_scale, finish, y) : run_convolution<float, true>(x, u, in_scale, finish, y);
+  } else {
+    half ? run_convolution<at::BFloat16, false>(x, u, in_scale, finish, y) : run_convolution<float, false>(x, u, in_scale, finish, y);
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor winograd_conv2d(const Tensor& x, const Tensor& w, const Tensor& in_scale, const std::optional<OutputStep>& step) {
+  return convolve(x, transform_weight(w, /*adjoint=*/false), in_scale, step);
+}
+
+Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, const Tensor& g_scale) {
+  return convolve(g, transform_weight(w, /*adjoint=*/true), g_scale, {});
+}
+
+Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, const Tensor& x_scale, const Tensor& g_scale) {
+  const Tensor x = working_layout(x_any), g = working_layout(g_any);
+  return x.scalar_type() == torch::kBFloat16 ? run_weight_gradient<at::BFloat16>(x, g, plain(x_scale), plain(g_scale))
+                                             : run_weight_gradient<float>(x, g, plain(x_scale), plain(g_scale));
 }
 
 }  // namespace dgl::ops

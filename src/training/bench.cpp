@@ -1,7 +1,10 @@
 #include "training/bench.h"
 
+#include <sys/resource.h>
+
 #include "base/error.h"
 #include "base/runtime.h"
+#include "metrics/profile.h"
 #include "ops/common.h"
 #include "training/networks.h"
 #include "training/run_phase.h"
@@ -57,6 +60,13 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     std::nth_element(seconds.begin(), seconds.begin() + static_cast<int64_t>(seconds.size() / 2), seconds.end());
     result[phase.name] = seconds[seconds.size() / 2];
     step += seconds[seconds.size() / 2] / static_cast<double>(phase.interval);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result["peak_memory_bytes"] = int64_t{usage.ru_maxrss} * 1024;
+  model.generator->eval();
+  for (const int64_t batch : {1, 16}) {
+    result[fmt::format("sample_{}", batch)] = generator_latency(*model.generator, batch, device, 15);
   }
   result["step"] = step;
   result["images_per_second"] = static_cast<double>(recipe.batch * objective->real_batches()) / step;

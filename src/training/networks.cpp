@@ -50,6 +50,9 @@ Model make_networks(const Recipe& recipe, Rational width, Rational discriminator
   model.generator->to(device);
   model.generator_ema->to(device);
   model.discriminator->to(device);
+  const auto activations = parse_precision(recipe.precision, "training.precision");
+  model.generator->set_activations(activations);
+  model.discriminator->set_activations(activations);
   model.generator_ema->eval();
   set_requires_grad(*model.generator_ema, false);
   return model;

@@ -53,7 +53,7 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "kimg", &r.kimg, 0, kMany},
       {"training", "checkpoint_kimg", &r.checkpoint_kimg, 1e-3, kMany},
       {"training", "checkpoint_keep", &r.checkpoint_keep, 1, 1000},
-      {"training", "precision", &r.precision, 0, 0, {"fp32"}},
+      {"training", "precision", &r.precision, 0, 0, {"fp32", "bf16"}},
       {"training", "lr", &r.lr, 0, 1},
       {"training", "lr_discriminator", &r.lr_discriminator, 0, 1},
       {"training", "d_steps", &r.d_steps, 1, 64},

@@ -1,6 +1,7 @@
 #include "training/stylegan2_objective.h"
 
 #include "base/error.h"
+#include "ops/common.h"
 #include "training/regularisers.h"
 
 namespace dgl {
@@ -82,6 +83,7 @@ Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& ou
 }
 
 Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {
+  const ops::TwiceDifferentiable twice;
   const int64_t n = std::max<int64_t>(1, input.real.images.size(0) / recipe_.pl_batch_shrink);
   const Tensor ws = draw(n, input, output).styles;
   const Tensor fake = generator_->synthesise(ws, input.random);
@@ -115,6 +117,7 @@ Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput
 }
 
 Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {
+  const ops::TwiceDifferentiable twice;
   const Tensor real = input.real.images.detach().clone().set_requires_grad(true);
   const Tensor scores = discriminator_->forward(real, input.real.labels, 1);
   const Tensor loss = r1_penalty(scores, real) * (recipe_.r1_gamma / 2);

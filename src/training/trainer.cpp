@@ -56,6 +56,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     teacher_ = std::make_unique<Model>(load_model(recipe_.teacher));
     Discriminator& critic = teacher_->critic(recipe_.teacher);
     critic.to(device_);
+    critic.set_activations(parse_precision(recipe_.precision, "training.precision"));
     if (teacher_->generator_ema) teacher_->generator_ema->to(device_);
     if (teacher_->generator) teacher_->generator->to(device_);
     guidance_.add({recipe_.teacher, teacher_->discriminator,

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Times dgl's StyleGAN2 beside NVIDIA's stylegan2-ada-pytorch, in turn, on the same machine.
+
+    python3 bench/compare_stylegan2_ada.py --peer PATH_OF_ITS_CHECKOUT [--dgl build/dgl] [--runs 5] [--configs 32,64,256]
+
+Needs a Python with PyTorch and NumPy, the peer's own requirements; the peer's code is the user's and is not changed. One
+step is D + R1 / 16 + G + path length / 4, each phase with its optimiser step, as `dgl bench` counts it. Prints the
+medians of the runs and their ratios, as a Markdown table; sampling is one batch of 1 or 16 latents to images.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+CONFIGS = {
+    "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
+    "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
+    "256": dict(resolution=256, channel_base=8192, channel_max=128, z_dim=256, mapping_layers=4, batch=4),
+}
+
+
+def median_seconds(work, budget):
+    work()
+    times, start = [], time.perf_counter()
+    while len(times) < 3 or (time.perf_counter() - start < budget and len(times) < 50):
+        before = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
+
+
+def run_peer(path, config, threads, budget=3):
+    sys.path.insert(0, path)
+    import torch
+    from training.loss import StyleGAN2Loss
+    from training.networks import Discriminator, Generator
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    channels = dict(channel_base=config["channel_base"], channel_max=config["channel_max"])
+    generator = Generator(z_dim=config["z_dim"], c_dim=0, w_dim=config["z_dim"], img_resolution=config["resolution"],
+                          img_channels=3, mapping_kwargs=dict(num_layers=config["mapping_layers"]),
+                          synthesis_kwargs=channels).train()
+    discriminator = Discriminator(c_dim=0, img_resolution=config["resolution"], img_channels=3,
+                                  epilogue_kwargs=dict(mbstd_group_size=4), **channels).train()
+    loss = StyleGAN2Loss(torch.device("cpu"), generator.mapping, generator.synthesis, discriminator, r1_gamma=1)
+    batch = config["batch"]
+    real, labels = torch.randn(batch, 3, config["resolution"], config["resolution"]), torch.zeros(batch, 0)
+    networks = dict(G=generator, D=discriminator)
+    optimisers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0, 0.99)) for k, n in networks.items()}
+
+    def phase(name, interval):
+        key = name[0]
+        for k, network in networks.items():
+            network.requires_grad_(k == key)
+        optimisers[key].zero_grad(set_to_none=True)
+        loss.accumulate_gradients(phase=name, real_img=real, real_c=labels, gen_z=torch.randn(batch, config["z_dim"]),
+                                  gen_c=labels, sync=True, gain=interval)
+        optimisers[key].step()
+
+    step = sum(median_seconds(lambda: phase(name, interval), budget) / interval
+               for name, interval in (("Gmain", 1), ("Greg", 4), ("Dmain", 1), ("Dreg", 16)))
+    result = dict(step=step, images_per_second=batch / step,
+                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    generator.eval().requires_grad_(False)
+    for n in (1, 16):
+        z = torch.randn(n, config["z_dim"])
+        with torch.no_grad():
+            result[f"sample_{n}"] = median_seconds(lambda: generator(z, None, noise_mode="const"), budget)
+    return result
+
+
+def run_dgl(binary, config, precision, threads):
+    network = {k: v for k, v in config.items() if k != "batch"}
+    network.update(w_dim=config["z_dim"], img_channels=3)
+    lines = ['family = "stylegan2"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
+    lines += ["[training]", f"batch = {config['batch']}"]
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as recipe:
+        recipe.write("\n".join(lines) + "\n")
+        recipe.flush()
+        out = subprocess.run([binary, "bench", "--recipe", recipe.name, "--precision", precision, "--threads", str(threads),
+                              "--json"], check=True, capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", required=True, help="a checkout of stylegan2-ada-pytorch")
+    parser.add_argument("--dgl", default="build/dgl")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--configs", default="32,64,256")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--run-peer", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run_peer:
+        print(json.dumps(run_peer(arguments.peer, CONFIGS[arguments.run_peer], arguments.threads)))
+        return
+    keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
+    print("| configuration | quantity | stylegan2-ada-pytorch | dgl fp32 | ratio | dgl bf16 | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name in arguments.configs.split(","):
+        runs = dict(peer=[], fp32=[], bf16=[])
+        for _ in range(arguments.runs):
+            out = subprocess.run([sys.executable, __file__, "--peer", arguments.peer, "--threads", str(arguments.threads),
+                                  "--run-peer", name], check=True, capture_output=True, text=True).stdout
+            runs["peer"].append(json.loads(out.splitlines()[-1]))
+            for precision in ("fp32", "bf16"):
+                runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads))
+        for key in keys:
+            middle = {who: statistics.median(run[key] for run in results) for who, results in runs.items()}
+            inverse = key.startswith("sample")
+            ratio = {p: middle["peer"] / middle[p] if inverse else middle[p] / middle["peer"] for p in ("fp32", "bf16")}
+            scale, unit = {"images_per_second": (1, "images/s"), "peak_memory_bytes": (2**-20, "MiB")}.get(key, (1e3, "ms"))
+            title = key.replace("_bytes", "").replace("_", " ")
+            print(f"| {name} px | {title}, {unit} | {middle['peer'] * scale:.4g} | {middle['fp32'] * scale:.4g} | "
+                  f"{ratio['fp32']:.2f} | {middle['bf16'] * scale:.4g} | {ratio['bf16']:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+// Each operation of src/ops beside its plain reference, forward alone and with the backward pass, in float32 and bfloat16.
+//   cmake --preset release -DDGL_BENCH=ON && cmake --build build --target bench_ops && build/bench_ops
+// DGL_THREADS sets the threads (all cores by default).
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+
+#include "base/runtime.h"
+#include "base/torch.h"
+#include "ops/bias_act.h"
+#include "ops/common.h"
+#include "ops/conv2d.h"
+#include "ops/conv_act.h"
+#include "ops/modulate.h"
+#include "ops/pointwise.h"
+#include "ops/upfirdn2d.h"
+#include "ops/winograd.h"
+
+namespace dgl {
+namespace {
+
+using torch::Tensor;
+
+/// What an operation works on: feature maps of n images with c channels and r x r pixels, weights, styles, a bias.
+struct Inputs {
+  Inputs(int64_t n, int64_t c, int64_t r, torch::ScalarType type) {
+    torch::manual_seed(0);
+    x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
+    w = torch::randn({c, c, 3, 3}).set_requires_grad(true);
+    point = torch::randn({1, c, c}).set_requires_grad(true);
+    to_image = torch::randn({n, 3, c}).set_requires_grad(true);
+    styles = torch::randn({n, c}).set_requires_grad(true);
+    bias = torch::randn({c}).set_requires_grad(true);
+    strength = torch::ones({}).set_requires_grad(true);
+    noise = torch::randn({n, 1, r, r});
+  }
+  Tensor x, w, point, to_image, styles, bias, strength, noise;
+};
+
+using Operation = Tensor (*)(const Inputs&);
+const ops::Resample kBlur{ops::fir_1331(), 1, 1, 2, 1, 1}, kDown{ops::fir_1331(), 1, 2, 1, 1, 1};
+
+struct Named {
+  const char* name;
+  Operation operation;
+};
+const Named kOperations[] = {
+    {"conv2d_3x3", [](const Inputs& i) { return ops::conv2d(i.x, i.w, 1, 1); }},
+    {"conv2d_3x3_down", [](const Inputs& i) { return ops::conv2d(i.x, i.w, 2, 1); }},
+    {"conv2d_3x3_up",
+     [](const Inputs& i) { return ops::conv2d_transpose(i.x, i.w, 2 * i.x.size(2) + 1, 2 * i.x.size(3) + 1, 2, 0); }},
+    {"conv_act", [](const Inputs& i) { return ops::conv_act(i.x, i.w, i.bias); }},
+    {"modulated_conv_act",
+     [](const Inputs& i) { return ops::modulated_conv_act(i.x, i.w, i.styles, i.styles, i.noise, i.strength, i.bias); }},
+    {"pointwise", [](const Inputs& i) { return ops::pointwise(i.x, i.point); }},
+    {"pointwise_to_image", [](const Inputs& i) { return ops::pointwise(i.x, i.to_image); }},
+    {"upfirdn2d_blur", [](const Inputs& i) { return ops::upfirdn2d(i.x, kBlur); }},
+    {"upfirdn2d_down", [](const Inputs& i) { return ops::upfirdn2d(i.x, kDown); }},
+    {"bias_act", [](const Inputs& i) { return ops::bias_act(i.x, i.bias); }},
+    {"noise_bias_act", [](const Inputs& i) { return ops::noise_bias_act(i.x, i.noise, i.strength, i.bias); }},
+    {"channel_scale", [](const Inputs& i) { return ops::channel_scale(i.x, i.styles); }},
+};
+
+void run(benchmark::State& state, Operation operation, bool reference, bool backward, torch::ScalarType type) {
+  const Inputs inputs(state.range(0), state.range(1), state.range(2), type);
+  ops::set_use_reference(reference);
+  const auto once = [&] {
+    if (!backward) {
+      torch::NoGradGuard no_grad;
+      benchmark::DoNotOptimize(operation(inputs).data_ptr());
+      return;
+    }
+    const Tensor y = operation(inputs);
+    y.backward(torch::ones_like(y));
+  };
+  once();
+  for (auto _ : state) once();
+  ops::set_use_reference(false);
+}
+
+/// Winograd's convolution and oneDNN's direct one by shape: what ops/winograd.cpp's choice between them rests on.
+void convolution(benchmark::State& state, bool winograd, torch::ScalarType type) {
+  torch::NoGradGuard no_grad;
+  const int64_t n = state.range(0), c = state.range(1), r = state.range(2);
+  const Tensor x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type);
+  const Tensor w = torch::randn({c, c, 3, 3});
+  const auto once = [&] {
+    if (winograd) return ops::winograd_conv2d(x, w);
+    return at::conv2d(x, w.to(type).contiguous(at::MemoryFormat::ChannelsLast), {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
+  };
+  once();
+  for (auto _ : state) benchmark::DoNotOptimize(once().data_ptr());
+}
+
+void add_all() {
+  for (const auto& [name, operation] : kOperations) {
+    for (const bool backward : {false, true}) {
+      for (const auto& [way, reference, type] : {std::tuple{"reference", true, torch::kFloat}, {"fp32", false, torch::kFloat},
+                                                 {"bf16", false, torch::kBFloat16}}) {
+        const std::string full = fmt::format("{}/{}/{}", name, backward ? "forward_backward" : "forward", way);
+        benchmark::RegisterBenchmark(full.c_str(), [=, operation = operation, reference = reference, type = type](benchmark::State& state) {
+          run(state, operation, reference, backward, type);
+        })->Args({16, 64, 32})->Args({4, 128, 128})->UseRealTime()->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+  for (const auto& [way, type] : {std::pair{"fp32", torch::kFloat}, {"bf16", torch::kBFloat16}}) {
+    for (const bool winograd : {true, false}) {
+      auto* bench = benchmark::RegisterBenchmark(
+          fmt::format("{}/{}", winograd ? "winograd" : "direct", way).c_str(),
+          [=, type = type](benchmark::State& state) { convolution(state, winograd, type); });
+      bench->UseRealTime()->Unit(benchmark::kMillisecond);
+      for (const int64_t c : {16, 64, 256, 512}) {
+        for (const auto& [n, r] : {std::pair{1, 8}, {1, 16}, {1, 32}, {1, 64}, {4, 8}, {8, 8}, {16, 8}, {4, 32}, {8, 32}}) {
+          bench->Args({n, c, r});
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dgl
+
+int main(int argc, char** argv) {
+  const char* threads = std::getenv("DGL_THREADS");
+  dgl::init_runtime(threads ? std::atoi(threads) : 0);
+  dgl::add_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
