@@ -15,7 +15,8 @@ torch::Tensor conv_act(const torch::Tensor& x, const torch::Tensor& w, const tor
 
 /// A layer of StyleGAN2's synthesis network, in one operation likewise:
 /// noise_bias_act(channel_scale(conv2d(channel_scale(x, styles), w, 1, 1), demodulation), noise, strength, bias).
-/// styles [N, C], demodulation [N, O], noise [N or 1, 1, H, W] (receives no gradient), a scalar strength, bias [O].
+/// styles [N, C], demodulation [N, O], noise [N or 1, 1, H, W] (receives no gradient), a scalar strength, bias [O];
+/// the activation's slope is above 0.
 torch::Tensor modulated_conv_act(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& styles,
                                  const torch::Tensor& demodulation, const torch::Tensor& noise,
                                  const torch::Tensor& strength, const torch::Tensor& bias, Activation activation = {});

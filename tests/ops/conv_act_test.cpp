@@ -32,6 +32,10 @@ TEST_P(ConvAct, AgreesWithTheReference) {
   check_against_reference([](const Tensors& t) { return ops::conv_act(t[0], t[1], t[2], kActivation); }, {x_, w_, bias_});
 }
 
+TEST_P(ConvAct, ReluAgreesWithTheReference) {
+  check_against_reference([](const Tensors& t) { return ops::conv_act(t[0], t[1], t[2], {0, 1}); }, {x_, w_, bias_});
+}
+
 TEST_P(ConvAct, ModulatedAgreesWithTheReference) {
   const Tensors inputs{x_, w_, styles_, demodulation_, strength_, bias_};
   check_against_reference([&](const Tensors& t) { return modulated(t, noise_); }, inputs, 5e-5);

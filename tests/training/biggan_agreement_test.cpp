@@ -30,11 +30,19 @@ class BigGanStep : public ::testing::Test {
   void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, double scale, const std::string& name) {
     const double difference = (actual - expected).abs().max().item<double>() / scale;
     EXPECT_LT(difference, 2e-4) << name;
-    largest_ = std::max(largest_, difference);
+    if (difference > largest_) {
+      largest_ = difference;
+      worst_ = name;
+    }
   }
 
-  /// Compares every parameter's gradient. Those that batch norm makes zero are the reference's rounding: they are held
-  /// against the largest gradient of all.
+  /// Whether a generator's parameter only shifts what a batch norm centres, so that its gradient is zero but for rounding.
+  static bool is_centred(const std::string& name) {
+    return name == "blocks.2.0.conv2.bias" || name == "blocks.2.0.conv_sc.bias" ||
+           name.find(".conv1.bias") != std::string::npos;
+  }
+
+  /// Compares every parameter's gradient; those that are rounding alone are held against the largest gradient of all.
   void expect_gradients(const torch::nn::Module& network, const std::string& phase) {
     double largest = 0;
     for (const auto& item : network.named_parameters()) {
@@ -43,10 +51,11 @@ class BigGanStep : public ::testing::Test {
     largest_ = 0;
     for (const auto& item : network.named_parameters()) {
       const torch::Tensor expected = at("grad." + phase + "." + item.key());
-      expect_near(item.value().grad(), expected, std::max(expected.abs().max().item<double>(), 1e-4 * largest),
+      const bool rounding = phase == "g_main" && is_centred(item.key());
+      expect_near(item.value().grad(), expected, rounding ? largest : expected.abs().max().item<double>(),
                   phase + " " + item.key());
     }
-    fmt::print("{}: largest relative difference of a gradient {:.1e}\n", phase, largest_);
+    fmt::print("{}: largest relative difference of a gradient {:.1e}, at {}\n", phase, largest_, worst_);
   }
 
   void expect_buffers(const torch::nn::Module& network, const std::string& prefix) {
@@ -62,6 +71,7 @@ class BigGanStep : public ::testing::Test {
   std::shared_ptr<BigGanGenerator> generator_;
   std::shared_ptr<BigGanDiscriminator> discriminator_;
   double largest_ = 0;
+  std::string worst_;  // where it is
 };
 
 TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
