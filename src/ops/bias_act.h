@@ -4,7 +4,7 @@
 
 namespace dgl::ops {
 
-/// An activation: leaky ReLU with slope `alpha` on the negative side (1: linear), then a gain.
+/// An activation: leaky ReLU with slope `alpha` on the negative side (1: linear, 0: ReLU), then a gain.
 struct Activation {
   double alpha = 0.2;
   double gain = 1.4142135623730951;
@@ -18,5 +18,9 @@ torch::Tensor bias_act(const torch::Tensor& x, const torch::Tensor& bias, Activa
 /// No gradient is given to the noise.
 torch::Tensor noise_bias_act(const torch::Tensor& x, const torch::Tensor& noise, const torch::Tensor& strength,
                              const torch::Tensor& bias, Activation activation = {});
+
+/// The same of x * scale[n, c]; scale [N, C], or undefined: 1. A scale takes a gradient where alpha > 0.
+torch::Tensor scale_noise_bias_act(const torch::Tensor& x, const torch::Tensor& scale, const torch::Tensor& noise,
+                                   const torch::Tensor& strength, const torch::Tensor& bias, Activation activation = {});
 
 }  // namespace dgl::ops
