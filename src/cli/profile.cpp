@@ -4,6 +4,7 @@
 #include "base/runtime.h"
 #include "cli/commands.h"
 #include "nets/model.h"
+#include "training/labels.h"
 
 namespace dgl {
 
@@ -25,8 +26,10 @@ nlohmann::json profile_recipe(const ProfileArguments& arguments) {
   const Rational critic = arguments.discriminator_width.empty()
                               ? width
                               : Rational::parse(arguments.discriminator_width, "--discriminator-width");
-  return {{"generator", cost_json(StyleGan2GeneratorShape::make(recipe.network, width, recipe.narrow_constant).cost())},
-          {"discriminator", cost_json(StyleGan2DiscriminatorShape::make(recipe.network, critic).cost())}};
+  require_labels(recipe, arguments.recipe);
+  const StyleGan2Settings settings = recipe.stylegan2();
+  return {{"generator", cost_json(StyleGan2GeneratorShape::make(settings, width, recipe.narrow_constant).cost())},
+          {"discriminator", cost_json(StyleGan2DiscriminatorShape::make(settings, critic).cost())}};
 }
 
 nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {

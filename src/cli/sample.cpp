@@ -19,7 +19,7 @@ struct SampleArguments {
   int64_t count = 64, batch = 64, label = -1;
   uint64_t seed = 0;
   double psi = 1;
-  bool overwrite = false;
+  bool each_label = false, overwrite = false;
 };
 
 /// Latents of a file, and its labels, where it has them.
@@ -58,9 +58,13 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (arguments.label >= generator.classes()) {
     fail("--label {}: {} has {} labels", arguments.label, arguments.model, generator.classes());
   }
+  if (arguments.each_label && generator.classes() == 0) fail("--each-label: {} has no labels", arguments.model);
   generator.to(device);
   torch::Tensor z, labels;
-  if (arguments.latents.empty()) {
+  if (arguments.each_label) {
+    z = draw_latents(generator, arguments.count * generator.classes(), arguments.seed);
+    labels = torch::arange(generator.classes()).repeat_interleave(arguments.count);
+  } else if (arguments.latents.empty()) {
     z = draw_latents(generator, arguments.count, arguments.seed);
     labels = draw_labels(generator, arguments.count, arguments.seed);
   } else {
@@ -81,9 +85,12 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (folder) {
     write_folder(out, images, arguments.overwrite);
   } else if (out.extension() == ".png") {
-    write_grid(out, images, static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0))))));
+    const auto square = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
+    write_grid(out, images, arguments.each_label ? arguments.count : square);
   } else {
-    save_safetensors(out, {{{"images", images}}, {}});
+    TensorFile file{{{"images", images}}, {}};
+    if (labels.defined()) file.tensors["labels"] = labels;
+    save_safetensors(out, file);
   }
   if (!common.quiet) fmt::print("{}: {} images\n", arguments.out, images.size(0));
 }
@@ -98,8 +105,9 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
   command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
-  command->add_option("--label", a->label, "draw this label only (conditional models)")->check(CLI::NonNegativeNumber);
-  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model");
+  auto* label = command->add_option("--label", a->label, "draw this label only (conditional models)")->check(CLI::NonNegativeNumber);
+  auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")->excludes(label);
+  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")->excludes(each);
   command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "replace files that are there");
   command->callback([a, &common] { run(*a, common); });

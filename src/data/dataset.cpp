@@ -21,10 +21,12 @@ Dataset::Dataset(const std::filesystem::path& path) : file_(path) {
   pixels_ = file_.data() + layout.pixels;
   if (!labelled()) return;
   labels_ = reinterpret_cast<const int32_t*>(file_.data() + layout.labels);
+  label_counts_.resize(info_.classes.size());
   for (int64_t i = 0; i < info_.count; ++i) {
     if (labels_[i] < 0 || labels_[i] >= static_cast<int64_t>(info_.classes.size())) {
       fail("{}: label {} of image {}: expected 0 to {}", path.string(), labels_[i], i, info_.classes.size() - 1);
     }
+    ++label_counts_[static_cast<size_t>(labels_[i])];
   }
 }
 

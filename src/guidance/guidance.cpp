@@ -15,7 +15,8 @@ void Guidance::add(Teacher teacher, int64_t channels, int64_t resolution, int64_
          d.channels(), d.resolution(), d.resolution(), channels, resolution, resolution);
   }
   if (d.classes() != 0 && d.classes() != classes) {
-    fail("{}: the teacher's discriminator knows {} labels, the data has {}", teacher.name, d.classes(), classes);
+    fail("{}: the teacher's discriminator knows {} labels, the student {}", teacher.name, d.classes(),
+         classes > 0 ? std::to_string(classes) : "takes none (network.conditional)");
   }
   set_requires_grad(*teacher.discriminator, false);
   teacher.discriminator->eval();

@@ -32,8 +32,8 @@ struct Teacher {
 /// the family that made the images: a teacher only has to fit their size.
 class Guidance {
  public:
-  /// Adds a teacher and freezes it. Error if its images are not [channels, resolution, resolution], or if it wants
-  /// another number of labels.
+  /// Adds a teacher and freezes it. Error if its images are not [channels, resolution, resolution], or if it
+  /// knows labels, but not the `classes` that the student has.
   void add(Teacher teacher, int64_t channels, int64_t resolution, int64_t classes);
 
   bool empty() const { return teachers_.empty(); }

@@ -2,33 +2,47 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "base/runtime.h"
+
 namespace dgl {
+
+namespace {
+
+constexpr uint64_t kLabels = 1;  // the stream of labels, apart from that of the latents
+
+}  // namespace
 
 torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed) {
   return torch::randn({count, generator.z_dim()}, at::detail::createCPUGenerator(seed), torch::kFloat);
 }
 
-torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed) {
+torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares) {
   if (generator.classes() == 0) return {};
-  return torch::randint(generator.classes(), {count}, at::detail::createCPUGenerator(seed), torch::kLong);
+  const at::Generator random = at::detail::createCPUGenerator(stream_seed(seed, kLabels, 0));
+  if (!shares.defined()) return torch::randint(generator.classes(), {count}, random, torch::kLong);
+  return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
 }
 
 void for_each_sample(Generator& generator, const SampleOptions& options,
-                     const std::function<void(const torch::Tensor&)>& use) {
+                     const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
   torch::NoGradGuard no_grad;
   const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
-  const torch::Tensor labels = draw_labels(generator, options.count, options.seed);
+  const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
   for (int64_t first = 0; first < options.count; first += options.batch) {
     const auto part = [&](const torch::Tensor& all) {
-      return all.defined() ? all.slice(0, first, std::min(options.count, first + options.batch)).to(options.device) : all;
+      return all.defined() ? all.slice(0, first, std::min(options.count, first + options.batch)) : all;
     };
-    use(to_bytes(generator.sample(part(latents), part(labels), options.psi)));
+    const torch::Tensor batch_labels = part(labels);
+    use(to_bytes(generator.sample(part(latents).to(options.device),
+                                  batch_labels.defined() ? batch_labels.to(options.device) : batch_labels, options.psi)),
+        batch_labels);
   }
 }
 
 FeatureStatistics generator_statistics(Generator& generator, FeatureNetwork& features, const SampleOptions& options) {
   StatisticsAccumulator sums;
-  for_each_sample(generator, options, [&](const torch::Tensor& images) { sums.add(features.features(images)); });
+  for_each_sample(generator, options,
+                  [&](const torch::Tensor& images, const torch::Tensor&) { sums.add(features.features(images)); });
   return sums.finish();
 }
 

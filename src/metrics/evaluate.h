@@ -15,17 +15,20 @@ struct SampleOptions {
   uint64_t seed = 0;  ///< latents are a function of it alone, whatever the batch
   double psi = 1;
   torch::Device device = torch::kCPU;
+  torch::Tensor label_shares;  ///< [classes] how often each label is drawn; undefined: each as often as the others
 };
 
 /// Latents [count, z_dim] of a seed, drawn on the CPU so that every device gets the same.
 torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed);
 
-/// Labels [count] of a seed, each as likely as the others; undefined for an unconditional generator.
-torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed);
+/// Labels [count] of a seed on the CPU, as often as `shares` says (undefined: each as likely as the others); undefined
+/// for an unconditional generator.
+torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
 
-/// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) until all are drawn.
+/// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) and their labels [n] on
+/// the CPU (undefined for an unconditional generator) until all are drawn.
 void for_each_sample(Generator& generator, const SampleOptions& options,
-                     const std::function<void(const torch::Tensor& images_u8)>& use);
+                     const std::function<void(const torch::Tensor& images_u8, const torch::Tensor& labels)>& use);
 
 /// Feature statistics of a generator's images.
 FeatureStatistics generator_statistics(Generator& generator, FeatureNetwork& features, const SampleOptions& options);

@@ -19,6 +19,9 @@ struct StyleGan2Settings {
   int64_t channel_base = 16384;  ///< feature maps at r x r: min(channel_base / r, channel_max) * width
   int64_t channel_max = 64;
   int64_t minibatch_std_group = 4;
+  int64_t classes = 0;           ///< labels that generator and discriminator take; 0: none
+  int64_t label_embed = 0;       ///< numbers that a label becomes in a mapping; 0: as many as come out of it
+  int64_t label_layers = 8;      ///< of the discriminator's mapping of labels
 };
 
 /// The shape of a mapping network: latents of z_dim numbers, labels, or both, to the last of `widths`.

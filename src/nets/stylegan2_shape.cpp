@@ -70,6 +70,13 @@ StyleGan2MappingShape uniform_mapping(int64_t z_dim, int64_t w_dim, int64_t laye
   return {z_dim, std::vector<int64_t>(static_cast<size_t>(layers), w_dim), 0, 0};
 }
 
+/// The same with the labels of `s`.
+StyleGan2MappingShape with_labels(StyleGan2MappingShape shape, const StyleGan2Settings& s) {
+  shape.classes = s.classes;
+  if (s.classes > 0) shape.embed_dim = s.label_embed > 0 ? s.label_embed : shape.w_dim();
+  return shape;
+}
+
 /// "w_dim" and "mapping_layers", or "mapping_widths" where the layers differ; "classes" and "embed_dim" with labels.
 StyleGan2MappingShape mapping_of(const nlohmann::json& json, int64_t z_dim, const std::string& origin) {
   StyleGan2MappingShape shape = uniform_mapping(z_dim, whole(json, "w_dim", 1, kMaxChannels, origin),
@@ -137,7 +144,8 @@ struct Tally {
 
 StyleGan2GeneratorShape StyleGan2GeneratorShape::make(const StyleGan2Settings& s, Rational width,
                                                       bool narrow_constant) {
-  StyleGan2GeneratorShape shape{s.resolution, s.img_channels, uniform_mapping(s.z_dim, s.w_dim, s.mapping_layers), 0,
+  StyleGan2GeneratorShape shape{s.resolution, s.img_channels,
+                                with_labels(uniform_mapping(s.z_dim, s.w_dim, s.mapping_layers), s), 0,
                                 channels_at(s, width), {}};
   shape.up_channels = without_first(shape.channels);
   shape.const_channels = narrow_constant ? shape.channels.at(4) : std::min(s.channel_base / 4, s.channel_max);
@@ -193,7 +201,9 @@ Cost StyleGan2GeneratorShape::cost() const {
 
 StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::make(const StyleGan2Settings& s, Rational width) {
   const auto channels = channels_at(s, width);
-  return {s.resolution, s.img_channels, s.minibatch_std_group, channels, channels, channels.at(4), 1, true, {}};
+  const StyleGan2MappingShape mapping =
+      s.classes > 0 ? with_labels(uniform_mapping(0, channels.at(4), s.label_layers), s) : StyleGan2MappingShape{};
+  return {s.resolution, s.img_channels, s.minibatch_std_group, channels, channels, channels.at(4), 1, true, mapping};
 }
 
 StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::from_json(const nlohmann::json& json,

@@ -66,6 +66,14 @@ std::vector<JsonView> JsonView::objects(const std::string& key) const {
   return items;
 }
 
+std::vector<std::string> JsonView::texts(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  if (!value) return {};
+  const auto is_text = [](const nlohmann::json& item) { return item.is_string(); };
+  if (!value->is_array() || !std::all_of(value->begin(), value->end(), is_text)) wrong_type(key, "an array of strings");
+  return value->get<std::vector<std::string>>();
+}
+
 std::vector<std::pair<std::string, double>> JsonView::numbers(size_t most) const {
   if (value_.size() > most) fail("{}: key {}: expected at most {} entries, got {}", where_, path_, most, value_.size());
   std::vector<std::pair<std::string, double>> all;

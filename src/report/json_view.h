@@ -23,6 +23,7 @@ class JsonView {
   std::optional<bool> boolean(const std::string& key) const;
   JsonView object(const std::string& key) const;
   std::vector<JsonView> objects(const std::string& key) const;
+  std::vector<std::string> texts(const std::string& key) const;
   /// The numbers of an object of numbers, in the order of their names. Error if there are more than `most`.
   std::vector<std::pair<std::string, double>> numbers(size_t most) const;
 

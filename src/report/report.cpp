@@ -84,7 +84,11 @@ std::string pictures_section(const fs::path& run, const RunFacts& facts, const s
   }
   if (const auto real = read_picture(run / "samples" / "real.png")) figures += figure_element(*real, "Real images", "");
   if (figures.empty()) return "";
-  const char* note = teacher ? "<p class=\"hint\">Teacher and student draw from the same latent codes.</p>\n" : "";
+  std::string note = teacher ? "Teacher and student draw from the same latent codes." : "";
+  if (const auto rows = facts.summary.texts("grid_rows"); !rows.empty()) {
+    note += fmt::format("{}The rows, from the top: {}.", note.empty() ? "" : " ", escape_html(fmt::format("{}", fmt::join(rows, ", "))));
+  }
+  if (!note.empty()) note = "<p class=\"hint\">" + note + "</p>\n";
   return fmt::format("<section><h2>Samples</h2>\n{}<div class=\"figures\">\n{}</div></section>", note, figures);
 }
 

@@ -24,13 +24,17 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     const Model teacher = make_networks(recipe, Rational{}, Rational{}, device);
     guidance.add({"teacher", teacher.discriminator, make_adversarial_loss("logistic", "the teacher's loss"),
                   constant_schedule(recipe.lambda > 0 ? recipe.lambda : 0.1)},
-                 recipe.network.img_channels, recipe.network.resolution, 0);
+                 recipe.network.img_channels, recipe.network.resolution, recipe.labels());
   }
   Workers workers(shards_of(*objective, recipe.batch, recipe.shards, device));
   uint64_t seed = 0;
   StepInput input;
   input.real.images = torch::randn(
       {recipe.batch, recipe.network.img_channels, recipe.network.resolution, recipe.network.resolution}, device);
+  if (recipe.labels() > 0) {
+    input.real.labels = torch::randint(recipe.labels(), {recipe.batch}, torch::dtype(torch::kLong).device(device));
+    input.label_shares = torch::full({recipe.labels()}, 1.0 / static_cast<double>(recipe.labels()), device);
+  }
   input.guidance = guided ? &guidance : nullptr;
 
   nlohmann::json result;

@@ -11,8 +11,8 @@ namespace dgl {
 int run_classifier(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
   const Dataset dataset(recipe.data);
   ClassifierOptions options;
-  options.shape = {recipe.distance, recipe.network.resolution, recipe.network.img_channels, recipe.features,
-                   recipe.classes};
+  const int64_t classes = recipe.classes > 0 ? recipe.classes : static_cast<int64_t>(dataset.info().classes.size());
+  options.shape = {recipe.distance, recipe.network.resolution, recipe.network.img_channels, recipe.features, classes};
   options.batch = recipe.batch;
   options.epochs = recipe.epochs;
   options.lr = recipe.lr;

@@ -6,11 +6,12 @@ namespace dgl {
 
 Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device) {
   if (recipe.family != "stylegan2") fail("family = \"{}\": expected stylegan2", recipe.family);
+  const StyleGan2Settings settings = recipe.stylegan2();
   Model model;
   model.generator = std::make_shared<StyleGan2Generator>(
-      StyleGan2GeneratorShape::make(recipe.network, width, recipe.narrow_constant));
+      StyleGan2GeneratorShape::make(settings, width, recipe.narrow_constant));
   model.discriminator = std::make_shared<StyleGan2Discriminator>(
-      StyleGan2DiscriminatorShape::make(recipe.network, discriminator_width));
+      StyleGan2DiscriminatorShape::make(settings, discriminator_width));
   model.generator_ema = make_generator(model.generator->settings(), "the student");
   copy_weights(*model.generator, *model.generator_ema);
   model.generator->to(device);

@@ -28,6 +28,7 @@ struct StepInput {
   const Guidance* guidance = nullptr;  ///< may be null
   double progress = 0;                 ///< of the stage, 0 … 1
   at::Generator random;                ///< all random numbers are drawn from it
+  torch::Tensor label_shares;          ///< [classes] of each label among the real images; undefined without labels
 };
 
 /// What a phase reports, for every shard of a batch alone.

@@ -35,7 +35,10 @@ std::vector<Key> keys_of(Recipe& r) {
       {"network", "mapping_layers", &n.mapping_layers, 1, 64},
       {"network", "minibatch_std_group", &n.minibatch_std_group, 1, 4096},
       {"network", "features", &r.features, 2, 4096},
-      {"network", "classes", &r.classes, 2, 100000},
+      {"network", "conditional", &r.conditional},
+      {"network", "classes", &r.classes, 0, 100000},
+      {"network", "label_embed", &n.label_embed, 0, 4096},
+      {"network", "label_layers", &n.label_layers, 1, 64},
       {"network", "distance", &r.distance},
       {"student", "width", &r.width},
       {"student", "discriminator_width", &r.discriminator_width},
@@ -178,6 +181,12 @@ void check(const Recipe& r, const std::string& origin) {
 }
 
 }  // namespace
+
+StyleGan2Settings Recipe::stylegan2() const {
+  StyleGan2Settings settings = network;
+  settings.classes = labels();
+  return settings;
+}
 
 Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
   Recipe recipe;

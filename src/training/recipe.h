@@ -16,8 +16,9 @@ struct Recipe {
 
   // [network]
   StyleGan2Settings network;
+  bool conditional = false;     ///< whether generator and discriminator take labels
+  int64_t classes = 0;          ///< labels of conditional networks or a classifier; 0: as many as the data has
   int64_t features = 64;        ///< classifier: length of the feature vector
-  int64_t classes = 10;         ///< classifier: labels
   std::string distance = "fd";  ///< classifier: what the Fréchet distance on its features is called
 
   // [student]
@@ -64,6 +65,11 @@ struct Recipe {
   std::string command, data, teacher, from_stage1, run_features, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
+
+  /// Labels that generator and discriminator take: `classes` if they are conditional, else 0.
+  int64_t labels() const { return conditional ? classes : 0; }
+  /// `network` with these labels.
+  StyleGan2Settings stylegan2() const;
 };
 
 /// Reads a recipe and applies `overrides` ("training.batch=16") on top. Error that names file and key for an unknown

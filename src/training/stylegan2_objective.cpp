@@ -49,29 +49,33 @@ void StyleGan2Objective::absorb(const Figures& statistics) {
   if (const auto mean = statistics.find("pl_mean"); mean != statistics.end()) pl_mean_.copy_(mean->second);
 }
 
-Tensor StyleGan2Objective::draw_styles(int64_t n, const StepInput& input, StepOutput& output) {
-  const Tensor labels =
-      generator_->classes() > 0 && input.real.labels.defined() ? input.real.labels.slice(0, 0, n) : Tensor();
+StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& input, StepOutput& output) {
   const auto options = pl_mean_.options();
   const int64_t layers = generator_->num_ws();
+  Draw drawn;
+  if (generator_->classes() > 0) {
+    drawn.labels = at::multinomial(input.label_shares, n, /*replacement=*/true, input.random);
+  }
   const auto latents = [&] { return at::randn({n, generator_->z_dim()}, input.random, options); };
-  const Tensor w = generator_->mapping().forward(latents(), labels);
+  const Tensor w = generator_->mapping().forward(latents(), drawn.labels);
   output.statistics["w_mean"] = w.detach().mean(0);
-  const Tensor ws = w.unsqueeze(1).expand({-1, layers, -1});
-  if (recipe_.style_mixing == 0 || at::rand({1}, input.random, options).item<double>() >= recipe_.style_mixing) return ws;
-  // From a random layer on, the styles are another latent's.
+  drawn.styles = w.unsqueeze(1).expand({-1, layers, -1});
+  if (recipe_.style_mixing == 0 || at::rand({1}, input.random, options).item<double>() >= recipe_.style_mixing) return drawn;
+  // From a random layer on, the styles are another latent's of the same label.
   const auto cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
-  const Tensor other = generator_->mapping().forward(latents(), labels);
-  return at::cat({ws.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
+  const Tensor other = generator_->mapping().forward(latents(), drawn.labels);
+  drawn.styles = at::cat({drawn.styles.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
+  return drawn;
 }
 
 Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
-  const Tensor fake = generator_->synthesise(draw_styles(input.real.images.size(0), input, output), input.random);
-  const Tensor fake_scores = discriminator_->forward(fake, input.real.labels, 1);
+  const Draw drawn = draw(input.real.images.size(0), input, output);
+  const Tensor fake = generator_->synthesise(drawn.styles, input.random);
+  const Tensor fake_scores = discriminator_->forward(fake, drawn.labels, 1);
   const Tensor loss = loss_->generator(fake_scores).mean();
   output.losses["g_main"] = loss.detach();
   if (!input.guidance) return loss;
-  const auto term = input.guidance->term(fake, input.real.labels, input.progress);
+  const auto term = input.guidance->term(fake, drawn.labels, input.progress);
   if (!term.loss.defined()) return loss;
   output.losses["g_guidance"] = term.loss.detach();
   output.scores["teacher_fake"] = term.scores.mean();
@@ -81,7 +85,7 @@ Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& ou
 Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {
   const ops::TwiceDifferentiable twice;
   const int64_t n = std::max<int64_t>(1, input.real.images.size(0) / recipe_.pl_batch_shrink);
-  const Tensor ws = draw_styles(n, input, output);
+  const Tensor ws = draw(n, input, output).styles;
   const Tensor fake = generator_->synthesise(ws, input.random);
   const Tensor noise = at::randn(fake.sizes(), input.random, fake.options());
   const PathLength path = path_length_penalty(fake, ws, noise, pl_mean_, recipe_.pl_decay);
@@ -93,13 +97,15 @@ Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOut
 
 Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput& output) {
   const int64_t n = input.real.images.size(0);
+  Draw drawn;
   Tensor fake;
   {
     torch::NoGradGuard no_grad;
-    fake = generator_->synthesise(draw_styles(n, input, output), input.random);
+    drawn = draw(n, input, output);
+    fake = generator_->synthesise(drawn.styles, input.random);
   }
   // One pass over both halves; minibatch statistics are taken within each.
-  const Tensor labels = input.real.labels.defined() ? at::cat({input.real.labels, input.real.labels}) : Tensor();
+  const Tensor labels = drawn.labels.defined() ? at::cat({input.real.labels, drawn.labels}) : Tensor();
   const Tensor both = discriminator_->forward(at::cat({input.real.images, fake}), labels, 2);
   const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
   const Tensor loss =

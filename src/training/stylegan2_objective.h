@@ -20,9 +20,12 @@ class StyleGan2Objective : public Objective {
   std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
 
  private:
-  /// Style inputs [n, num_ws, w_dim] of n fresh latents, mixed from two with the recipe's probability, and the first n
-  /// of the batch's labels where the generator takes them.
-  torch::Tensor draw_styles(int64_t n, const StepInput& input, StepOutput& output);
+  /// What n images are made from.
+  struct Draw {
+    torch::Tensor styles;  ///< [n, num_ws, w_dim] of fresh latents, mixed from two with the recipe's probability
+    torch::Tensor labels;  ///< [n], each as often as among the real images; undefined without labels
+  };
+  Draw draw(int64_t n, const StepInput& input, StepOutput& output);
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor generator_path_length(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);

@@ -2,6 +2,7 @@
 
 #include "base/runtime.h"
 #include "metrics/profile.h"
+#include "report/html.h"
 #include "training/progress.h"
 
 namespace dgl {
@@ -18,13 +19,6 @@ nlohmann::json describe(const Model& model, const std::string& file, std::option
     json["discriminator"] = {{"params", cost.params}, {"macs", cost.macs}};
   }
   return json;
-}
-
-std::string count_text(double value) {
-  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
-  if (value >= 1e6) return fmt::format("{:.2f} M", value / 1e6);
-  if (value >= 1e3) return fmt::format("{:.1f} k", value / 1e3);
-  return fmt::format("{:.0f}", value);
 }
 
 }  // namespace
@@ -67,6 +61,9 @@ nlohmann::json summarise(const SummaryInput& input) {
                               {"channels", input.data.channels},
                               {"resize", input.data.resize}}},
                             {"stages", stages}};
+  for (const int64_t label : input.row_labels) {
+    summary["grid_rows"].push_back(input.data.classes[static_cast<size_t>(label)]);
+  }
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
     summary["metric_samples"] = recipe.final_samples;

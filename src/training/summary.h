@@ -16,6 +16,7 @@ struct SummaryInput {
   Recipe recipe;
   RunState state;
   DatasetInfo data;
+  std::vector<int64_t> row_labels;  ///< of the rows of sample grids; empty without labels
   torch::Device device = torch::kCPU;
   const Model* result = nullptr;
   const Model* teacher = nullptr;  ///< null for a run without one

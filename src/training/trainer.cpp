@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "training/ema.h"
 #include "training/interrupt.h"
+#include "training/labels.h"
 #include "training/run_phase.h"
 #include "training/summary.h"
 
@@ -18,7 +19,7 @@ namespace dgl {
 namespace {
 
 constexpr const char* kStateKey = "dgl_state";
-constexpr int64_t kMaxRetries = 3, kGrid = 8;
+constexpr int64_t kMaxRetries = 3;
 
 /// The random streams of a run.
 enum Stream : uint64_t { kInit = 1, kData, kStep, kEvaluation, kGridLatents, kFinalEvaluation };
@@ -39,6 +40,9 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
          info.resolution, info.resolution, recipe_.network.img_channels, recipe_.network.resolution,
          recipe_.network.resolution);
   }
+  recipe_ = with_labels_of(*data_, std::move(recipe_));
+  if (recipe_.conditional) label_shares_ = label_shares(*data_).to(device_);
+  grid_ = SampleGrid::of(recipe_.labels());
   sampler_ = std::make_unique<BatchSampler>(data_, recipe_.batch,
                                             stream_seed(static_cast<uint64_t>(recipe_.seed), kData, 0), recipe_.mirror);
   if (!recipe_.run_features.empty()) {
@@ -57,7 +61,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     if (teacher_->generator) teacher_->generator->to(device_);
     guidance_.add({recipe_.teacher, teacher_->discriminator, make_adversarial_loss("logistic", "the teacher's loss"),
                    constant_schedule(recipe_.lambda)},
-                  info.channels, info.resolution, static_cast<int64_t>(info.classes.size()));
+                  info.channels, info.resolution, recipe_.labels());
     stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0},
                {2, recipe_.lambda > 0 ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda}};
   } else {
@@ -160,26 +164,26 @@ double Trainer::measure(Generator& generator, int64_t samples, uint64_t stream) 
   options.count = samples;
   options.seed = stream_seed(static_cast<uint64_t>(recipe_.seed), stream, 0);
   options.device = device_;
+  options.label_shares = label_shares_;
   return frechet_distance(generator_statistics(generator, *features_, options), real_statistics_);
 }
 
 void Trainer::write_samples(const RunDirectory& directory) {
-  torch::NoGradGuard no_grad;
-  const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0);
-  const auto grid = [&](Generator& generator, const std::string& name) {
-    const auto z = draw_latents(generator, kGrid * kGrid, seed).to(device_);
-    write_grid(directory.sample(name), generator.sample(z, torch::Tensor()).cpu(), kGrid);
+  const auto write = [&](Generator& generator, const std::string& name) {
+    write_grid(directory.sample(name), draw_grid(generator), grid_.columns);
   };
-  grid(*model_.generator_ema, fmt::format("{:06d}", state_.images / 1000));
+  write(*model_.generator_ema, fmt::format("{:06d}", state_.images / 1000));
   if (!std::filesystem::exists(directory.sample("real"))) {
-    std::vector<int64_t> indices;
-    for (int64_t i = 0; i < kGrid * kGrid; ++i) indices.push_back(i * data_->info().count / (kGrid * kGrid));
-    write_grid(directory.sample("real"), data_->images(indices), kGrid);
+    write_grid(directory.sample("real"), grid_.pick(*data_), grid_.columns);
   }
   if (teacher_ && (teacher_->generator || teacher_->generator_ema) &&
       !std::filesystem::exists(directory.sample("teacher"))) {
-    grid(teacher_->sampler(recipe_.teacher), "teacher");
+    write(teacher_->sampler(recipe_.teacher), "teacher");
   }
+}
+
+torch::Tensor Trainer::draw_grid(Generator& generator) const {
+  return grid_.draw(generator, stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0), device_);
 }
 
 void Trainer::step(const Stage& stage) {
@@ -189,6 +193,7 @@ void Trainer::step(const Stage& stage) {
   input.real = sampler_->batch(state_.step);
   input.real.images = input.real.images.to(device_);
   if (input.real.labels.defined()) input.real.labels = input.real.labels.to(device_);
+  input.label_shares = label_shares_;
   input.guidance = stage.lambda > 0 ? &guidance_ : nullptr;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
 
@@ -375,6 +380,7 @@ void Trainer::finish(const RunDirectory& directory) {
   input.recipe = recipe_;
   input.state = state_;
   input.data = data_->info();
+  input.row_labels = grid_.row_labels;
   input.device = device_;
   input.result = &result;
   input.teacher = teacher_.get();
@@ -388,12 +394,7 @@ void Trainer::finish(const RunDirectory& directory) {
     result.info["distance"] = {
         {"name", input.metric}, {"samples", recipe_.final_samples}, {"value", *input.result_distance}};
   }
-  {
-    torch::NoGradGuard no_grad;
-    const auto z = draw_latents(*result.generator_ema, kGrid * kGrid,
-                                stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0));
-    write_grid(directory.sample("final"), result.generator_ema->sample(z.to(device_), torch::Tensor()).cpu(), kGrid);
-  }
+  write_grid(directory.sample("final"), draw_grid(*result.generator_ema), grid_.columns);
   save_model(directory.model(), result);
   const nlohmann::json summary = summarise(input);
   write_file(directory.summary(), summary.dump(2) + "\n");

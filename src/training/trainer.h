@@ -9,6 +9,7 @@
 #include "training/progress.h"
 #include "training/run_directory.h"
 #include "training/run_state.h"
+#include "training/sample_grid.h"
 
 namespace dgl {
 
@@ -48,6 +49,7 @@ class Trainer {
   void end_stage(const RunDirectory& directory, const Stage& stage);
   void handle_divergence(const RunDirectory& directory, const std::string& what);
   void write_samples(const RunDirectory& directory);
+  torch::Tensor draw_grid(Generator& generator) const;
   double measure(Generator& generator, int64_t samples, uint64_t stream);
   void finish(const RunDirectory& directory);
   const Stage& current_stage() const { return stages_.at(static_cast<size_t>(state_.stage - 1)); }
@@ -57,6 +59,8 @@ class Trainer {
   torch::Device device_;
   std::shared_ptr<const Dataset> data_;
   std::unique_ptr<BatchSampler> sampler_;
+  torch::Tensor label_shares_;  // undefined without labels
+  SampleGrid grid_;
   std::unique_ptr<Model> teacher_;
   std::shared_ptr<FeatureNetwork> features_;
   FeatureStatistics real_statistics_;

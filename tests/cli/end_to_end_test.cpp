@@ -4,6 +4,7 @@
 
 #include "base/torch.h"
 #include "cli/program.h"
+#include "formats/make_checkpoint.h"
 #include "formats/safetensors.h"
 #include "metrics/hashed_inception.h"
 
@@ -237,6 +238,14 @@ TEST_F(EndToEnd, EvalWithInceptionsWeightsGivesFid) {
   EXPECT_GE(numbers["is_mean"].get<double>(), 1);
   EXPECT_EQ(again["statistics_cached"], true);
   EXPECT_EQ(again["fid"], numbers["fid"]);
+  // The weights as they are handed round, a .pth of torch.save.
+  folder_->put("inception.pth", make_state_dict(hashed_inception()));
+  Words with_pth = eval;
+  std::replace(with_pth.begin(), with_pth.end(), std::string("inception.safetensors"), std::string("inception.pth"));
+  const Outcome pth = run(with_pth);
+  expect_success(pth);
+  EXPECT_EQ(nlohmann::json::parse(pth.out)["fid"], numbers["fid"]);
+  EXPECT_EQ(nlohmann::json::parse(pth.out)["is_mean"], numbers["is_mean"]);
   const Outcome memory = run({"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
                               "inception.safetensors", "--metrics", "pr", "--memory", "0.1"});
   EXPECT_EQ(memory.status, 1);

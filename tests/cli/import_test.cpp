@@ -80,6 +80,21 @@ TEST_F(ImportCommand, GuidesAStudent) {
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
+// A checkpoint that rosinality's train.py saved after a few steps (docs/agreement.md).
+TEST_F(ImportCommand, ACheckpointOfTheReferencesTrainingSamplesAndTeaches) {
+  put_squares(folder_, 20);
+  folder_.put("r.toml", "[network]\nresolution = 32\nimg_channels = 3\nchannel_base = 128\nchannel_max = 8\nz_dim = 12\n"
+                        "w_dim = 12\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
+                        "stage2_kimg = 0.008\n");
+  const std::string golden = kGolden + "rosinality32-train.safetensors";
+  expect_done({"import", kGolden + "rosinality32-train.pt", "--out", "teacher"});
+  expect_done({"sample", "--model", "teacher", "--latents", golden, "--out", "x.safetensors"});
+  EXPECT_LT(difference(folder_ / "x.safetensors", "images", golden, "images"), 1e-4);
+  expect_done({"prepare", "squares", "--size", "32", "--rgb", "--out", "d.dgldata"});
+  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2", "--out", "run"});
+  EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
+}
+
 TEST_F(ImportCommand, RefusesInOneLine) {
   const std::string good = kGolden + "ada16.pt";
   folder_.put("empty", "");

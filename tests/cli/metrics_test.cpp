@@ -61,6 +61,16 @@ TEST_F(Metrics, WithoutLogitsThereIsNoInceptionScore) {
   EXPECT_EQ(words.out.find("is "), std::string::npos) << words.out;
 }
 
+TEST_F(Metrics, OnlyWhatIsAskedFor) {
+  put("pair", "features", golden("fake").slice(0, 0, 2));
+  const auto json = nlohmann::json::parse(run("real", "pair", {"--metrics", "fid", "--json"}).out);
+  EXPECT_EQ(json.size(), 1u);
+  EXPECT_GT(json["fid"].get<double>(), 0);
+  expect_refusal(run("real", "pair", {"--metrics", "fid,is"}), {"pair", "logits"});
+  EXPECT_EQ(run("real", "fake", {"--metrics", "fid,accuracy"}).status, 2);
+  EXPECT_EQ(run("real", "fake", {"--metrics", "all"}).status, 2);
+}
+
 TEST_F(Metrics, BadInput) {
   put("unnamed", "x", golden("fake"));
   put("narrow", "features", golden("fake").slice(1, 0, 63));

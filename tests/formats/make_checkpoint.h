@@ -29,11 +29,12 @@ inline std::string text(const std::string& words) {
   return "X" + little_endian(static_cast<uint32_t>(words.size())) + words;
 }
 
-/// Pushes a float32 tensor; sizes, strides and offset are operations that push them.
+/// Pushes a tensor; numel, sizes, strides and offset are operations that push them.
 inline std::string tensor(const std::string& key, const std::string& numel, const std::string& sizes,
-                          const std::string& strides, const std::string& offset = std::string("K\0", 2)) {
-  return "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\nFloatStorage\n" + text(key) + text("cpu") +
-         numel + "tQ" + offset + sizes + strides + "\x89NtR";
+                          const std::string& strides, const std::string& offset = std::string("K\0", 2),
+                          const std::string& storage = "FloatStorage") {
+  return "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\n" + storage + "\n" + text(key) +
+         text("cpu") + numel + "tQ" + offset + sizes + strides + "\x89NtR";
 }
 
 /// Pushes {"t": a tensor}.
@@ -60,6 +61,27 @@ inline std::string make_zip(const std::vector<std::pair<std::string, std::string
                           little_endian(static_cast<uint32_t>(directory.size())) +
                           little_endian(static_cast<uint32_t>(file.size())) + little_endian<uint16_t>(0);
   return file + directory + end;
+}
+
+/// A state dict of float32 and int64 tensors as torch.save writes it since 1.6.
+inline std::string make_state_dict(const TensorFile& file) {
+  const auto number = [](int64_t value) { return "J" + little_endian(static_cast<int32_t>(value)); };
+  const auto numbers = [&](at::IntArrayRef values) {
+    std::string all = "(";
+    for (const int64_t value : values) all += number(value);
+    return all + "t";
+  };
+  std::vector<std::pair<std::string, std::string>> entries(1);
+  std::string items;
+  for (const auto& [name, stored] : file.tensors) {
+    const torch::Tensor values = stored.contiguous();
+    const std::string key = std::to_string(entries.size() - 1);
+    items += text(name) + tensor(key, number(values.numel()), numbers(values.sizes()), numbers(values.strides()), number(0),
+                                 values.scalar_type() == torch::kLong ? "LongStorage" : "FloatStorage");
+    entries.emplace_back("archive/data/" + key, std::string(static_cast<const char*>(values.data_ptr()), values.nbytes()));
+  }
+  entries[0] = {"archive/data.pkl", make_pickle("ccollections\nOrderedDict\n)R(" + items + "u")};
+  return make_zip(entries);
 }
 
 /// A checkpoint as torch before 1.6 wrote it, with one storage of float32, or none where `key` is empty.

@@ -53,6 +53,22 @@ TEST(Guidance, TermIsTheFormulaAndItsGradientFlowsToTheImagesAlone) {
   }
 }
 
+TEST(Guidance, ATeacherOfLabelsNeedsAStudentOfAsMany) {
+  StyleGan2Settings s;
+  s.resolution = 8;
+  s.img_channels = 1;
+  s.channel_max = 4;
+  s.classes = 5;
+  const auto critic = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
+  Guidance guidance;
+  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 4); }, {"5 labels", "the student 4"});
+  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); }, {"5 labels", "network.conditional"});
+  guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 5);
+  const auto fake = torch::randn({4, 1, 8, 8});
+  EXPECT_NE(guidance.term(fake, torch::tensor({0, 1, 2, 3}), 0).loss.item<double>(),
+            guidance.term(fake, torch::tensor({4, 1, 2, 3}), 0).loss.item<double>());
+}
+
 TEST(Guidance, SeveralTeachersAddUpEachWithItsSchedule) {
   const auto a = make_critic(1), b = make_critic(2);
   Guidance guidance;

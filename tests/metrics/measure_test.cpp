@@ -60,7 +60,7 @@ class Measure : public ::testing::Test {
 
 TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   std::vector<Tensor> features, logits;
-  for_each_sample(*generator_, options_.samples, [&](const Tensor& images) {
+  for_each_sample(*generator_, options_.samples, [&](const Tensor& images, const Tensor&) {
     features.push_back(network_->activations(images).features);
     logits.push_back(network_->activations(images).logits);
   });
@@ -114,7 +114,7 @@ TEST_F(Measure, OnlyWhatIsAskedFor) {
 
 TEST_F(Measure, Errors) {
   for (const char* text : {"", "fid,", "fd", "fid kid"}) {
-    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is and pr"});
+    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is, pr and accuracy"});
   }
   options_.kid.subset_size = 71;
   expect_error([&] { run("kid"); }, {"90 real and 70 generated", "--kid-subset-size 71"});
@@ -127,13 +127,89 @@ TEST_F(Measure, Errors) {
 
 TEST_F(Measure, MemoryIsBoundedBeforeAnythingRuns) {
   // (90 + 70) x 6 features of 20 bytes, 70 x 3 class scores of 28.
-  EXPECT_EQ(held_bytes(MetricSet::parse("fid,kid,is,pr", ""), 90, 70, *network_), 160u * 6 * 20 + 70 * 3 * 28);
-  EXPECT_EQ(held_bytes(MetricSet::parse("kid", ""), 90, 70, *network_), 160u * 6 * 4);
-  EXPECT_EQ(held_bytes(MetricSet::parse("fid", ""), 90, 70, *network_), 0u);
+  EXPECT_EQ(held_bytes(MetricSet::parse("fid,kid,is,pr", ""), 90, 70, 0, *network_), 160u * 6 * 20 + 70 * 3 * 28);
+  EXPECT_EQ(held_bytes(MetricSet::parse("kid", ""), 90, 70, 0, *network_), 160u * 6 * 4);
+  EXPECT_EQ(held_bytes(MetricSet::parse("fid", ""), 90, 70, 0, *network_), 0u);
+  EXPECT_EQ(held_bytes(MetricSet::parse("fid", ""), 90, 70, 5, *network_), 2u * 5 * 6 * 6 * 8);
   options_.max_bytes = 160 * 6 * 4;
   run("fid,kid");
   expect_error([&] { run("pr"); }, {"--memory", "GiB"});
   EXPECT_TRUE(told_.empty());
+}
+
+/// A generator and a feature network of the set's two labels.
+struct MeasureLabels : Measure {
+  MeasureLabels() {
+    StyleGan2Settings settings;
+    settings.resolution = 16;
+    settings.img_channels = 1;
+    settings.channel_base = 64;
+    settings.channel_max = 8;
+    settings.z_dim = settings.w_dim = 8;
+    settings.classes = 2;
+    generator_ = std::make_shared<StyleGan2Generator>(StyleGan2GeneratorShape::make(settings, {}, false));
+    ClassifierShape shape = network_->shape();
+    shape.classes = 2;
+    network_ = std::make_shared<Classifier>(shape);
+    save_classifier(folder_ / "network", *network_, 0);
+    options_.each_label = true;
+    options_.is_splits = 2;
+  }
+};
+
+TEST_F(MeasureLabels, NumbersOfEachLabelAreThoseOfItsImages) {
+  options_.samples.label_shares = torch::tensor({0.25f, 0.75f});
+  std::vector<Tensor> features, logits, labels;
+  for_each_sample(*generator_, options_.samples, [&](const Tensor& images, const Tensor& batch_labels) {
+    features.push_back(network_->activations(images).features);
+    logits.push_back(network_->activations(images).logits);
+    labels.push_back(batch_labels);
+  });
+  const Tensor fake = at::cat(features), scores = at::cat(logits), drawn = at::cat(labels);
+  std::vector<int64_t> every(90);
+  for (int64_t i = 0; i < 90; ++i) every[static_cast<size_t>(i)] = i;
+  const Tensor real = network_->features(bars_.images(every)), real_labels = bars_.labels(every);
+  const nlohmann::json found = run("fid,is,accuracy");
+  const Tensor right = scores.argmax(1).eq(drawn).to(torch::kDouble);
+  EXPECT_NEAR(found["fd_bars_accuracy"].get<double>(), right.mean().item<double>(), 1e-12);
+  ASSERT_EQ(found["labels"].size(), 2u);
+  const char* const names[] = {"across", "upright"};
+  for (int64_t label = 0; label < 2; ++label) {
+    const nlohmann::json& one = found["labels"][static_cast<size_t>(label)];
+    const auto of_label = [&](const Tensor& rows, const Tensor& which) { return rows.index({which.eq(label)}); };
+    const auto statistics = [](const Tensor& rows) {
+      StatisticsAccumulator sums;
+      sums.add(rows);
+      return sums.finish();
+    };
+    EXPECT_EQ(one["label"], label);
+    EXPECT_EQ(one["name"], names[label]);
+    EXPECT_EQ(one["real"], 45);
+    EXPECT_EQ(one["generated"], drawn.eq(label).sum().item<int64_t>());
+    const double distance = frechet_distance(statistics(of_label(real, real_labels)), statistics(of_label(fake, drawn)));
+    EXPECT_NEAR(one["fd_bars"].get<double>(), distance, 1e-4 * distance);
+    EXPECT_NEAR(one["fd_bars_is"].get<double>(), inception_score(of_label(scores, drawn), 1).mean, 1e-5);
+    EXPECT_NEAR(one["fd_bars_accuracy"].get<double>(), of_label(right, drawn).mean().item<double>(), 1e-12);
+  }
+}
+
+TEST_F(MeasureLabels, AreDrawnAsOftenAsTheSharesSay) {
+  const Tensor drawn = draw_labels(*generator_, 4000, 1, torch::tensor({0.2f, 0.8f}));
+  EXPECT_NEAR(drawn.to(torch::kDouble).mean().item<double>(), 0.8, 0.03);
+  EXPECT_TRUE(draw_labels(*generator_, 4000, 1, torch::tensor({0.2f, 0.8f})).equal(drawn));
+  EXPECT_NEAR(draw_labels(*generator_, 4000, 1).to(torch::kDouble).mean().item<double>(), 0.5, 0.03);
+}
+
+TEST_F(MeasureLabels, ThatDoNotFitAreErrors) {
+  options_.samples.label_shares = torch::tensor({1.0f, 0.0f});
+  expect_error([&] { run("fid"); }, {"label 1 (upright): 45 real and 0 generated"});
+  ClassifierShape shape = network_->shape();
+  shape.classes = 3;
+  network_ = std::make_shared<Classifier>(shape);
+  expect_error([&] { run("accuracy"); }, {"3 labels", "takes 2"});
+  const Dataset plain(make_bars(folder_, "plain", 90, 1, /*labels=*/false));
+  options_.metrics = MetricSet::parse("fid", "--metrics");
+  expect_error([&] { measure(*generator_, plain, *network_, options_); }, {"plain: 0 labels", "takes 2"});
 }
 
 }  // namespace

@@ -85,8 +85,8 @@ TEST_P(Agreement, CountedParametersAreTheImportedOnes) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, Agreement,
                          ::testing::Values(Reference{"rosinality16", 4}, Reference{"rosinality32", 4},
-                                           Reference{"ada16", 3}, Reference{"ada32-labels", 2},
-                                           Reference{"ada16-orig", 6}),
+                                           Reference{"rosinality32-train", 4}, Reference{"ada16", 3},
+                                           Reference{"ada32-labels", 2}, Reference{"ada16-orig", 6}),
                          [](const auto& info) {
                            std::string name = info.param.name;
                            for (char& c : name) c = c == '-' ? '_' : c;
@@ -113,7 +113,7 @@ TEST(Import, WidthsOfEveryLayerAreRead) {
 
 TEST(Import, ExportIsTheInverseToTheBit) {
   const TemporaryFolder folder;
-  for (const std::string name : {"rosinality16", "rosinality32"}) {
+  for (const std::string name : {"rosinality16", "rosinality32", "rosinality32-train"}) {
     const TensorFile original = load_checkpoint(checkpoint(name));
     const TensorFile exported = export_rosinality(import_model({checkpoint(name)}), "m");
     size_t compared = 0;

@@ -121,6 +121,18 @@ TEST_F(WriteReport, TellsOfATrainedModelAlone) {
   EXPECT_FALSE(has(text, "eacher"));
 }
 
+TEST_F(WriteReport, NamesTheRowsOfGridsOfLabels) {
+  use_fixture();
+  EXPECT_FALSE(has(body(), "The rows, from the top"));
+  auto summary = nlohmann::json::parse(read_file(run_ / "summary.json"));
+  summary["grid_rows"] = {"cat", "<dog>"};
+  write_file(run_ / "summary.json", summary.dump());
+  EXPECT_TRUE(has(body(), "The rows, from the top: cat, &lt;dog&gt;."));
+  summary["grid_rows"] = {1};
+  write_file(run_ / "summary.json", summary.dump());
+  EXPECT_TRUE(has(error(), "key grid_rows: expected an array of strings"));
+}
+
 TEST_F(WriteReport, TellsOfABoostedModel) {
   write_file(run_ / "summary.json", R"({"student":{"fd":45,"generator":{"params":100}},
                                         "teacher":{"fd":50,"generator":{"params":100}}})");

@@ -35,7 +35,7 @@ class StyleGan2ObjectiveTest : public ::testing::Test {
   Guidance guided(double lambda) const {
     Guidance guidance;
     guidance.add({"teacher", teacher_.discriminator, make_adversarial_loss("logistic", "loss"), constant_schedule(lambda)},
-                 1, 8, 0);
+                 1, 8, recipe_.labels());
     return guidance;
   }
   /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
@@ -184,6 +184,58 @@ TEST_F(StyleGan2ObjectiveTest, PathLengthsMeanMovesTowardsTheBatchs) {
   // (lengths - mean)^2 with mean = decay * E lengths: at least weight * (E lengths - mean)^2.
   const double lengths = after / recipe_.pl_decay;
   EXPECT_GE(loss, recipe_.pl_weight * std::pow(lengths - after, 2) * (1 - 1e-5));
+}
+
+/// Networks of three labels, the last of which no fake ever gets.
+struct LabelsTest : StyleGan2ObjectiveTest {
+  LabelsTest() : StyleGan2ObjectiveTest([] {
+    Recipe recipe = tiny();
+    recipe.conditional = true;
+    recipe.classes = 3;
+    recipe.batch = 8;
+    return recipe;
+  }()) {
+    input_.real.labels = torch::tensor({0, 1, 2, 0, 1, 2, 0, 1});
+    input_.label_shares = torch::tensor({0.5f, 0.5f, 0.0f});
+  }
+  /// Per label, how long the gradient of its column of a network's embedding is.
+  static std::vector<double> embedding_gradient(const torch::nn::Module& network) {
+    const torch::Tensor weight = network.named_parameters()["mapping.embed.weight"];
+    const torch::Tensor lengths = weight.grad().norm(2, 0).to(torch::kDouble);
+    return {lengths.data_ptr<double>(), lengths.data_ptr<double>() + lengths.numel()};
+  }
+};
+
+TEST_F(LabelsTest, GradientsReachTheEmbeddingsOfTheLabelsThatAreThere) {
+  for (const std::string phase : {"g_main", "g_reg"}) {
+    run(phase);
+    const auto lengths = embedding_gradient(*model_.generator);
+    EXPECT_GT(lengths[0], 0) << phase;
+    EXPECT_GT(lengths[1], 0) << phase;
+    EXPECT_EQ(lengths[2], 0) << phase;
+  }
+  for (const std::string phase : {"d_main", "d_reg"}) {
+    run(phase);
+    for (const double length : embedding_gradient(*model_.discriminator)) EXPECT_GT(length, 0) << phase;
+  }
+}
+
+TEST_F(LabelsTest, TheTeacherJudgesAnImageWithItsLabel) {
+  const Guidance guidance = guided(1);
+  const double before = run("g_main", &guidance).at("g_guidance").item<double>();
+  torch::Tensor embedding = teacher_.discriminator->named_parameters()["mapping.embed.weight"].detach();
+  embedding.select(1, 2).add_(1);  // of the label that no fake has
+  EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), before);
+  embedding.select(1, 0).add_(1);
+  EXPECT_NE(run("g_main", &guidance).at("g_guidance").item<double>(), before);
+}
+
+TEST_F(LabelsTest, ATeacherWithoutLabelsJudgesTheImageAlone) {
+  Recipe plain = recipe_;
+  plain.conditional = false;
+  teacher_ = make_networks(plain, {}, {}, torch::kCPU);
+  const Guidance guidance = guided(1);
+  EXPECT_GT(run("g_main", &guidance).at("g_guidance").item<double>(), 0);
 }
 
 }  // namespace
