@@ -28,4 +28,8 @@ std::shared_ptr<const AdversarialLoss> make_adversarial_loss(const std::string& 
   fail("{} = \"{}\": expected logistic or hinge", key, name);
 }
 
+std::shared_ptr<const AdversarialLoss> usual_loss(const std::string& family) {
+  return make_adversarial_loss(family == "biggan" ? "hinge" : "logistic", "the loss of " + family);
+}
+
 }  // namespace dgl

@@ -25,4 +25,7 @@ class AdversarialLoss {
 /// Error that names `key` for another name.
 std::shared_ptr<const AdversarialLoss> make_adversarial_loss(const std::string& name, const std::string& key);
 
+/// The game that discriminators of a family ("stylegan2", "biggan") are trained with.
+std::shared_ptr<const AdversarialLoss> usual_loss(const std::string& family);
+
 }  // namespace dgl
