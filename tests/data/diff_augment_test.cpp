@@ -41,7 +41,7 @@ TEST(DiffAugment, TranslationMovesByUpToAnEighth) {
   x.index_put_({torch::indexing::Slice(), 0, 8, 8}, 1);
   const Tensor y = apply("translation", x);
   EXPECT_EQ(y.sum().item<double>(), 400);
-  const Tensor places = y.sum({0, 1}).gt(0);
+  const Tensor places = y.sum(at::IntArrayRef{0, 1}).gt(0);
   EXPECT_EQ(places.sum().item<int64_t>(), 25);
   EXPECT_EQ(places.slice(0, 6, 11).slice(1, 6, 11).sum().item<int64_t>(), 25);
 }

@@ -65,8 +65,8 @@ TEST(Guidance, ATeacherOfLabelsNeedsAStudentOfAsMany) {
   expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); }, {"5 labels", "network.conditional"});
   guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 5);
   const auto fake = torch::randn({4, 1, 8, 8});
-  EXPECT_NE(guidance.term(fake, torch::tensor({0, 1, 2, 3}), 0).loss.item<double>(),
-            guidance.term(fake, torch::tensor({4, 1, 2, 3}), 0).loss.item<double>());
+  EXPECT_NE(guidance.term({fake, torch::tensor({0, 1, 2, 3})}).loss.item<double>(),
+            guidance.term({fake, torch::tensor({4, 1, 2, 3})}).loss.item<double>());
 }
 
 TEST(Guidance, SeveralTeachersAddUpEachWithItsSchedule) {

@@ -84,7 +84,9 @@ TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
   EXPECT_EQ(runs[at["out/arms/guided/seed1"]].recipe.from_stage1, fs::absolute("out/stage1/alone/seed1").string());
   EXPECT_EQ(runs[at["out/arms/wider/seed1"]].needs, at["out/stage1/wider/seed1"]);
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].needs) EXPECT_LT(*runs[i].needs, i);
+    if (runs[i].needs) {
+      EXPECT_LT(*runs[i].needs, i);
+    }
   }
 }
 
