@@ -41,7 +41,7 @@ void add_import(CLI::App& app, CommonOptions& common) {
                                          "discriminator")->required();
   command->add_option("--out", a->out, "the model file to write")->required();
   command->add_option("--from", a->options.from, "what trained it, where it must not be guessed")
-      ->check(CLI::IsMember({"stylegan2-pytorch", "stylegan2-ada-pytorch"}));
+      ->check(CLI::IsMember({"stylegan2-pytorch", "stylegan2-ada-pytorch", "biggan-pytorch"}));
   command->add_option("--minibatch-std-group", a->options.minibatch_std_group,
                       "images whose deviation the discriminator sees together, which a checkpoint does not tell")
       ->check(CLI::Range(1, 4096))->capture_default_str();

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "nets/model.h"
 #include "training/labels.h"
+#include "training/networks.h"
 
 namespace dgl {
 
@@ -21,15 +22,13 @@ nlohmann::json cost_json(const Cost& cost) { return {{"params", cost.params}, {"
 /// Both networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
 nlohmann::json profile_recipe(const ProfileArguments& arguments) {
   const Recipe recipe = load_recipe(arguments.recipe, arguments.overrides);
-  if (recipe.family != "stylegan2") fail("{}: family {} has no generator to profile", arguments.recipe, recipe.family);
   const Rational width = Rational::parse(arguments.width.empty() ? "1" : arguments.width, "--width");
   const Rational critic = arguments.discriminator_width.empty()
                               ? width
                               : Rational::parse(arguments.discriminator_width, "--discriminator-width");
   require_labels(recipe, arguments.recipe);
-  const StyleGan2Settings settings = recipe.stylegan2();
-  return {{"generator", cost_json(StyleGan2GeneratorShape::make(settings, width, recipe.narrow_constant).cost())},
-          {"discriminator", cost_json(StyleGan2DiscriminatorShape::make(settings, critic).cost())}};
+  const NetworkCosts costs = network_costs(recipe, width, critic);
+  return {{"generator", cost_json(costs.generator)}, {"discriminator", cost_json(costs.discriminator)}};
 }
 
 nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {

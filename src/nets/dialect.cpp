@@ -83,6 +83,7 @@ int64_t dimensions_of(const std::string& ours) {
 }  // namespace
 
 const char* dialect_name(Dialect dialect) {
+  if (dialect == Dialect::biggan) return "biggan-pytorch";
   return dialect == Dialect::rosinality ? "stylegan2-pytorch" : "stylegan2-ada-pytorch";
 }
 

@@ -7,13 +7,14 @@
 
 namespace dgl {
 
-/// How another implementation of StyleGAN2 names the tensors of a network, told in our names.
+/// How another implementation names the tensors of a network, told in our names.
 enum class Dialect {
   rosinality,  ///< rosinality/stylegan2-pytorch
   ada,         ///< NVlabs/stylegan2-ada-pytorch
+  biggan,      ///< ajbrock/BigGAN-PyTorch, whose names are ours too; what follows below is about the others
 };
 
-/// "stylegan2-pytorch", "stylegan2-ada-pytorch".
+/// "stylegan2-pytorch", "stylegan2-ada-pytorch", "biggan-pytorch".
 const char* dialect_name(Dialect dialect);
 
 /// What decides which tensors a network has, apart from their sizes.

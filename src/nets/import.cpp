@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "formats/checkpoint.h"
+#include "nets/biggan.h"
 #include "nets/dialect.h"
 #include "ops/upfirdn2d.h"
 
@@ -52,7 +53,9 @@ struct Sign {
 constexpr Sign kSigns[] = {{"input.input", Dialect::rosinality, true},
                            {"final_linear.0.weight", Dialect::rosinality, false},
                            {"synthesis.b4.const", Dialect::ada, true},
-                           {"b4.out.weight", Dialect::ada, false}};
+                           {"b4.out.weight", Dialect::ada, false},
+                           {"output_layer.2.weight", Dialect::biggan, true},
+                           {"embed.u0", Dialect::biggan, false}};
 
 const Sign* find_sign(const NamedTensors& tensors) {
   for (const Sign& sign : kSigns) {
@@ -77,7 +80,8 @@ std::vector<Part> find_parts(const TensorFile& file, const std::string& origin) 
     const Sign* sign = find_sign(tensors);
     if (!sign) return;
     if (!role) {
-      role = sign->generator ? Role::generator : Role::discriminator;
+      const bool average = std::filesystem::path(origin).filename().string().rfind("G_ema", 0) == 0;
+      role = !sign->generator ? Role::discriminator : average ? Role::generator_ema : Role::generator;
       tensors.erase("latent_avg");
     }
     if (sign->generator != (*role != Role::discriminator)) {
@@ -93,7 +97,7 @@ std::vector<Part> find_parts(const TensorFile& file, const std::string& origin) 
   std::vector<std::string> missing, unknown;
   for (const Sign& sign : kSigns) missing.push_back(sign.name);
   for (const auto& [name, tensor] : file.tensors) unknown.push_back(name);
-  fail("{}: neither of stylegan2-pytorch nor of stylegan2-ada-pytorch; missing: {}; unknown: {}", origin,
+  fail("{}: not of stylegan2-pytorch, stylegan2-ada-pytorch or biggan-pytorch; missing: {}; unknown: {}", origin,
        fmt::join(missing, ", "), first_of(unknown));
 }
 
@@ -104,6 +108,14 @@ void check_filter(const std::string& name, const torch::Tensor& filter, const st
   if (plain.sizes() != expected.sizes() || !at::allclose(plain / plain.sum(), expected / expected.sum(), 1e-3, 1e-5)) {
     fail("{}: tensor {}: a resampling filter other than [1, 3, 3, 1] is not supported", origin, name);
   }
+}
+
+/// Error if tensors are missing or left over.
+void check_names(const Part& part, const std::vector<std::string>& missing, const std::vector<std::string>& unknown) {
+  if (missing.empty() && unknown.empty()) return;
+  fail("{}: not a {} of {}; missing: {}; unknown: {}", part.origin,
+       part.role != Role::discriminator ? "generator" : "discriminator", dialect_name(part.dialect), first_of(missing),
+       first_of(unknown));
 }
 
 /// The part's tensors under our names and in our shapes, filters left out.
@@ -133,14 +145,38 @@ NamedTensors translate(const Part& part) {
       unknown.push_back(part.prefix + name);
     }
   }
-  if (!missing.empty() || !unknown.empty()) {
-    fail("{}: not a {} of {}; missing: {}; unknown: {}", part.origin, generator ? "generator" : "discriminator",
-         dialect_name(part.dialect), first_of(missing), first_of(unknown));
-  }
+  check_names(part, missing, unknown);
   return ours;
 }
 
+bool is_singular_value(const std::string& name) {
+  return name.size() > 4 && name.compare(name.size() - 4, 4, ".sv0") == 0;  // logged by BigGAN-PyTorch, never read
+}
+
+/// The BigGAN of this shape with the part's tensors, each exactly once.
+template <class Network, class Shape>
+std::shared_ptr<Network> import_biggan(const Part& part, const Shape& shape) {
+  const auto network = std::make_shared<Network>(shape);
+  TensorFile file, expected;
+  put_module(expected, "", *network);
+  std::vector<std::string> missing, unknown;
+  for (const auto& [name, tensor] : part.tensors) {
+    if (is_singular_value(name)) continue;
+    if (!expected.contains(name)) unknown.push_back(part.prefix + name);
+    file.tensors.emplace(name, tensor);
+  }
+  for (const auto& [name, tensor] : expected.tensors) {
+    if (!file.contains(name)) missing.push_back(part.prefix + name);
+  }
+  check_names(part, missing, unknown);
+  get_module(file, "", *network, part.origin);
+  return network;
+}
+
 std::shared_ptr<Generator> import_generator(const Part& part) {
+  if (part.dialect == Dialect::biggan) {
+    return import_biggan<BigGanGenerator>(part, biggan_generator_shape(part.tensors, part.origin));
+  }
   TensorFile file{translate(part), {}};
   const auto shape = stylegan2_generator_shape(file.tensors, part.origin);
   const auto network = std::make_shared<StyleGan2Generator>(shape);
@@ -159,6 +195,9 @@ std::shared_ptr<Generator> import_generator(const Part& part) {
 }
 
 std::shared_ptr<Discriminator> import_discriminator(const Part& part, int64_t minibatch_std_group) {
+  if (part.dialect == Dialect::biggan) {
+    return import_biggan<BigGanDiscriminator>(part, biggan_discriminator_shape(part.tensors, part.origin));
+  }
   const TensorFile file{translate(part), {}};
   const auto shape = stylegan2_discriminator_shape(file.tensors, minibatch_std_group, part.origin);
   const auto network = std::make_shared<StyleGan2Discriminator>(shape);
@@ -194,6 +233,15 @@ Model import_model(const std::vector<std::filesystem::path>& files, const Import
   if (model.generator && model.generator_ema && model.generator->settings() != model.generator_ema->settings()) {
     fail("{}: the generator and its average have different shapes", fmt::join(names, ", "));
   }
+  for (const auto& generator : {model.generator, model.generator_ema}) {
+    if (generator && model.discriminator) {
+      check_pair(*generator, *model.discriminator, fmt::format("{}", fmt::join(names, ", ")));
+    }
+  }
+  for (const auto& network : std::initializer_list<std::shared_ptr<torch::nn::Module>>{
+           model.generator, model.generator_ema, model.discriminator}) {
+    if (network) network->eval();
+  }
   model.info["imported"]["files"] = names;
   return model;
 }
@@ -201,6 +249,7 @@ Model import_model(const std::vector<std::filesystem::path>& files, const Import
 TensorFile export_rosinality(const Model& model, const std::string& origin) {
   TensorFile out;
   const auto put = [&](const std::string& prefix, const torch::nn::Module& network, const nlohmann::json& settings) {
+    if (settings["family"] != "stylegan2") fail("{}: a {}, which rosinality's StyleGAN2 cannot hold", origin, settings["family"].get<std::string>());
     if (settings.contains("classes") || settings.contains("mapping_widths") || settings.contains("residual") ||
         settings.contains("minibatch_std_channels")) {
       fail("{}: rosinality's StyleGAN2 has no labels, no mapping of uneven widths, and residual discriminators with one "

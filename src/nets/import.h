@@ -18,9 +18,11 @@ struct ImportOptions {
 ///
 ///     stylegan2-pytorch       rosinality's {"g", "g_ema", "d", "latent_avg"} of state dicts, or one state dict
 ///     stylegan2-ada-pytorch   NVlabs' {"G", "G_ema", "D"} of state dicts, or one state dict
+///     biggan-pytorch          ajbrock's state dicts, one a file; the average is in the file whose name starts with G_ema
 ///
 /// A checkpoint without a mean latent gets that of 4096 latents of a fixed seed. Numbers become float32. Error in one
-/// line for files of another architecture: which tensors are missing and which are unknown, the first few of each.
+/// line for files of another architecture: which tensors are missing and which are unknown, the first few of each; and for
+/// networks that do not belong together.
 Model import_model(const std::vector<std::filesystem::path>& files, const ImportOptions& options = {});
 
 /// A model's StyleGAN2 networks as rosinality's code names and shapes them: "g.", "g_ema.", "d." and a state dict's

@@ -99,6 +99,7 @@ Model unpack_model(const TensorFile& file, const std::string& origin) {
     if (numbers == 0) return nullptr;
     auto network = make_generator(settings_of("generator"), origin, numbers);
     get_module(file, prefix, *network, origin);
+    network->eval();
     return network;
   };
   Model model;
@@ -107,6 +108,7 @@ Model unpack_model(const TensorFile& file, const std::string& origin) {
   if (const int64_t numbers = held("discriminator."); numbers > 0) {
     model.discriminator = make_discriminator(settings_of("discriminator"), origin, numbers);
     get_module(file, "discriminator.", *model.discriminator, origin);
+    model.discriminator->eval();
   }
   if (!model.generator && !model.generator_ema && !model.discriminator) {
     fail("{}: not a dgl model: no tensors under generator., generator_ema. or discriminator.", origin);

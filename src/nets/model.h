@@ -30,7 +30,8 @@ void get_module(const TensorFile& file, const std::string& prefix, torch::nn::Mo
                 const std::string& origin);
 
 /// Reads and writes a model file: safetensors with tensors under `generator.`, `generator_ema.`, `discriminator.` and
-/// the networks' settings as JSON in the header's metadata under "dgl". Error for a file that is not one.
+/// the networks' settings as JSON in the header's metadata under "dgl". Loaded networks are in evaluation mode.
+/// Error for a file that is not one.
 Model load_model(const std::filesystem::path& path);
 void save_model(const std::filesystem::path& path, const Model& model);
 

@@ -1,6 +1,7 @@
 #include "nets/network.h"
 
 #include "base/error.h"
+#include "nets/biggan.h"
 #include "nets/stylegan2.h"
 
 namespace dgl {
@@ -40,7 +41,12 @@ std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const 
     check_size(shape.cost(), max_params, origin);
     return std::make_shared<StyleGan2Generator>(shape);
   }
-  fail("{}: family \"{}\" is not known; expected stylegan2", origin, family);
+  if (family == "biggan") {
+    const auto shape = BigGanGeneratorShape::from_json(settings, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<BigGanGenerator>(shape);
+  }
+  fail("{}: family \"{}\" is not known; expected stylegan2 or biggan", origin, family);
 }
 
 std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
@@ -51,7 +57,19 @@ std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings
     check_size(shape.cost(), max_params, origin);
     return std::make_shared<StyleGan2Discriminator>(shape);
   }
-  fail("{}: family \"{}\" is not known; expected stylegan2", origin, family);
+  if (family == "biggan") {
+    const auto shape = BigGanDiscriminatorShape::from_json(settings, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<BigGanDiscriminator>(shape);
+  }
+  fail("{}: family \"{}\" is not known; expected stylegan2 or biggan", origin, family);
+}
+
+void check_pair(const Generator& g, const Discriminator& d, const std::string& origin) {
+  if (g.resolution() == d.resolution() && g.channels() == d.channels() && g.classes() == d.classes()) return;
+  fail("{}: generator and discriminator do not belong together: {} x {} x {} images of {} labels against {} x {} x {} of {}",
+       origin, g.channels(), g.resolution(), g.resolution(), g.classes(), d.channels(), d.resolution(), d.resolution(),
+       d.classes());
 }
 
 void copy_weights(const torch::nn::Module& source, torch::nn::Module& target) {

@@ -41,6 +41,10 @@ class Generator : public Network {
   /// unconditional generator), with the stored constant noise. `psi` pulls the latents towards the stored mean (1: not
   /// at all; the truncation trick). A pure function of its arguments and the weights.
   virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1) = 0;
+
+  /// Makes what sampling needs beside the weights fit them, where training leaves it behind: the standing statistics of
+  /// batch norms over random images of `seed`. Nothing for most families.
+  virtual void settle(uint64_t seed) {}
 };
 
 /// A discriminator of any family.
@@ -57,13 +61,16 @@ class Discriminator : public Network {
   virtual torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts = 1) = 0;
 };
 
-/// Builds a network from settings() of one; its "family" key says which. Error for a family that is not known, a
+/// Builds a network from settings() of one, its weights to be filled in; its "family" key says which. Error for a family that is not known, a
 /// missing key, a value out of range, or a network of more than `max_params` parameters (what the file at hand can
 /// hold), before anything is allocated; `origin` names the file or recipe in the message.
 std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
                                           int64_t max_params = INT64_MAX);
 std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
                                                   int64_t max_params = INT64_MAX);
+
+/// Error (naming `origin`) unless generator and discriminator agree on the size, channels and labels of images.
+void check_pair(const Generator& generator, const Discriminator& discriminator, const std::string& origin);
 
 /// Copies parameters and buffers from `source` to `target`, networks of the same shape.
 void copy_weights(const torch::nn::Module& source, torch::nn::Module& target);

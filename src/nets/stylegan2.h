@@ -6,6 +6,7 @@
 
 #include "nets/network.h"
 #include "nets/rational.h"
+#include "nets/tensor_sizes.h"
 
 namespace dgl {
 
@@ -70,7 +71,6 @@ struct StyleGan2DiscriminatorShape {
 /// The shape of the network that tensors make up under the names of our model files (without a prefix): every width is
 /// read from its tensor. All tensors must be there. Error (naming `origin`) for one of the wrong number of dimensions,
 /// or widths that do not fit each other.
-using NamedTensors = std::map<std::string, torch::Tensor>;
 StyleGan2GeneratorShape stylegan2_generator_shape(const NamedTensors& tensors, const std::string& origin);
 StyleGan2DiscriminatorShape stylegan2_discriminator_shape(const NamedTensors& tensors, int64_t minibatch_std_group,
                                                           const std::string& origin);

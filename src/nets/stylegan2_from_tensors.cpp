@@ -1,65 +1,43 @@
 #include "base/error.h"
 #include "nets/stylegan2.h"
+#include "nets/tensor_sizes.h"
 
 namespace dgl {
 
 namespace {
 
-/// Reads sizes of tensors by name.
-class Sizes {
- public:
-  Sizes(const NamedTensors& tensors, const std::string& origin) : tensors_(tensors), origin_(origin) {}
+/// The largest resolution r with a tensor prefix + r + suffix, counted up from 8.
+int64_t resolution_of(const TensorSizes& size, const std::string& prefix, const std::string& suffix) {
+  int64_t r = 4;
+  while (size.has(prefix + std::to_string(2 * r) + suffix)) r *= 2;
+  return r;
+}
 
-  bool has(const std::string& name) const { return tensors_.count(name) != 0; }
-
-  /// Size `which` of a tensor of `dimensions`.
-  int64_t operator()(const std::string& name, int64_t dimensions, int64_t which) const {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) fail("{}: has no tensor {}", origin_, name);
-    if (found->second.dim() != dimensions || found->second.numel() == 0) {
-      fail("{}: tensor {} has shape [{}], expected {} dimensions", origin_, name,
-           fmt::join(found->second.sizes().begin(), found->second.sizes().end(), ", "), dimensions);
-    }
-    return found->second.size(which);
+StyleGan2MappingShape mapping_of(const TensorSizes& size, bool takes_latents, const std::string& origin) {
+  StyleGan2MappingShape shape;
+  for (int64_t i = 0; size.has(fmt::format("mapping.fc{}.weight", i)); ++i) {
+    shape.widths.push_back(size(fmt::format("mapping.fc{}.weight", i), 2, 0));
   }
-
-  /// The largest resolution r with a tensor prefix + r + suffix, counted up from 8.
-  int64_t resolution(const std::string& prefix, const std::string& suffix) const {
-    int64_t r = 4;
-    while (has(prefix + std::to_string(2 * r) + suffix)) r *= 2;
-    return r;
+  if (size.has("mapping.embed.weight")) {
+    shape.classes = size("mapping.embed.weight", 2, 1);
+    shape.embed_dim = size("mapping.embed.weight", 2, 0);
   }
-
-  StyleGan2MappingShape mapping(bool takes_latents) const {
-    StyleGan2MappingShape shape;
-    for (int64_t i = 0; has(fmt::format("mapping.fc{}.weight", i)); ++i) {
-      shape.widths.push_back((*this)(fmt::format("mapping.fc{}.weight", i), 2, 0));
-    }
-    if (has("mapping.embed.weight")) {
-      shape.classes = (*this)("mapping.embed.weight", 2, 1);
-      shape.embed_dim = (*this)("mapping.embed.weight", 2, 0);
-    }
-    const int64_t in = (*this)("mapping.fc0.weight", 2, 1);
-    shape.z_dim = takes_latents ? in - shape.embed_dim : 0;
-    if (takes_latents && shape.z_dim < 1) {
-      fail("{}: tensor mapping.fc0.weight takes {} numbers, of which the label's embedding has {}", origin_, in,
-           shape.embed_dim);
-    }
-    return shape;
+  const int64_t in = size("mapping.fc0.weight", 2, 1);
+  shape.z_dim = takes_latents ? in - shape.embed_dim : 0;
+  if (takes_latents && shape.z_dim < 1) {
+    fail("{}: tensor mapping.fc0.weight takes {} numbers, of which the label's embedding has {}", origin, in,
+         shape.embed_dim);
   }
-
- private:
-  const NamedTensors& tensors_;
-  const std::string origin_;
-};
+  return shape;
+}
 
 }  // namespace
 
 StyleGan2GeneratorShape stylegan2_generator_shape(const NamedTensors& tensors, const std::string& origin) {
-  const Sizes size(tensors, origin);
+  const TensorSizes size(tensors, origin);
   StyleGan2GeneratorShape shape{};
-  shape.resolution = size.resolution("synthesis.b", ".conv1.weight");
-  shape.mapping = size.mapping(/*takes_latents=*/true);
+  shape.resolution = resolution_of(size, "synthesis.b", ".conv1.weight");
+  shape.mapping = mapping_of(size, /*takes_latents=*/true, origin);
   shape.const_channels = size("synthesis.const", 3, 0);
   for (int64_t r = 4; r <= shape.resolution; r *= 2) {
     const std::string block = fmt::format("synthesis.b{}.", r);
@@ -73,9 +51,9 @@ StyleGan2GeneratorShape stylegan2_generator_shape(const NamedTensors& tensors, c
 
 StyleGan2DiscriminatorShape stylegan2_discriminator_shape(const NamedTensors& tensors, int64_t minibatch_std_group,
                                                           const std::string& origin) {
-  const Sizes size(tensors, origin);
+  const TensorSizes size(tensors, origin);
   StyleGan2DiscriminatorShape shape{};
-  shape.resolution = size.resolution("b", ".conv0.weight");
+  shape.resolution = resolution_of(size, "b", ".conv0.weight");
   shape.minibatch_std_group = minibatch_std_group;
   const std::string first = fmt::format("b{}.fromrgb.weight", shape.resolution);
   shape.img_channels = size(first, 4, 1);
@@ -88,7 +66,7 @@ StyleGan2DiscriminatorShape stylegan2_discriminator_shape(const NamedTensors& te
   shape.minibatch_std_channels = size("b4.conv.weight", 4, 1) - shape.channels.at(4);
   shape.fc_features = size("b4.fc.weight", 2, 0);
   shape.residual = size.has(fmt::format("b{}.skip.weight", shape.resolution));
-  if (size.has("mapping.embed.weight")) shape.mapping = size.mapping(/*takes_latents=*/false);
+  if (size.has("mapping.embed.weight")) shape.mapping = mapping_of(size, /*takes_latents=*/false, origin);
   return StyleGan2DiscriminatorShape::from_json(shape.to_json(), origin);
 }
 

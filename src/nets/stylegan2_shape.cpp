@@ -1,14 +1,14 @@
 #include <algorithm>
-#include <bit>
 
 #include "base/error.h"
+#include "nets/settings.h"
 #include "nets/stylegan2.h"
 
 namespace dgl {
 
 namespace {
 
-constexpr int64_t kMaxChannels = 4096, kMaxLayers = 64, kMaxClasses = 1'000'000, kMaxResolution = 4096;
+constexpr int64_t kMaxChannels = 4096, kMaxLayers = 64, kMaxClasses = 1'000'000;
 
 std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, Rational width) {
   std::map<int64_t, int64_t> channels;
@@ -20,26 +20,6 @@ std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, Rational widt
     }
   }
   return channels;
-}
-
-/// A whole number in `json`, checked against its range.
-int64_t whole(const nlohmann::json& json, const char* key, int64_t low, int64_t high, const std::string& origin) {
-  if (!json.contains(key) || !json[key].is_number_integer()) {
-    fail("{}: the network's settings have no whole number \"{}\"", origin, key);
-  }
-  const auto value = json[key].get<int64_t>();
-  if (value < low || value > high) {
-    fail("{}: network setting {} = {}: expected {} to {}", origin, key, value, low, high);
-  }
-  return value;
-}
-
-int64_t resolution_of(const nlohmann::json& json, const std::string& origin) {
-  const int64_t r = whole(json, "resolution", 8, kMaxResolution, origin);
-  if (!std::has_single_bit(static_cast<uint64_t>(r))) {
-    fail("{}: network setting resolution = {}: expected a power of two", origin, r);
-  }
-  return r;
 }
 
 /// Channels at `first`, 2 * first, …, resolution under `key`; where the settings do not have it, `usual`.
@@ -54,11 +34,6 @@ std::map<int64_t, int64_t> channels_of(const nlohmann::json& json, const char* k
     channels[r] = whole(json[key], std::to_string(r).c_str(), 1, kMaxChannels, origin);
   }
   return channels;
-}
-
-int64_t whole_or(const nlohmann::json& json, const char* key, int64_t usual, int64_t low, int64_t high,
-                 const std::string& origin) {
-  return json.contains(key) ? whole(json, key, low, high, origin) : usual;
 }
 
 std::map<int64_t, int64_t> without_first(std::map<int64_t, int64_t> channels) {
@@ -116,17 +91,8 @@ nlohmann::json channels_json(const std::map<int64_t, int64_t>& channels) {
   return json;
 }
 
-/// Adds layers to a cost.
-struct Tally {
-  Cost cost;
-  void conv(int64_t in, int64_t out, int64_t kernel, int64_t pixels, bool bias) {
-    cost.params += in * out * kernel * kernel + (bias ? out : 0);
-    cost.macs += in * out * kernel * kernel * pixels;
-  }
-  void linear(int64_t in, int64_t out) {
-    cost.params += in * out + out;
-    cost.macs += in * out;
-  }
+/// Adds mapping networks to a cost.
+struct StyleGan2Tally : Tally {
   void mapping(const StyleGan2MappingShape& shape) {
     int64_t in = shape.z_dim;
     if (shape.classes > 0) {
@@ -175,7 +141,7 @@ nlohmann::json StyleGan2GeneratorShape::to_json() const {
 int64_t StyleGan2GeneratorShape::num_ws() const { return 2 * static_cast<int64_t>(channels.size()); }
 
 Cost StyleGan2GeneratorShape::cost() const {
-  Tally tally;
+  StyleGan2Tally tally;
   tally.mapping(mapping);
   const int64_t w_dim = mapping.w_dim();
   tally.cost.params += const_channels * 16;
@@ -220,10 +186,7 @@ StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::from_json(const nlohman
     fail("{}: network setting minibatch_std_channels = {}: expected a divisor of the {} feature maps at 4 x 4", origin,
          shape.minibatch_std_channels, shape.channels.at(4));
   }
-  if (json.contains("residual") && !json["residual"].is_boolean()) {
-    fail("{}: network setting residual: expected true or false", origin);
-  }
-  shape.residual = json.value("residual", true);
+  shape.residual = flag_or(json, "residual", true, origin);
   if (whole_or(json, "classes", 0, 0, kMaxClasses, origin) > 0) shape.mapping = mapping_of(json, 0, origin);
   return shape;
 }
@@ -243,7 +206,7 @@ nlohmann::json StyleGan2DiscriminatorShape::to_json() const {
 }
 
 Cost StyleGan2DiscriminatorShape::cost() const {
-  Tally tally;
+  StyleGan2Tally tally;
   tally.conv(img_channels, channels.at(resolution), 1, resolution * resolution, true);
   for (int64_t r = resolution; r > 4; r /= 2) {
     const int64_t c = channels.at(r), middle = hidden.at(r), out = channels.at(r / 2), half = (r / 2) * (r / 2);

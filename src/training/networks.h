@@ -13,6 +13,16 @@ namespace dgl {
 /// frozen copy of it as its average, a discriminator.
 Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device);
 
+/// What the recipe's networks cost at these widths, without allocating them.
+struct NetworkCosts {
+  Cost generator, discriminator;
+};
+NetworkCosts network_costs(const Recipe& recipe, Rational width, Rational discriminator_width);
+
+/// The width of a student's discriminator: as the recipe says, or as is usual in its family, which is the generator's
+/// `width`, but full for a BigGAN.
+Rational discriminator_width(const Recipe& recipe, Rational width);
+
 /// One Adam for each network.
 struct Optimisers {
   std::unique_ptr<Adam> generator, discriminator;

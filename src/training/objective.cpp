@@ -1,5 +1,9 @@
 #include "training/objective.h"
 
+#include "base/error.h"
+#include "training/biggan_objective.h"
+#include "training/stylegan2_objective.h"
+
 namespace dgl {
 
 torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
@@ -12,6 +16,19 @@ torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake,
   if (term.weight.defined()) output.scores["teacher_weight"] = term.weight;
   output.statistics.insert(term.statistics.begin(), term.statistics.end());
   return loss + term.loss;
+}
+
+std::unique_ptr<Objective> make_objective(const Recipe& recipe, const Model& model) {
+  if (recipe.family == "stylegan2") {
+    return std::make_unique<StyleGan2Objective>(recipe,
+                                                std::dynamic_pointer_cast<StyleGan2Generator>(model.generator),
+                                                std::dynamic_pointer_cast<StyleGan2Discriminator>(model.discriminator));
+  }
+  if (recipe.family == "biggan") {
+    return std::make_unique<BigGanObjective>(recipe, std::dynamic_pointer_cast<BigGanGenerator>(model.generator),
+                                             std::dynamic_pointer_cast<BigGanDiscriminator>(model.discriminator));
+  }
+  fail("family = \"{}\": expected stylegan2 or biggan", recipe.family);
 }
 
 }  // namespace dgl

@@ -17,6 +17,7 @@ struct Phase {
   std::string name;      ///< "g_main", "g_reg", "d_main", "d_reg": the names of logs and of `dgl bench`
   bool generator;        ///< whether the generator learns in it, or the discriminator
   int64_t interval = 1;  ///< run in every interval-th step only
+  int64_t real = 0;      ///< which of the step's batches of real images it works on
 };
 
 /// Detached scalar tensors by name, as a phase reports them.
@@ -50,10 +51,12 @@ class Objective {
 
   /// The parts of a step, in their order.
   virtual std::vector<Phase> phases() const = 0;
+  /// Batches of real images that one step takes.
+  virtual int64_t real_batches() const { return 1; }
   /// Into how many shards a batch may be split, each to be taken as a batch of its own: 1 where losses need all of it.
   virtual int64_t most_shards(int64_t batch) const { return 1; }
   /// The phase's loss on fresh latents, a scalar to be differentiated; called for several shards at a time. Changes
-  /// nothing but `output`.
+  /// nothing but `output`; what rides along with the weights of networks too, where a batch has one shard only.
   virtual torch::Tensor loss(const Phase& phase, const StepInput& input, StepOutput& output) = 0;
   /// Takes the phase's statistics, averaged over shards, into the objective's and the networks' state.
   virtual void absorb(const Figures& statistics) {}

@@ -27,7 +27,7 @@ std::vector<Key> keys_of(Recipe& r) {
   constexpr double kMany = 1e9;
   auto& n = r.network;
   return {
-      {"", "family", &r.family, 0, 0, {"stylegan2", "classifier"}},
+      {"", "family", &r.family, 0, 0, {"stylegan2", "biggan", "classifier"}},
       {"network", "resolution", &n.resolution, 8, 1024},
       {"network", "img_channels", &n.img_channels, 1, 3},
       {"network", "channel_base", &n.channel_base, 1, 1 << 24},
@@ -41,6 +41,11 @@ std::vector<Key> keys_of(Recipe& r) {
       {"network", "classes", &r.classes, 0, 100000},
       {"network", "label_embed", &n.label_embed, 0, 4096},
       {"network", "label_layers", &n.label_layers, 1, 64},
+      {"network", "channels", &r.channels, 1, 1024},
+      {"network", "attention", &r.attention, 0, 256},
+      {"network", "hierarchical", &r.hierarchical},
+      {"network", "shared_dim", &r.shared_dim, 0, 4096},
+      {"network", "init", &r.init, 0, 0, {"orthogonal", "normal"}},
       {"network", "distance", &r.distance},
       {"student", "width", &r.width},
       {"student", "discriminator_width", &r.discriminator_width},
@@ -52,6 +57,10 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "checkpoint_keep", &r.checkpoint_keep, 1, 1000},
       {"training", "precision", &r.precision, 0, 0, {"fp32", "bf16"}},
       {"training", "lr", &r.lr, 0, 1},
+      {"training", "lr_discriminator", &r.lr_discriminator, 0, 1},
+      {"training", "d_steps", &r.d_steps, 1, 64},
+      {"training", "accumulations", &r.accumulations, 1, 4096},
+      {"training", "orthogonal", &r.orthogonal, 0, 1e6},
       {"training", "beta1", &r.beta1, 0, 0.999999},
       {"training", "beta2", &r.beta2, 0, 0.999999},
       {"training", "epsilon", &r.epsilon, 0, 1},
@@ -65,6 +74,7 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "mirror", &r.mirror},
       {"training", "ema_kimg", &r.ema_kimg, 0, kMany},
       {"training", "ema_ramp", &r.ema_ramp, 0, 1},
+      {"training", "ema_start_kimg", &r.ema_start_kimg, 0, kMany},
       {"training", "seed", &r.seed, 0, 9007199254740992.0},
       {"training", "on_divergence", &r.on_divergence, 0, 0, {"error", "restore"}},
       {"training", "loss_limit", &r.loss_limit, 1, 1e30},
@@ -198,6 +208,12 @@ void check(const Recipe& r, const std::string& origin) {
   const int64_t resolution = r.network.resolution;
   if ((resolution & (resolution - 1)) != 0) fail("{}: network.resolution = {}: expected a power of two", origin, resolution);
   if (r.network.img_channels == 2) fail("{}: network.img_channels = 2: expected 1 (grey) or 3 (RGB)", origin);
+  if (r.batch % r.accumulations != 0) {
+    fail("{}: training.accumulations = {}: expected a divisor of training.batch = {}", origin, r.accumulations, r.batch);
+  }
+  if (r.family != "biggan" && r.d_steps != 1) {
+    fail("{}: training.d_steps = {}: expected 1, since {} has one discriminator step each", origin, r.d_steps, r.family);
+  }
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
   make_schedule(r.schedule, r.lambda, origin + ": guidance.schedule");
@@ -216,11 +232,16 @@ StyleGan2Settings Recipe::stylegan2() const {
   return settings;
 }
 
+BigGanSettings Recipe::biggan() const {
+  return {network.resolution, network.img_channels, network.z_dim, labels(), channels, attention, hierarchical, shared_dim};
+}
+
 Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
   Recipe recipe;
   auto keys = keys_of(recipe);
   apply(parse_toml(text, origin), recipe, keys, origin);
   for (const auto& override_text : overrides) apply_override(override_text, keys);
+  if (recipe.family == "biggan") recipe.conditional = true;
   check(recipe, origin);
   return recipe;
 }

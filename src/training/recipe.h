@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nets/biggan.h"
 #include "nets/stylegan2.h"
 
 namespace dgl {
@@ -20,18 +21,23 @@ struct TeacherRecipe {
 /// Everything that decides a run, as a TOML file holds it; docs/recipes.md lists the keys. Kimg are thousands of real
 /// images shown to the discriminator.
 struct Recipe {
-  std::string family = "stylegan2";  ///< stylegan2, or classifier for a feature network
+  std::string family = "stylegan2";  ///< stylegan2, biggan, or classifier for a feature network
 
   // [network]
   StyleGan2Settings network;
   bool conditional = false;     ///< whether generator and discriminator take labels
   int64_t classes = 0;          ///< labels of conditional networks or a classifier; 0: as many as the data has
+  int64_t channels = 64;        ///< biggan: feature maps at the largest resolution
+  int64_t attention = 0;        ///< biggan: side of the feature maps with self-attention; 0: none
+  bool hierarchical = true;     ///< biggan: a chunk of the latent for every block
+  int64_t shared_dim = 128;     ///< biggan: length of the labels' shared embedding; 0: tables in every block
+  std::string init = "orthogonal";  ///< biggan: orthogonal or normal
   int64_t features = 64;        ///< classifier: length of the feature vector
   std::string distance = "fd";  ///< classifier: what the Fréchet distance on its features is called
 
   // [student]
   std::string width = "1/2";        ///< of the generator's feature maps
-  std::string discriminator_width;  ///< of the student's discriminator; empty: as the generator
+  std::string discriminator_width;  ///< of the student's discriminator; empty: as is usual in the family
   bool narrow_constant = false;     ///< whether the 4 x 4 constant input narrows too
 
   // [training]
@@ -42,6 +48,10 @@ struct Recipe {
   int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do
   std::string precision = "fp32";
   double lr = 0.0025;
+  double lr_discriminator = 0;  ///< 0: lr
+  int64_t d_steps = 1;          ///< biggan: discriminator steps for each of the generator, each on a batch of its own
+  int64_t accumulations = 1;    ///< parts of a batch that go through the networks one after another
+  double orthogonal = 0;        ///< biggan: weight of the generator's orthogonal regularisation
   double beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
   double r1_gamma = 0.01;
   int64_t r1_interval = 16;
@@ -51,6 +61,7 @@ struct Recipe {
   bool mirror = false;
   double ema_kimg = 10;    ///< half-life of the average
   double ema_ramp = 0.05;  ///< the half-life is at most this share of the images seen; 0: no limit
+  double ema_start_kimg = 0;  ///< until then the average is the generator itself
   int64_t seed = 0;
   std::string on_divergence = "error";  ///< error, or restore: go back to the last checkpoint with other random numbers
   double loss_limit = 1e4;              ///< a loss above it counts as exploded
@@ -83,6 +94,7 @@ struct Recipe {
   int64_t labels() const { return conditional ? classes : 0; }
   /// `network` with these labels.
   StyleGan2Settings stylegan2() const;
+  BigGanSettings biggan() const;
 };
 
 /// Reads a recipe and applies `overrides` ("training.batch=16") on top. Error that names file and key for an unknown

@@ -29,4 +29,10 @@ PathLength path_length_penalty(const Tensor& images, const Tensor& ws, const Ten
   return {(lengths - mean).square().mean(), mean.detach()};
 }
 
+Tensor orthogonal_penalty(const Tensor& weight) {
+  const Tensor matrix = weight.reshape({weight.size(0), -1});
+  const Tensor products = at::mm(matrix, matrix.t());
+  return 0.5 * (products.square().sum() - products.diagonal().square().sum());
+}
+
 }  // namespace dgl

@@ -18,4 +18,8 @@ struct PathLength {
 PathLength path_length_penalty(const torch::Tensor& images, const torch::Tensor& ws, const torch::Tensor& noise,
                                const torch::Tensor& running_mean, double decay);
 
+/// BigGAN's orthogonal regularisation (arXiv 1809.11096, eq. 3) of a weight as a matrix W [rows, the rest]: half the sum of
+/// squares off the diagonal of W W^T, so that its gradient is BigGAN-PyTorch's.
+torch::Tensor orthogonal_penalty(const torch::Tensor& weight);
+
 }  // namespace dgl

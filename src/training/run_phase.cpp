@@ -17,6 +17,20 @@ Figures mean_of(const std::vector<StepOutput>& outputs, Figures StepOutput::*fig
   return means;
 }
 
+/// An undefined tensor stands for zero.
+void add_to(Tensor& sum, const Tensor& other) {
+  if (other.defined()) sum = sum.defined() ? sum.add_(other) : other;
+}
+
+void add_to(std::vector<Tensor>& sums, const std::vector<Tensor>& others) {
+  torch::NoGradGuard no_grad;
+  if (sums.empty()) {
+    sums = others;
+    return;
+  }
+  for (size_t i = 0; i < sums.size(); ++i) add_to(sums[i], others[i]);
+}
+
 }  // namespace
 
 int64_t shards_of(const Objective& objective, int64_t batch, int64_t wanted, torch::Device device) {
@@ -27,34 +41,35 @@ int64_t shards_of(const Objective& objective, int64_t batch, int64_t wanted, tor
 }
 
 StepOutput run_phase(Objective& objective, const Model& model, const Phase& phase, const StepInput& input,
-                     Workers& workers, uint64_t seed) {
+                     Workers& workers, uint64_t seed, int64_t parts) {
   set_requires_grad(*model.generator, phase.generator);
   set_requires_grad(*model.discriminator, !phase.generator);
   const std::vector<Tensor> parameters =
       phase.generator ? model.generator->parameters() : model.discriminator->parameters();
-  const int64_t shards = workers.count();
-  std::vector<StepOutput> outputs(static_cast<size_t>(shards));
+  const int64_t shards = workers.count(), pieces = shards * parts;
+  std::vector<StepOutput> outputs(static_cast<size_t>(pieces));
   std::vector<std::vector<Tensor>> gradients(static_cast<size_t>(shards));
+  const auto run_piece = [&](int64_t shard, int64_t part) {
+    const int64_t piece = part * shards + shard;
+    StepInput own = input;
+    const auto share = [&](const Tensor& all) { return all.defined() ? all.chunk(pieces)[piece] : all; };
+    own.real.images = share(input.real.images);
+    own.real.labels = share(input.real.labels);
+    own.random = make_random(input.real.images.device(), stream_seed(seed, 0, static_cast<uint64_t>(piece)));
+    Tensor loss = objective.loss(phase, own, outputs[static_cast<size_t>(piece)]);
+    if (pieces > 1) loss = loss / static_cast<double>(pieces);
+    add_to(gradients[static_cast<size_t>(shard)],
+           torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
+                                 /*allow_unused=*/true));
+  };
   workers.run([&](int64_t shard) {
-    StepInput part = input;
-    const auto share = [&](const Tensor& all) { return all.defined() ? all.chunk(shards)[shard] : all; };
-    part.real.images = share(input.real.images);
-    part.real.labels = share(input.real.labels);
-    part.random = make_random(input.real.images.device(), stream_seed(seed, 0, static_cast<uint64_t>(shard)));
-    const auto place = static_cast<size_t>(shard);
-    Tensor loss = objective.loss(phase, part, outputs[place]);
-    if (shards > 1) loss = loss / static_cast<double>(shards);
-    gradients[place] = torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
-                                             /*allow_unused=*/true);
+    for (int64_t part = 0; part < parts; ++part) run_piece(shard, part);
   });
   workers.divide(static_cast<int64_t>(parameters.size()), [&](int64_t first, int64_t last) {
     torch::NoGradGuard no_grad;
     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
       Tensor sum = gradients[0][i];
-      for (size_t shard = 1; shard < gradients.size(); ++shard) {
-        const Tensor& other = gradients[shard][i];
-        if (other.defined()) sum = sum.defined() ? sum.add_(other) : other;
-      }
+      for (size_t shard = 1; shard < gradients.size(); ++shard) add_to(sum, gradients[shard][i]);
       if (sum.defined() && parameters[i].is_contiguous()) sum = sum.contiguous();
       parameters[i].mutable_grad() = sum;
     }

@@ -13,7 +13,7 @@ StyleGan2Objective::StyleGan2Objective(const Recipe& recipe, std::shared_ptr<Sty
     : recipe_(recipe),
       generator_(std::move(generator)),
       discriminator_(std::move(discriminator)),
-      loss_(make_adversarial_loss("logistic", "the loss of StyleGAN2")),
+      loss_(usual_loss("stylegan2")),
       pl_mean_(torch::zeros({}, generator_->parameters()[0].options().requires_grad(false))) {}
 
 std::vector<Phase> StyleGan2Objective::phases() const {
@@ -118,15 +118,6 @@ Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& 
   const Tensor loss = r1_penalty(scores, real) * (recipe_.r1_gamma / 2);
   output.losses["d_reg"] = loss.detach();
   return loss * static_cast<double>(recipe_.r1_interval);
-}
-
-std::unique_ptr<Objective> make_objective(const Recipe& recipe, const Model& model) {
-  if (recipe.family == "stylegan2") {
-    return std::make_unique<StyleGan2Objective>(recipe,
-                                                std::dynamic_pointer_cast<StyleGan2Generator>(model.generator),
-                                                std::dynamic_pointer_cast<StyleGan2Discriminator>(model.discriminator));
-  }
-  fail("family = \"{}\": expected stylegan2", recipe.family);
 }
 
 }  // namespace dgl

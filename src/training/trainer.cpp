@@ -22,7 +22,7 @@ constexpr const char* kStateKey = "dgl_state";
 constexpr int64_t kMaxRetries = 3;
 
 /// The random streams of a run.
-enum Stream : uint64_t { kInit = 1, kData, kStep, kEvaluation, kGridLatents, kFinalEvaluation };
+enum Stream : uint64_t { kInit = 1, kData, kStep, kEvaluation, kGridLatents, kFinalEvaluation, kStanding };
 
 std::string data_name(const Recipe& recipe) { return std::filesystem::path(recipe.data).filename().string(); }
 
@@ -78,15 +78,12 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   if (images == 0) fail("the recipe trains for 0 images; expected training.kimg or guidance.stage1_kimg above 0");
 
   const Rational width = student ? Rational::parse(recipe_.width, "student.width") : Rational{};
-  const Rational critic_width =
-      student && !recipe_.discriminator_width.empty()
-          ? Rational::parse(recipe_.discriminator_width, "student.discriminator_width")
-          : width;
+  const Rational critic_width = student ? discriminator_width(recipe_, width) : width;
   torch::manual_seed(stream_seed(static_cast<uint64_t>(recipe_.seed), kInit, 0));
   model_ = make_networks(recipe_, width, critic_width, device_);
   objective_ = make_objective(recipe_, model_);
   phases_ = objective_->phases();
-  recipe_.shards = shards_of(*objective_, recipe_.batch, recipe_.shards, device_);
+  recipe_.shards = shards_of(*objective_, recipe_.batch / recipe_.accumulations, recipe_.shards, device_);
   workers_ = std::make_unique<Workers>(recipe_.shards);
   optimisers_ = make_optimisers(recipe_, model_, phases_);
   if (student && !recipe_.from_stage1.empty()) begin_from_stage1();
@@ -212,9 +209,13 @@ void Trainer::step(const Stage& stage) {
   const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe_.seed), kStep + 100 * static_cast<uint64_t>(state_.retries),
                                     static_cast<uint64_t>(state_.step));
   StepInput input;
-  input.real = sampler_->batch(state_.step);
-  input.real.images = input.real.images.to(device_);
-  if (input.real.labels.defined()) input.real.labels = input.real.labels.to(device_);
+  const int64_t real_batches = objective_->real_batches(), images = recipe_.batch * real_batches;
+  std::vector<Batch> real;
+  for (int64_t i = 0; i < real_batches; ++i) {
+    real.push_back(sampler_->batch(state_.step * real_batches + i));
+    real.back().images = real.back().images.to(device_);
+    if (real.back().labels.defined()) real.back().labels = real.back().labels.to(device_);
+  }
   input.label_shares = label_shares_;
   input.guidance = stage.guided ? &guidance_ : nullptr;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
@@ -223,7 +224,9 @@ void Trainer::step(const Stage& stage) {
     const Phase& phase = phases_[i];
     if (state_.step % phase.interval != 0) continue;
     Adam& optimiser = optimisers_.of(phase);
-    const StepOutput output = run_phase(*objective_, model_, phase, input, *workers_, stream_seed(seed, 1, i));
+    input.real = real[static_cast<size_t>(phase.real)];
+    const StepOutput output =
+        run_phase(*objective_, model_, phase, input, *workers_, stream_seed(seed, 1, i), recipe_.accumulations);
     guidance_.absorb(output.statistics);
     // Gradients are whole here: the place to average them over processes.
     for (const auto& [name, value] : output.losses) {
@@ -242,13 +245,14 @@ void Trainer::step(const Stage& stage) {
     optimiser.step(*workers_);
   }
   ++state_.step;
-  state_.images += recipe_.batch;
-  state_.stage_images += recipe_.batch;
-  state_.tick_images += recipe_.batch;
-  update_ema(*model_.generator, *model_.generator_ema,
-             ema_beta(static_cast<double>(recipe_.batch), recipe_.ema_kimg * 1000, static_cast<double>(state_.images),
-                      recipe_.ema_ramp),
-             *workers_);
+  state_.images += images;
+  state_.stage_images += images;
+  state_.tick_images += images;
+  const auto seen = static_cast<double>(state_.images);
+  const double beta = seen < recipe_.ema_start_kimg * 1000
+                          ? 0
+                          : ema_beta(static_cast<double>(images), recipe_.ema_kimg * 1000, seen, recipe_.ema_ramp);
+  update_ema(*model_.generator, *model_.generator_ema, beta, *workers_);
 }
 
 void Trainer::show_progress(const Stage& stage) {
@@ -279,6 +283,7 @@ void Trainer::tick(const RunDirectory& directory, const Stage& stage) {
                          {"images_per_second", rate},
                          {"loss", state_.losses.means()},
                          {"score", state_.scores.means()}};
+  model_.generator_ema->settle(stream_seed(static_cast<uint64_t>(recipe_.seed), kStanding, 0));
   std::string fd_text;
   StageRecord& record = state_.stages.back();
   if (features_) {

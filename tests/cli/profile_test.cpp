@@ -60,5 +60,21 @@ TEST(Profile, EveryFfhqRecipeIsReadAndTheStudentsNameTheirWidth) {
   }
 }
 
+TEST(Profile, BigGanRecipesHaveThePublishedSizesToTheDigit) {
+  const TemporaryFolder folder;
+  const Program dgl(folder);
+  const auto params = [&](const std::string& name, const std::string& width) {
+    const Outcome outcome = dgl({"profile", "--recipe", DGL_SOURCE_DIR "/recipes/" + name + ".toml", "--width", width, "--json"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out)["generator"]["params"].get<int64_t>();
+  };
+  EXPECT_EQ(params("imagenet128-teacher", "1"), 70433988);
+  EXPECT_EQ(params("imagenet128-half", "1/2"), 18383460);
+  EXPECT_EQ(params("imagenet128-quarter", "1/4"), 5031348);
+  EXPECT_EQ(params("cifar10-biggan", "1"), 9258243);
+  EXPECT_EQ(params("cifar10-biggan-half", "1/2"), 2527875);
+  EXPECT_EQ(params("cifar10-biggan-quarter", "1/4"), 738627);
+}
+
 }  // namespace
 }  // namespace dgl::test

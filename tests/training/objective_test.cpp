@@ -39,13 +39,13 @@ class StyleGan2ObjectiveTest : public ::testing::Test {
     return guidance;
   }
   /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
-  Figures run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1) {
+  Figures run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1, int64_t parts = 1) {
     for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
     for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
     input_.guidance = guidance;
     Workers workers(shards);
     for (const Phase& phase : objective_->phases()) {
-      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7).losses;
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, parts).losses;
     }
     return {};
   }
@@ -159,6 +159,15 @@ TEST_F(ShardsTest, GiveTheWholeBatchsGradient) {
   const torch::Tensor whole = flat_gradient(*model_.discriminator);
   for (const int64_t shards : {2, 4}) {
     EXPECT_NEAR(run("d_reg", nullptr, shards).at("d_reg").item<double>(), whole_loss, 1e-5 * whole_loss);
+    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+  }
+}
+
+TEST_F(ShardsTest, PartsInTurnGiveTheWholeBatchsGradientToo) {
+  run("d_reg");
+  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  for (const int64_t shards : {1, 2}) {
+    run("d_reg", nullptr, shards, 2);
     EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
   }
 }

@@ -1,0 +1,69 @@
+#include "training/biggan_objective.h"
+
+#include "base/error.h"
+#include "training/regularisers.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+BigGanObjective::BigGanObjective(const Recipe& recipe, std::shared_ptr<BigGanGenerator> generator,
+                                 std::shared_ptr<BigGanDiscriminator> discriminator)
+    : recipe_(recipe),
+      generator_(std::move(generator)),
+      discriminator_(std::move(discriminator)),
+      loss_(usual_loss("biggan")) {}
+
+std::vector<Phase> BigGanObjective::phases() const {
+  std::vector<Phase> phases;
+  for (int64_t i = 0; i < recipe_.d_steps; ++i) phases.push_back({"d_main", false, 1, i});
+  phases.push_back({"g_main", true});
+  return phases;
+}
+
+Tensor BigGanObjective::loss(const Phase& phase, const StepInput& input, StepOutput& output) {
+  if (phase.name == "g_main") return generator_main(input, output);
+  if (phase.name == "d_main") return discriminator_main(input, output);
+  fail("BigGAN has no phase {}", phase.name);
+}
+
+BigGanObjective::Fakes BigGanObjective::draw(int64_t n, const StepInput& input) {
+  const auto options = input.real.images.options();
+  const Tensor z = at::randn({n, generator_->z_dim()}, input.random, options);
+  const Tensor labels = at::randint(generator_->classes(), {n}, input.random, options.dtype(torch::kLong));
+  return {generator_->generate(z, labels, Pass::training()), labels};
+}
+
+Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& output) {
+  const Fakes fakes = draw(input.real.images.size(0), input);
+  Tensor loss = loss_->generator(discriminator_->forward(fakes.images, fakes.labels, 1)).mean();
+  output.losses["g_main"] = loss.detach();
+  if (recipe_.orthogonal > 0) {
+    Tensor penalty = torch::zeros({}, loss.options());
+    for (const Tensor& weight : generator_->matrices()) penalty = penalty + orthogonal_penalty(weight);
+    penalty = penalty * recipe_.orthogonal;
+    output.losses["g_orthogonal"] = penalty.detach();
+    loss = loss + penalty;
+  }
+  return add_guidance(loss, fakes.images, fakes.labels, input, output);
+}
+
+Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& output) {
+  const int64_t n = input.real.images.size(0);
+  Fakes fakes;
+  {
+    torch::NoGradGuard no_grad;
+    fakes = draw(n, input);
+  }
+  const Tensor both = discriminator_->forward(at::cat({input.real.images, fakes.images}),
+                                              at::cat({input.real.labels, fakes.labels}), 2);
+  const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
+  const Tensor loss =
+      loss_->discriminator_real(real_scores).mean() + loss_->discriminator_fake(fake_scores).mean();
+  output.losses["d_main"] = loss.detach();
+  output.scores["real"] = real_scores.detach().mean();
+  output.scores["fake"] = fake_scores.detach().mean();
+  return loss;
+}
+
+}  // namespace dgl

@@ -1,0 +1,133 @@
+#include "base/torch.h"
+#include "guidance/guidance.h"
+#include "nets/biggan.h"
+#include "nets/import.h"
+#include "temporary_folder.h"
+#include "training/regularisers.h"
+
+namespace dgl::test {
+namespace {
+
+const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
+
+/// One training step of biggan32 on given latents, labels and images, beside what BigGAN-PyTorch computes on the same
+/// (docs/agreement.md): both networks in training mode, first the discriminator's phase, then the generator's.
+class BigGanStep : public ::testing::Test {
+ protected:
+  BigGanStep() {
+    const Model model = import_model({kGolden / "biggan32/G.pth", kGolden / "biggan32/D.pth"});
+    generator_ = std::dynamic_pointer_cast<BigGanGenerator>(model.generator);
+    discriminator_ = std::dynamic_pointer_cast<BigGanDiscriminator>(model.discriminator);
+    discriminator_->train();
+  }
+  torch::Tensor at(const std::string& name) const { return golden_.at(name, "golden"); }
+
+  void expect_loss(const torch::Tensor& loss, const std::string& name) const {
+    const double expected = at("loss." + name).item<double>();
+    EXPECT_NEAR(loss.item<double>(), expected, 2e-4 * std::abs(expected)) << name;
+  }
+
+  void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, double scale, const std::string& name) {
+    const double difference = (actual - expected).abs().max().item<double>() / scale;
+    EXPECT_LT(difference, 2e-4) << name;
+    largest_ = std::max(largest_, difference);
+  }
+
+  /// Compares every parameter's gradient. Those that batch norm makes zero are the reference's rounding: they are held
+  /// against the largest gradient of all.
+  void expect_gradients(const torch::nn::Module& network, const std::string& phase) {
+    double largest = 0;
+    for (const auto& item : network.named_parameters()) {
+      largest = std::max(largest, at("grad." + phase + "." + item.key()).abs().max().item<double>());
+    }
+    largest_ = 0;
+    for (const auto& item : network.named_parameters()) {
+      const torch::Tensor expected = at("grad." + phase + "." + item.key());
+      expect_near(item.value().grad(), expected, std::max(expected.abs().max().item<double>(), 1e-4 * largest),
+                  phase + " " + item.key());
+    }
+    fmt::print("{}: largest relative difference of a gradient {:.1e}\n", phase, largest_);
+  }
+
+  void expect_buffers(const torch::nn::Module& network, const std::string& prefix) {
+    largest_ = 0;
+    for (const auto& item : network.named_buffers()) {
+      const torch::Tensor expected = at(prefix + item.key());
+      expect_near(item.value(), expected, expected.abs().max().item<double>(), item.key());
+    }
+    fmt::print("{} largest relative difference of a vector or statistic {:.1e}\n", prefix, largest_);
+  }
+
+  const TensorFile golden_ = load_safetensors(kGolden / "step.safetensors");
+  std::shared_ptr<BigGanGenerator> generator_;
+  std::shared_ptr<BigGanDiscriminator> discriminator_;
+  double largest_ = 0;
+};
+
+TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
+  const auto game = usual_loss("biggan");
+  torch::Tensor fake;
+  {
+    torch::NoGradGuard no_grad;
+    fake = generator_->generate(at("z_d"), at("labels_d"), Pass::training());
+  }
+  const torch::Tensor both = discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
+  const torch::Tensor d_loss = game->discriminator_fake(both.slice(0, 0, 6)).mean() +
+                               game->discriminator_real(both.slice(0, 6)).mean();
+  expect_loss(d_loss, "d_main");
+  d_loss.backward();
+  expect_gradients(*discriminator_, "d_main");
+
+  TensorFile teacher;
+  for (const auto& [name, tensor] : golden_.tensors) {
+    if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
+  }
+  const auto critic = std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
+  get_module(teacher, "", *critic, "teacher");
+  Guidance guidance;
+  guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 32, 5);
+  set_requires_grad(*discriminator_, false);
+  fake = generator_->generate(at("z_g"), at("labels_g"), Pass::training());
+  const torch::Tensor loss = game->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
+  const torch::Tensor term = guidance.term(fake, at("labels_g"), 0).loss;
+  expect_loss(loss, "g_main");
+  expect_loss(term, "g_guidance");
+  (loss + term).backward();
+  expect_gradients(*generator_, "g_main");
+
+  expect_buffers(*generator_, "after.g.");
+  expect_buffers(*discriminator_, "after.d.");
+}
+
+TEST_F(BigGanStep, OrthogonalRegularisation) {
+  largest_ = 0;
+  size_t compared = 0, expected = 0;
+  for (const auto& item : generator_->named_parameters()) {
+    const std::string name = "grad.g_ortho." + item.key();
+    expected += golden_.contains(name);
+    for (const torch::Tensor& matrix : generator_->matrices()) {
+      if (!matrix.is_same(item.value())) continue;
+      const torch::Tensor gradient = torch::autograd::grad({orthogonal_penalty(matrix) * 1e-2}, {matrix})[0];
+      // The reference added it to another gradient, of which some digits are lost.
+      const double scale = std::max(at(name).abs().max().item<double>(), 1e-2 * at("grad.g_main." + item.key()).abs().max().item<double>());
+      expect_near(gradient, at(name), scale, name);
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, expected);
+  fmt::print("g_ortho: largest relative difference of a gradient {:.1e}\n", largest_);
+}
+
+TEST_F(BigGanStep, PowerIterations) {
+  const torch::Tensor weight = at("power.weight");
+  torch::Tensor u0 = at("power.u0").clone();
+  for (int i = 0; i < 5; ++i) {
+    const torch::Tensor normalised = spectral_normalised(weight, u0, true), expected = at(fmt::format("power.normalised{}", i));
+    expect_near(normalised, expected, expected.abs().max().item<double>(), fmt::format("iteration {}", i));
+    expect_near(u0, at(fmt::format("power.u{}", i + 1)), 1, fmt::format("vector {}", i));
+  }
+  fmt::print("power iterations: largest relative difference {:.1e}\n", largest_);
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,143 @@
+#include "training/biggan_objective.h"
+
+#include <gtest/gtest.h>
+
+#include "base/torch.h"
+#include "training/networks.h"
+#include "training/run_phase.h"
+
+namespace dgl::test {
+namespace {
+
+Recipe tiny() {
+  Recipe recipe = parse_recipe("family = \"biggan\"", "test");
+  recipe.network.img_channels = 1;
+  recipe.network.z_dim = 8;
+  recipe.classes = 3;
+  recipe.channels = 2;
+  recipe.shared_dim = 4;
+  recipe.batch = 6;
+  return recipe;
+}
+
+class BigGanObjectiveTest : public ::testing::Test {
+ protected:
+  void build(const Recipe& recipe) {
+    torch::manual_seed(1);
+    model_ = make_networks(recipe, {}, {}, torch::kCPU);
+    teacher_ = make_networks(recipe, {}, {}, torch::kCPU);
+    objective_ = make_objective(recipe, model_);
+    input_.real = {torch::randn({recipe.batch, 1, 32, 32}), torch::randint(3, {recipe.batch}, torch::kLong)};
+  }
+  /// What the first phase of this name reports; its gradients stay. The same random numbers every time.
+  StepOutput run(const std::string& name, const Guidance* guidance = nullptr, int64_t parts = 1) {
+    for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
+    for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
+    input_.guidance = guidance;
+    Workers workers(1);
+    for (const Phase& phase : objective_->phases()) {
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, parts);
+    }
+    return {};
+  }
+  static int64_t with_gradients(const torch::nn::Module& module) {
+    int64_t n = 0;
+    for (const auto& p : module.parameters()) n += p.grad().defined();
+    return n;
+  }
+  torch::Tensor gradient() const { return model_.generator->named_parameters()["linear.weight"].grad(); }
+
+  Model model_, teacher_;
+  std::unique_ptr<Objective> objective_;
+  StepInput input_;
+};
+
+TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
+  Recipe recipe = tiny();
+  recipe.d_steps = 3;
+  build(recipe);
+  const auto phases = objective_->phases();
+  ASSERT_EQ(phases.size(), 4u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(phases[i].name, "d_main");
+    EXPECT_EQ(phases[i].real, static_cast<int64_t>(i));
+  }
+  EXPECT_EQ(phases[3].name, "g_main");
+  EXPECT_EQ(objective_->real_batches(), 3);
+  EXPECT_EQ(objective_->most_shards(48), 1);
+}
+
+TEST_F(BigGanObjectiveTest, PhasesLeaveTheOtherNetworkAlone) {
+  build(tiny());
+  run("d_main");
+  EXPECT_EQ(with_gradients(*model_.generator), 0);
+  EXPECT_EQ(with_gradients(*model_.discriminator), static_cast<int64_t>(model_.discriminator->parameters().size()));
+  run("g_main");
+  EXPECT_EQ(with_gradients(*model_.discriminator), 0);
+  EXPECT_EQ(with_gradients(*model_.generator), static_cast<int64_t>(model_.generator->parameters().size()));
+}
+
+TEST_F(BigGanObjectiveTest, GuidanceAddsItsShareAndLeavesTheTeacherAlone) {
+  build(tiny());
+  const auto guided = [&](double lambda) {
+    Guidance guidance;
+    guidance.add({"teacher", teacher_.discriminator, usual_loss("biggan"), constant_schedule(lambda)}, 1, 32, 3);
+    // The student's networks move with every pass.
+    const Model before{make_generator(model_.generator->settings(), "m"), nullptr,
+                       make_discriminator(model_.discriminator->settings(), "m"), {}};
+    copy_weights(*model_.generator, *before.generator);
+    copy_weights(*model_.discriminator, *before.discriminator);
+    const StepOutput output = run("g_main", &guidance);
+    const torch::Tensor g = gradient().clone();
+    copy_weights(*before.generator, *model_.generator);
+    copy_weights(*before.discriminator, *model_.discriminator);
+    return std::pair{output, g};
+  };
+  TensorFile teacher_before, teacher_after;
+  put_module(teacher_before, "", *teacher_.discriminator);
+  for (auto& [name, tensor] : teacher_before.tensors) tensor = tensor.clone();
+  const auto [none, g0] = guided(0);
+  const auto [some, g1] = guided(0.1);
+  const auto [more, g2] = guided(0.2);
+  put_module(teacher_after, "", *teacher_.discriminator);
+  for (const auto& [name, tensor] : teacher_before.tensors) EXPECT_TRUE(tensor.equal(teacher_after.tensors.at(name))) << name;
+  EXPECT_FALSE(none.losses.count("g_guidance"));
+  EXPECT_NEAR(some.losses.at("g_guidance").item<double>(), -0.1 * some.scores.at("teacher_fake").item<double>(), 1e-5);
+  EXPECT_TRUE(none.losses.at("g_main").equal(some.losses.at("g_main")));
+  EXPECT_GT((g1 - g0).abs().max().item<double>(), 0);
+  EXPECT_LT((g2 - g0 - 2 * (g1 - g0)).abs().max().item<double>(), 1e-3 * (g2 - g0).abs().max().item<double>());
+}
+
+TEST_F(BigGanObjectiveTest, HingeLossOfTheReportedScores) {
+  build(tiny());
+  const StepOutput output = run("d_main");
+  // Fresh networks score near 0, where the hinge is linear.
+  const double real = output.scores.at("real").item<double>(), fake = output.scores.at("fake").item<double>();
+  EXPECT_NEAR(output.losses.at("d_main").item<double>(), 2 - real + fake, 0.2);
+}
+
+TEST_F(BigGanObjectiveTest, OrthogonalRegularisationJoinsTheLoss) {
+  Recipe recipe = tiny();
+  recipe.orthogonal = 0.5;
+  recipe.init = "normal";
+  build(recipe);
+  double expected = 0;
+  const auto generator = std::dynamic_pointer_cast<BigGanGenerator>(model_.generator);
+  for (const auto& w : generator->matrices()) {
+    const auto m = w.reshape({w.size(0), -1});
+    const auto p = at::mm(m, m.t());
+    expected += 0.25 * (p - at::diag(p.diagonal())).square().sum().item<double>();
+  }
+  EXPECT_NEAR(run("g_main").losses.at("g_orthogonal").item<double>(), expected, 1e-4 * expected);
+}
+
+TEST_F(BigGanObjectiveTest, PartsOfABatchAreMeansOfPasses) {
+  build(tiny());
+  const StepOutput whole = run("d_main");
+  const StepOutput parts = run("d_main", nullptr, 3);
+  EXPECT_TRUE(std::isfinite(parts.losses.at("d_main").item<double>()));
+  EXPECT_NEAR(parts.losses.at("d_main").item<double>(), whole.losses.at("d_main").item<double>(), 0.5);
+}
+
+}  // namespace
+}  // namespace dgl::test
