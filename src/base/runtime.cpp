@@ -11,16 +11,12 @@
 
 namespace dgl {
 
-namespace {
-
 int usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
   return 1;
 }
-
-}  // namespace
 
 void init_runtime(int threads) {
   if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);

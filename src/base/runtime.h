@@ -12,6 +12,9 @@ namespace dgl {
 /// the arithmetic.
 void init_runtime(int threads);
 
+/// The cores that this process may use.
+int usable_cores();
+
 /// The threads that libtorch works with now.
 int runtime_threads();
 

@@ -14,7 +14,8 @@ constexpr const char* kAbout =
     "dgl compresses trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502).";
 
 constexpr Register kCommands[] = {add_prepare, add_train,   add_compress, add_boost,  add_resume, add_sample, add_score,
-                                  add_eval,    add_metrics, add_profile,  add_import, add_export, add_bench,  add_report};
+                                  add_eval,    add_metrics, add_profile,  add_import, add_export, add_bench,  add_report,
+                                  add_study};
 
 }  // namespace
 

@@ -1,6 +1,5 @@
-#include <filesystem>
-
 #include "base/error.h"
+#include "base/paths.h"
 #include "cli/commands.h"
 #include "training/trainer.h"
 
@@ -10,19 +9,23 @@ namespace {
 
 /// What compress and boost add to the options of a run.
 struct StudentOptions : RunOptions {
-  std::string teacher, width, from_stage1;
-  double lambda = -1, stage1_kimg = -1, stage2_kimg = -1;
+  std::vector<std::string> teachers;
+  std::string width, from_stage1, schedule, weight;
+  std::vector<double> lambdas;
+  double stage1_kimg = -1, stage2_kimg = -1;
   bool from_teacher = false;
 };
 
-std::string absolute(const std::string& path) {
-  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
-}
-
 void add_student_options(CLI::App& command, StudentOptions& options) {
-  command.add_option("--teacher", options.teacher, "the trained model whose discriminator guides")->required();
+  command.add_option("--teacher", options.teachers,
+                     "the trained model whose discriminator guides; more of them by giving it several times")
+      ->required()->allow_extra_args(false);
   add_run_options(command, options, /*recipe_required=*/false);
-  command.add_option("--lambda", options.lambda, "weight of the teacher's term in stage 2")->check(CLI::NonNegativeNumber);
+  command.add_option("--lambda", options.lambdas, "weight of the teacher's term in stage 2; one for all teachers, or one for each")
+      ->check(CLI::NonNegativeNumber)->allow_extra_args(false);
+  command.add_option("--schedule", options.schedule,
+                     "of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
+  command.add_option("--weight", options.weight, "of the teacher: uniform, score, gradient, confidence");
   command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")->check(CLI::NonNegativeNumber);
   command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")->check(CLI::NonNegativeNumber);
 }
@@ -31,21 +34,31 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   const auto set = [&](const char* key, double value) {
     if (value >= 0) options.overrides.push_back(fmt::format("{}={}", key, value));
   };
-  set("guidance.lambda", options.lambda);
+  if (options.lambdas.size() > 1 && options.lambdas.size() != options.teachers.size()) {
+    fail("--lambda: given {} times for {} teachers; expected once, or once for each", options.lambdas.size(),
+         options.teachers.size());
+  }
+  if (!options.lambdas.empty()) set("guidance.lambda", options.lambdas[0]);
   set("guidance.stage1_kimg", options.stage1_kimg);
   set("guidance.stage2_kimg", options.stage2_kimg);
+  if (!options.schedule.empty()) options.overrides.push_back("guidance.schedule=" + options.schedule);
+  if (!options.weight.empty()) options.overrides.push_back("guidance.weight=" + options.weight);
   if (!options.width.empty()) options.overrides.push_back("student.width=" + options.width);
   std::string text;
   if (options.recipe.empty()) {
-    const Model teacher = load_model(options.teacher);
+    const Model teacher = load_model(options.teachers[0]);
     if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
-      fail("{}: does not say how it was trained; give a --recipe", options.teacher);
+      fail("{}: does not say how it was trained; give a --recipe", options.teachers[0]);
     }
     text = teacher.info["recipe"].get<std::string>();
   }
-  Recipe recipe = resolve_recipe(options, common, name, text, options.teacher);
-  recipe.teacher = absolute(options.teacher);
-  recipe.from_stage1 = absolute(options.from_stage1);
+  Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
+  recipe.teacher = absolute_path(options.teachers[0]);
+  for (size_t i = 1; i < options.teachers.size(); ++i) {
+    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : recipe.lambda;
+    recipe.teachers.push_back({absolute_path(options.teachers[i]), lambda, recipe.schedule, recipe.weight, ""});
+  }
+  recipe.from_stage1 = absolute_path(options.from_stage1);
   recipe.from_teacher = options.from_teacher;
   return start_run(recipe, options.out, options.overwrite, common.quiet);
 }

@@ -1,29 +1,7 @@
-#include <filesystem>
-
-#include "base/error.h"
+#include "base/paths.h"
 #include "cli/commands.h"
 
 namespace dgl {
-
-namespace fs = std::filesystem;
-
-namespace {
-
-/// `path` as it stands, or beside the recipe, or beside the recipe's folder (recipes name files of the project's root).
-std::string find_beside(const std::string& path, const std::string& recipe) {
-  if (path.empty() || fs::exists(path)) return path;
-  const fs::path folder = fs::absolute(recipe.empty() ? "." : recipe).parent_path();
-  for (const fs::path& base : {folder, folder.parent_path()}) {
-    if (fs::exists(base / path)) return (base / path).string();
-  }
-  return path;
-}
-
-std::string absolute(const std::string& path) {
-  return path.empty() ? path : fs::absolute(path).lexically_normal().string();
-}
-
-}  // namespace
 
 void add_run_options(CLI::App& command, RunOptions& options, bool recipe_required) {
   auto* recipe = command.add_option("--recipe", options.recipe, "settings, a TOML file (recipes/*.toml)");
@@ -46,9 +24,12 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
   Recipe recipe = options.recipe.empty() ? parse_recipe(text, origin, overrides)
                                          : load_recipe(options.recipe, overrides);
   recipe.command = command;
-  recipe.data = absolute(options.data);
+  recipe.data = absolute_path(options.data);
   recipe.run_features =
-      absolute(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
+      absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
+  for (TeacherRecipe& teacher : recipe.teachers) {
+    teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
+  }
   recipe.device = common.device;
   recipe.threads = common.threads;
   return recipe;

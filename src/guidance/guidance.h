@@ -1,50 +1,64 @@
 #pragma once
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "guidance/adversarial.h"
+#include "guidance/schedule.h"
+#include "guidance/weight.h"
 #include "nets/network.h"
 
 namespace dgl {
 
-/// lambda as a function of a stage's progress in 0 … 1.
-using Schedule = std::function<double(double progress)>;
-
-/// The same lambda all along.
-Schedule constant_schedule(double lambda);
-
-/// A frozen discriminator and the game that it was trained with.
+/// A frozen discriminator and how it is listened to.
 struct Teacher {
   std::string name;  ///< for messages and logs: the file it came from
   std::shared_ptr<Discriminator> discriminator;
-  std::shared_ptr<const AdversarialLoss> loss;
+  std::shared_ptr<const AdversarialLoss> loss;  ///< the game that it was trained with
   Schedule lambda;
+  std::shared_ptr<Weight> weight = make_weight("uniform", "weight");
+  bool resize = false;  ///< whether images of another size or channels are brought to its own
+};
+
+/// One fake batch, for the teachers to judge.
+struct GuidanceInput {
+  torch::Tensor fake;      ///< [N, C, R, R] with gradients
+  torch::Tensor labels;    ///< [N], or undefined
+  double progress = 0;     ///< of the stage, 0 … 1
+  torch::Tensor own_loss{};  ///< scalar: what the student's own discriminator makes the generator minimise on `fake`
+  torch::Tensor real{};    ///< [N, C, R, R] real images, with the same labels where they have any
 };
 
 /// The term that teachers add to any generator's loss (DGL-GAN, arXiv 2112.06502):
 ///
-///     term = sum over teachers of lambda(progress) * mean over the batch of loss_G(D_t(fake, label))
+///     term = sum over teachers of lambda(progress) * mean over the batch of weight * loss_G(D_t(fake, label))
 ///
 /// Gradients flow through a teacher into the images; its weights receive none and never change. It knows nothing of
-/// the family that made the images: a teacher only has to fit their size.
+/// the family that made the images: a teacher only has to fit their size, or to have them resized.
 class Guidance {
  public:
-  /// Adds a teacher and freezes it. Error if its images are not [channels, resolution, resolution], or if it
-  /// knows labels, but not the `classes` that the student has.
+  /// Adds a teacher and freezes it. Error if its images are not [channels, resolution, resolution] and are not to be
+  /// resized, or if it knows labels, but not the `classes` that the student has.
   void add(Teacher teacher, int64_t channels, int64_t resolution, int64_t classes);
 
   bool empty() const { return teachers_.empty(); }
 
   /// What teachers say of one fake batch.
   struct Term {
-    torch::Tensor loss;    ///< scalar, lambda included; undefined where no teacher speaks (every lambda is 0)
+    torch::Tensor loss;    ///< scalar, lambda and weight included; undefined where no teacher speaks (every lambda is 0)
     torch::Tensor scores;  ///< [N], of the first teacher that speaks, detached
+    torch::Tensor weight;  ///< its weight's mean, a scalar; undefined for a uniform one
+    std::map<std::string, torch::Tensor> statistics;  ///< scalars for `absorb`
   };
-  /// fake [N, C, R, R] with gradients, labels [N] or undefined, progress of the stage in 0 … 1.
-  Term term(const torch::Tensor& fake, const torch::Tensor& labels, double progress) const;
+  /// Changes nothing, so that shards of a batch can be judged at a time.
+  Term term(const GuidanceInput& input) const;
+
+  /// Takes the statistics of one step's term, averaged over shards, into the weights' state; others' are passed over.
+  void absorb(const std::map<std::string, torch::Tensor>& statistics);
+  /// The weights' state by name, tensors shared with them.
+  std::map<std::string, torch::Tensor> state() const;
 
  private:
   std::vector<Teacher> teachers_;

@@ -95,9 +95,8 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Gener
                                         : noise_const_.view({1, 1, resolution_, resolution_});
   if (!up_) return ops::modulated_conv_act(x, weight_, styles, demodulation, noise, noise_strength_, bias_);
   const int64_t size = 2 * x.size(2) + 1;
-  Tensor y = ops::conv2d_transpose(ops::channel_scale(x, styles), weight_.transpose(0, 1), size, size, 2, 0);
-  y = ops::channel_scale(ops::upfirdn2d(y, kBlurAfterUp), demodulation);
-  return ops::noise_bias_act(y, noise, noise_strength_, bias_);
+  const Tensor y = ops::conv2d_transpose(ops::channel_scale(x, styles), weight_.transpose(0, 1), size, size, 2, 0);
+  return ops::scale_noise_bias_act(ops::upfirdn2d(y, kBlurAfterUp), demodulation, noise, noise_strength_, bias_);
 }
 
 ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 / std::sqrt(static_cast<double>(in))) {

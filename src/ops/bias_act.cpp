@@ -3,8 +3,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/parallel.h"
+#include "ops/activation_gradient.h"
 #include "ops/common.h"
 #include "ops/element.h"
+#include "ops/modulate.h"
 
 namespace dgl::ops {
 
@@ -15,39 +17,49 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// y = act(x + z + b) * gain row by row, where z is `strength` times the row's own noise (none: nullptr).
+/// y = act(x * scale + z + b) * gain row by row, where z is `strength` times the row's own noise. Scale and noise may be
+/// missing (nullptr); rows_each rows share a scale.
 template <class T, class S>
-void forward_rows(const T* x, const S* bias, const S* noise, S strength, int64_t noise_rows, int64_t first,
-                  int64_t last, int64_t channels, S alpha, S gain, T* y) {
+void forward_rows(const T* x, const S* scale, int64_t rows_each, const S* bias, const S* noise, S strength,
+                  int64_t noise_rows, int64_t first, int64_t last, int64_t channels, S alpha, S gain, T* y) {
   for (int64_t i = first; i < last; ++i) {
     const T* __restrict in = x + i * channels;
     const S* __restrict b = bias;
     T* __restrict out = y + i * channels;
     const S z = noise ? noise[i % noise_rows] * strength : S(0);
-    for (int64_t c = 0; c < channels; ++c) {
-      const S v = widen(in[c]) + b[c] + z;
-      out[c] = narrow<T>(std::max(v, v * alpha) * gain);
+    if (scale) {
+      const S* __restrict s = scale + i / rows_each * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        const S v = widen(in[c]) * s[c] + b[c] + z;
+        out[c] = narrow<T>(std::max(v, v * alpha) * gain);
+      }
+    } else {
+      for (int64_t c = 0; c < channels; ++c) {
+        const S v = widen(in[c]) + b[c] + z;
+        out[c] = narrow<T>(std::max(v, v * alpha) * gain);
+      }
     }
   }
 }
 
-Tensor forward_fast(const Tensor& x_any, const Tensor& bias, const Tensor& noise, const Tensor& strength,
-                    Activation a) {
-  const Tensor x = working_layout(x_any), b = bias.contiguous();
-  const Tensor z = noise.defined() ? noise.contiguous() : Tensor();
+Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& bias, const Tensor& noise,
+                    const Tensor& strength, Activation a) {
+  const auto plain = [](const Tensor& t) { return t.defined() ? t.contiguous() : t; };
+  const Tensor x = working_layout(x_any), b = bias.contiguous(), z = plain(noise), scale = plain(scale_any);
   Tensor y = at::empty_like(x);
-  const int64_t channels = x.size(1), rows = x.numel() / channels;
+  const int64_t channels = x.size(1), rows = x.numel() / channels, rows_each = std::max<int64_t>(1, rows / x.size(0));
   dispatch(x, [&](auto element) {
     using T = decltype(element);
     using S = real_t<T>;
+    const auto pointer = [](const Tensor& t) { return t.defined() ? t.data_ptr<S>() : nullptr; };
     const T* in = x.data_ptr<T>();
-    const S *bp = b.data_ptr<S>(), *np = z.defined() ? z.data_ptr<S>() : nullptr;
+    const S *bp = pointer(b), *np = pointer(z), *sp = pointer(scale);
     const S s = z.defined() ? strength.item<S>() : S(0);
     const int64_t noise_rows = z.defined() ? z.numel() : 1;
     const auto alpha = static_cast<S>(a.alpha), gain = static_cast<S>(a.gain);
     T* out = y.data_ptr<T>();
     parallel_for(0, rows, 1 + 16384 / channels, [=](int64_t first, int64_t last) {
-      forward_rows(in, bp, np, s, noise_rows, first, last, channels, alpha, gain, out);
+      forward_rows(in, sp, rows_each, bp, np, s, noise_rows, first, last, channels, alpha, gain, out);
     });
   });
   return y;
@@ -95,43 +107,50 @@ struct Gradient : Function<Gradient> {
   }
 };
 
-/// Gradient to the bias: over images and pixels.
-Tensor bias_gradient(const Tensor& g) {
-  const Tensor rows = g.dim() == 4 ? pixel_rows(g) : g;
-  return rows.sum(0, /*keepdim=*/false, g.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat);
-}
+// Functions take no undefined tensors: one of no elements stands for it.
+Tensor or_empty(const Tensor& t) { return t.defined() ? t : at::empty({0}); }
+Tensor or_undefined(const Tensor& t) { return t.numel() == 0 ? Tensor() : t; }
 
-struct BiasAct : Function<BiasAct> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& bias, double alpha, double gain) {
-    Tensor y = forward_fast(x, bias, Tensor(), Tensor(), {alpha, gain});
-    context->save_for_backward({y});
+struct Act : Function<Act> {
+  enum { kX, kScale, kStrength, kBias, kNoise, kOutput };  // the first four take gradients; x is not kept
+
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& scale, const Tensor& strength,
+                        const Tensor& bias, const Tensor& noise, double alpha, double gain) {
+    Tensor y = forward_fast(x, or_undefined(scale), bias, or_undefined(noise), or_undefined(strength), {alpha, gain});
+    context->save_for_backward({Tensor(), scale, strength, bias, noise, y});
     save(context, {alpha, gain});
     return y;
   }
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto a = load(context);
-    const Tensor y = context->get_saved_variables()[0].detach();
-    const Tensor gx = Gradient::apply(gradients[0], y, a.alpha, a.gain);
-    return {gx, context->needs_input_grad(1) ? bias_gradient(gx) : Tensor(), Tensor(), Tensor()};
-  }
-};
 
-struct NoiseBiasAct : Function<NoiseBiasAct> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& noise, const Tensor& strength,
-                        const Tensor& bias, double alpha, double gain) {
-    Tensor y = forward_fast(x, bias, noise, strength, {alpha, gain});
-    context->save_for_backward({y, noise});
-    save(context, {alpha, gain});
-    return y;
-  }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto a = load(context);
-    const auto saved = context->get_saved_variables();
-    const Tensor gx = Gradient::apply(gradients[0], saved[0].detach(), a.alpha, a.gain);
-    Tensor gs, gb;
-    if (context->needs_input_grad(2)) gs = (gx.sum({1}, /*keepdim=*/true, saved[1].scalar_type()) * saved[1]).sum();
-    if (context->needs_input_grad(3)) gb = bias_gradient(gx);
-    return {gx, Tensor(), gs, gb, Tensor(), Tensor()};
+    auto saved = context->get_saved_variables();
+    for (size_t i = kScale; i < kOutput; ++i) saved[i] = or_undefined(saved[i]);
+    const Activation a = load(context);
+    const Tensor &dy = gradients[0], &y = saved[kOutput], &scale = saved[kScale], &noise = saved[kNoise];
+    const auto needs = [&](size_t input) { return context->needs_input_grad(input); };
+    const bool want_scale = scale.defined() && needs(kScale), fast = !torch::GradMode::is_enabled() && activation_gradient_serves(y);
+    const ActivationGradient g = fast ? activation_gradient(dy, y, noise, scale, want_scale, a)
+                                      : differentiable_gradient(dy, y, noise, scale, want_scale, a);
+    variable_list result(7);
+    if (needs(kX)) result[kX] = g.dx;
+    if (needs(kBias)) result[kBias] = g.sum.sum(0);
+    if (noise.defined() && needs(kStrength)) result[kStrength] = g.dot_z.sum();
+    if (want_scale) result[kScale] = scale_gradient(g, scale, saved[kBias], saved[kStrength]);
+    return result;
+  }
+
+ private:
+  /// What activation_gradient computes, from operations that can be differentiated again; for every type and shape.
+  static ActivationGradient differentiable_gradient(const Tensor& dy, const Tensor& y, const Tensor& noise,
+                                                    const Tensor& scale, bool want_dot, Activation a) {
+    const auto real = dy.scalar_type() == torch::kBFloat16 ? torch::kFloat : dy.scalar_type();
+    const Tensor dt = Gradient::apply(dy, y.detach(), a.alpha, a.gain);
+    ActivationGradient g{scale.defined() ? channel_scale(dt, scale) : dt, {}, {}, {}};
+    g.sum = dt.dim() == 4 ? dt.sum({2, 3}, /*keepdim=*/false, real) : dt;
+    // t is the activation's inverse of y, linear in it.
+    if (want_dot) g.dot_t = channel_dot(dt, Gradient::apply(y, y.detach(), 1 / a.alpha, 1 / a.gain));
+    if (noise.defined()) g.dot_z = (dt * noise).sum({2, 3}, /*keepdim=*/false, real);
+    return g;
   }
 };
 
@@ -144,12 +163,24 @@ Tensor reference(const Tensor& x, const Tensor& bias, Activation a) {
 
 Tensor bias_act(const Tensor& x, const Tensor& bias, Activation a) {
   if (use_reference() || !has_fast_kernel(x)) return reference(x, bias, a);
-  return BiasAct::apply(x, bias, a.alpha, a.gain);
+  return Act::apply(x, or_empty({}), or_empty({}), bias, or_empty({}), a.alpha, a.gain);
 }
 
 Tensor noise_bias_act(const Tensor& x, const Tensor& noise, const Tensor& strength, const Tensor& bias, Activation a) {
-  if (use_reference() || !has_fast_kernel(x)) return reference((x + noise * strength).to(x.scalar_type()), bias, a);
-  return NoiseBiasAct::apply(x, noise, strength, bias, a.alpha, a.gain);
+  return scale_noise_bias_act(x, {}, noise, strength, bias, a);
+}
+
+Tensor scale_noise_bias_act(const Tensor& x, const Tensor& scale, const Tensor& noise, const Tensor& strength,
+                            const Tensor& bias, Activation a) {
+  if (use_reference() || !has_fast_kernel(x)) {
+    const Tensor scaled = scale.defined() ? channel_scale(x, scale) : x;
+    return reference((scaled + noise * strength).to(x.scalar_type()), bias, a);
+  }
+  // The gradient to the scale is a difference, whose own derivatives are quicker and exacter taken apart.
+  if (scale.defined() && TwiceDifferentiable::wanted()) {
+    return scale_noise_bias_act(channel_scale(x, scale), {}, noise, strength, bias, a);
+  }
+  return Act::apply(x, or_empty(scale), strength, bias, noise, a.alpha, a.gain);
 }
 
 }  // namespace dgl::ops

@@ -19,4 +19,8 @@ torch::Tensor bias_act(const torch::Tensor& x, const torch::Tensor& bias, Activa
 torch::Tensor noise_bias_act(const torch::Tensor& x, const torch::Tensor& noise, const torch::Tensor& strength,
                              const torch::Tensor& bias, Activation activation = {});
 
+/// The same of x * scale[n, c]; scale [N, C], or undefined: 1. A scale takes a gradient where alpha > 0.
+torch::Tensor scale_noise_bias_act(const torch::Tensor& x, const torch::Tensor& scale, const torch::Tensor& noise,
+                                   const torch::Tensor& strength, const torch::Tensor& bias, Activation activation = {});
+
 }  // namespace dgl::ops

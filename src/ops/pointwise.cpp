@@ -45,9 +45,12 @@ void expand(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int64
 }
 
 float sum_of(const Lanes& v) {
-  float sum = 0;
-  for (int64_t i = 0; i < kLanes; ++i) sum += v[i];
-  return sum;
+  typedef float Four __attribute__((vector_size(16)));
+  Four parts[kLanes / 4];
+  std::memcpy(parts, &v, sizeof(v));
+  Four sum = parts[0];
+  for (int64_t i = 1; i < kLanes / 4; ++i) sum += parts[i];
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
 /// Many channels to few: y [pixels, few] = x [pixels, n] . w [few, n]^T.

@@ -45,12 +45,7 @@ Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& outpu
     output.losses["g_orthogonal"] = penalty.detach();
     loss = loss + penalty;
   }
-  if (!input.guidance) return loss;
-  const auto term = input.guidance->term(fakes.images, fakes.labels, input.progress);
-  if (!term.loss.defined()) return loss;
-  output.losses["g_guidance"] = term.loss.detach();
-  output.scores["teacher_fake"] = term.scores.mean();
-  return loss + term.loss;
+  return add_guidance(loss, fakes.images, fakes.labels, input, output);
 }
 
 Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& output) {

@@ -36,8 +36,13 @@ struct StepInput {
 struct StepOutput {
   Figures losses;      ///< named as the phase; "g_guidance" for the teachers' term
   Figures scores;      ///< means
-  Figures statistics;  ///< what the objective keeps, for `absorb`
+  Figures statistics;  ///< what the objective and the guidance keep, for their `absorb`
 };
+
+/// `loss`, what the student's discriminator makes its generator minimise on `fake` [N, C, R, R] with `labels` [N] (or
+/// undefined), and the teachers' term where they speak, which it reports as "g_guidance" and "teacher_fake".
+torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
+                           const StepInput& input, StepOutput& output);
 
 /// What a family's generator and discriminator minimise. It knows nothing of optimisers, stages or files.
 class Objective {

@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <sstream>
-#include <toml++/toml.h>
 #include <variant>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "guidance/schedule.h"
+#include "guidance/weight.h"
+#include "training/toml_file.h"
 
 namespace dgl {
 
@@ -78,6 +80,10 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "loss_limit", &r.loss_limit, 1, 1e30},
       {"training", "epochs", &r.epochs, 1, 100000},
       {"guidance", "lambda", &r.lambda, 0, 1e6},
+      {"guidance", "schedule", &r.schedule},
+      {"guidance", "weight", &r.weight},
+      {"guidance", "loss", &r.loss, 0, 0, {"", "logistic", "hinge"}},
+      {"guidance", "resize", &r.resize},
       {"guidance", "stage1_kimg", &r.stage1_kimg, 0, kMany},
       {"guidance", "stage2_kimg", &r.stage2_kimg, 0, kMany},
       {"guidance", "keep_optimizer", &r.keep_optimizer},
@@ -94,6 +100,12 @@ std::vector<Key> keys_of(Recipe& r) {
       {"run", "device", &r.device},
       {"run", "threads", &r.threads, 0, 1024},
   };
+}
+
+std::vector<Key> keys_of(TeacherRecipe& t) {
+  constexpr const char* kTable = "guidance.teachers";
+  return {{kTable, "file", &t.file},         {kTable, "lambda", &t.lambda, 0, 1e6}, {kTable, "schedule", &t.schedule},
+          {kTable, "weight", &t.weight},     {kTable, "loss", &t.loss, 0, 0, {"", "logistic", "hinge"}}};
 }
 
 std::string full_name(const Key& key) {
@@ -139,15 +151,21 @@ void assign_by_name(std::vector<Key>& keys, const std::string& table, const std:
        table.empty() ? name : table + "." + name);
 }
 
-toml::table parse_toml(const std::string& text, const std::string& origin) {
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    fail("{}: line {}: not TOML: {}", origin, error.source().begin.line, error.description());
+std::vector<TeacherRecipe> read_teachers(const toml::node& node, const std::string& origin) {
+  if (!node.is_array_of_tables()) fail("{}: guidance.teachers: expected [[guidance.teachers]]", origin);
+  std::vector<TeacherRecipe> teachers;
+  for (const toml::node& item : *node.as_array()) {
+    TeacherRecipe& teacher = teachers.emplace_back();
+    auto keys = keys_of(teacher);
+    for (const auto& [name, value] : *item.as_table()) {
+      assign_by_name(keys, "guidance.teachers", std::string(name.str()), value, origin);
+    }
+    if (teacher.file.empty()) fail("{}: guidance.teachers: a teacher without a file", origin);
   }
+  return teachers;
 }
 
-void apply(const toml::table& top, std::vector<Key>& keys, const std::string& origin) {
+void apply(const toml::table& top, Recipe& recipe, std::vector<Key>& keys, const std::string& origin) {
   for (const auto& [name, node] : top) {
     const auto* table = node.as_table();
     if (!table) {
@@ -155,6 +173,10 @@ void apply(const toml::table& top, std::vector<Key>& keys, const std::string& or
       continue;
     }
     for (const auto& [inner, value] : *table) {
+      if (name.str() == "guidance" && inner.str() == "teachers") {
+        recipe.teachers = read_teachers(value, origin);
+        continue;
+      }
       assign_by_name(keys, std::string(name.str()), std::string(inner.str()), value, origin);
     }
   }
@@ -194,6 +216,12 @@ void check(const Recipe& r, const std::string& origin) {
   }
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
+  make_schedule(r.schedule, r.lambda, origin + ": guidance.schedule");
+  make_weight(r.weight, origin + ": guidance.weight");
+  for (const TeacherRecipe& teacher : r.teachers) {
+    make_schedule(teacher.schedule, teacher.lambda, origin + ": guidance.teachers.schedule");
+    make_weight(teacher.weight, origin + ": guidance.teachers.weight");
+  }
 }
 
 }  // namespace
@@ -211,7 +239,7 @@ BigGanSettings Recipe::biggan() const {
 Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
   Recipe recipe;
   auto keys = keys_of(recipe);
-  apply(parse_toml(text, origin), keys, origin);
+  apply(parse_toml(text, origin), recipe, keys, origin);
   for (const auto& override_text : overrides) apply_override(override_text, keys);
   if (recipe.family == "biggan") recipe.conditional = true;
   check(recipe, origin);
@@ -233,6 +261,7 @@ Recipe without_run(const Recipe& recipe) {
   copy.device = fresh.device;
   copy.from_teacher = fresh.from_teacher;
   copy.threads = fresh.threads;
+  copy.teachers.clear();
   copy.shards = fresh.shards;
   return copy;
 }
@@ -240,14 +269,24 @@ Recipe without_run(const Recipe& recipe) {
 std::string recipe_toml(const Recipe& recipe) {
   Recipe copy = recipe;
   toml::table top;
+  const auto insert = [](toml::table& table, const Key& key) {
+    std::visit([&](auto* value) { table.insert(key.name, *value); }, key.value);
+  };
   for (const Key& key : keys_of(copy)) {
     toml::table* table = &top;
     if (*key.table) {
       if (!top.contains(key.table)) top.insert(key.table, toml::table{});
       table = top.get(key.table)->as_table();
     }
-    std::visit([&](auto* value) { table->insert(key.name, *value); }, key.value);
+    insert(*table, key);
   }
+  toml::array teachers;
+  for (TeacherRecipe& teacher : copy.teachers) {
+    toml::table table;
+    for (const Key& key : keys_of(teacher)) insert(table, key);
+    teachers.push_back(std::move(table));
+  }
+  if (!teachers.empty()) top.get("guidance")->as_table()->insert("teachers", std::move(teachers));
   std::ostringstream out;
   out << top << "\n";
   return out.str();

@@ -10,6 +10,14 @@
 
 namespace dgl {
 
+/// A further teacher of a recipe, beside the one that the student is compared with.
+struct TeacherRecipe {
+  std::string file;  ///< a model with a discriminator
+  double lambda = 0.1;
+  std::string schedule = "constant", weight = "uniform";
+  std::string loss;  ///< as in Recipe
+};
+
 /// Everything that decides a run, as a TOML file holds it; docs/recipes.md lists the keys. Kimg are thousands of real
 /// images shown to the discriminator.
 struct Recipe {
@@ -61,6 +69,11 @@ struct Recipe {
 
   // [guidance]
   double lambda = 0.1;
+  std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
+  std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
+  std::string loss;  ///< that the teacher was trained with, logistic or hinge; empty: its family's
+  bool resize = false;  ///< whether images are brought to a teacher's size
+  std::vector<TeacherRecipe> teachers;
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 goes on with stage 1's Adam
 

@@ -74,12 +74,7 @@ Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& ou
   const Tensor fake_scores = discriminator_->forward(fake, drawn.labels, 1);
   const Tensor loss = loss_->generator(fake_scores).mean();
   output.losses["g_main"] = loss.detach();
-  if (!input.guidance) return loss;
-  const auto term = input.guidance->term(fake, drawn.labels, input.progress);
-  if (!term.loss.defined()) return loss;
-  output.losses["g_guidance"] = term.loss.detach();
-  output.scores["teacher_fake"] = term.scores.mean();
-  return loss + term.loss;
+  return add_guidance(loss, fake, drawn.labels, input, output);
 }
 
 Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {

@@ -56,16 +56,21 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     teacher_ = std::make_unique<Model>(load_model(recipe_.teacher));
     Discriminator& critic = teacher_->critic(recipe_.teacher);
     critic.to(device_);
-    critic.set_activations(parse_precision(recipe_.precision, "training.precision"));
     if (teacher_->generator_ema) teacher_->generator_ema->to(device_);
     if (teacher_->generator) teacher_->generator->to(device_);
-    guidance_.add({recipe_.teacher, teacher_->discriminator,
-                   usual_loss(critic.settings()["family"].get<std::string>()), constant_schedule(recipe_.lambda)},
-                  info.channels, info.resolution, recipe_.labels());
-    stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0},
-               {2, recipe_.lambda > 0 ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda}};
+    add_teacher(teacher_->discriminator,
+                {recipe_.teacher, recipe_.lambda, recipe_.schedule, recipe_.weight, recipe_.loss});
+    bool guided = recipe_.lambda > 0;
+    for (const TeacherRecipe& other : recipe_.teachers) {
+      const Model model = load_model(other.file);
+      model.critic(other.file).to(device_);
+      add_teacher(model.discriminator, other);
+      guided = guided || other.lambda > 0;
+    }
+    stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0, false},
+               {2, guided ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda, guided}};
   } else {
-    stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0}};
+    stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0, false}};
   }
 
   int64_t images = 0;
@@ -85,11 +90,21 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   if (student && recipe_.from_teacher) begin_from_teacher();
 }
 
+void Trainer::add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRecipe& how) {
+  const auto loss = how.loss.empty() ? usual_loss(critic->settings().value("family", "")) : make_adversarial_loss(how.loss, "guidance.loss");
+  const DatasetInfo& info = data_->info();
+  critic->set_activations(parse_precision(recipe_.precision, "training.precision"));
+  guidance_.add({how.file, std::move(critic), loss, make_schedule(how.schedule, how.lambda, "guidance.schedule"),
+                 make_weight(how.weight, "guidance.weight"), recipe_.resize},
+                info.channels, info.resolution, recipe_.labels());
+}
+
 void Trainer::save(const std::filesystem::path& path) {
   TensorFile file = pack_model(model_);
   optimisers_.generator->put(file, "adam.generator.");
   optimisers_.discriminator->put(file, "adam.discriminator.");
   for (const auto& [name, tensor] : objective_->state()) file.tensors["objective." + name] = tensor;
+  for (const auto& [name, tensor] : guidance_.state()) file.tensors["guidance." + name] = tensor;
   file.metadata[kStateKey] = state_.to_json().dump();
   save_safetensors(path, file);
 }
@@ -109,11 +124,18 @@ void Trainer::load(const TensorFile& file, const std::string& origin) {
   state_ = std::move(state);
 }
 
+void Trainer::load_guidance(const TensorFile& file, const std::string& origin) {
+  torch::NoGradGuard no_grad;
+  for (auto [name, tensor] : guidance_.state()) tensor.copy_(file.at("guidance." + name, origin));
+}
+
 void Trainer::load_newest(const RunDirectory& directory) {
   std::string why;
   for (const auto& path : directory.checkpoints()) {
     try {
-      load(load_safetensors(path), path.string());
+      const TensorFile file = load_safetensors(path);
+      load_guidance(file, path.string());
+      load(file, path.string());
       directory.truncate_log(state_.log_bytes);
       if (!why.empty()) progress_.print(fmt::format("going on from {} instead", path.filename().string()));
       return;
@@ -195,7 +217,7 @@ void Trainer::step(const Stage& stage) {
     if (real.back().labels.defined()) real.back().labels = real.back().labels.to(device_);
   }
   input.label_shares = label_shares_;
-  input.guidance = stage.lambda > 0 ? &guidance_ : nullptr;
+  input.guidance = stage.guided ? &guidance_ : nullptr;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
 
   for (size_t i = 0; i < phases_.size(); ++i) {
@@ -205,6 +227,7 @@ void Trainer::step(const Stage& stage) {
     input.real = real[static_cast<size_t>(phase.real)];
     const StepOutput output =
         run_phase(*objective_, model_, phase, input, *workers_, stream_seed(seed, 1, i), recipe_.accumulations);
+    guidance_.absorb(output.statistics);
     // Gradients are whole here: the place to average them over processes.
     for (const auto& [name, value] : output.losses) {
       const double number = value.item<double>();

@@ -18,7 +18,8 @@ struct Stage {
   int64_t number;
   std::string name;  ///< "alone" or "guided"
   int64_t images;
-  double lambda;  ///< 0: the teachers are silent
+  double lambda;  ///< of the first teacher; before the schedule
+  bool guided;    ///< whether the teachers speak
 };
 
 /// Runs the stages of a recipe in a run directory, from its newest checkpoint where there is one. Everything random in
@@ -39,6 +40,8 @@ class Trainer {
  private:
   void start(const RunDirectory& directory);
   void load(const TensorFile& file, const std::string& origin);
+  void add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRecipe& how);
+  void load_guidance(const TensorFile& file, const std::string& origin);
   void load_newest(const RunDirectory& directory);
   void begin_from_stage1();
   void begin_from_teacher();

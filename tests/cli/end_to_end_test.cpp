@@ -259,7 +259,7 @@ TEST_F(EndToEnd, DivergenceIsNamedOrGoneBackFrom) {
   restore.insert(restore.end(), {"--out", "restored", "--set", "training.on_divergence=restore"});
   const Outcome ended = run(error);
   EXPECT_EQ(ended.status, 1);
-  EXPECT_NE(ended.err.find("loss d_main"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("diverged: loss "), std::string::npos) << ended.err;
   EXPECT_NE(ended.err.find("at step 0"), std::string::npos) << ended.err;
   EXPECT_TRUE(fs::exists(at("diverged/checkpoints/000000.safetensors")));
   const Outcome gone_back = run(restore);

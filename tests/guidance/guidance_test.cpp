@@ -40,7 +40,7 @@ TEST(Guidance, TermIsTheFormulaAndItsGradientFlowsToTheImagesAlone) {
   Guidance guidance;
   guidance.add(make_teacher(critic, constant_schedule(0.3)), 1, 8, 0);
   const auto fake = torch::randn({4, 1, 8, 8}).set_requires_grad(true);
-  const auto term = guidance.term(fake, {}, 0.5);
+  const auto term = guidance.term({fake, {}, 0.5});
   const auto expected = 0.3 * at::softplus(-critic->forward(fake, {}, 1)).mean();
   EXPECT_NEAR(term.loss.item<double>(), expected.item<double>(), 1e-6);
   EXPECT_EQ(term.scores.size(0), 4);
@@ -65,8 +65,8 @@ TEST(Guidance, ATeacherOfLabelsNeedsAStudentOfAsMany) {
   expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); }, {"5 labels", "network.conditional"});
   guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 5);
   const auto fake = torch::randn({4, 1, 8, 8});
-  EXPECT_NE(guidance.term(fake, torch::tensor({0, 1, 2, 3}), 0).loss.item<double>(),
-            guidance.term(fake, torch::tensor({4, 1, 2, 3}), 0).loss.item<double>());
+  EXPECT_NE(guidance.term({fake, torch::tensor({0, 1, 2, 3})}).loss.item<double>(),
+            guidance.term({fake, torch::tensor({4, 1, 2, 3})}).loss.item<double>());
 }
 
 TEST(Guidance, SeveralTeachersAddUpEachWithItsSchedule) {
@@ -77,14 +77,62 @@ TEST(Guidance, SeveralTeachersAddUpEachWithItsSchedule) {
   const auto fake = torch::randn({4, 1, 8, 8});
   const double of_a = at::softplus(-a->forward(fake, {}, 1)).mean().item<double>();
   const double of_b = -b->forward(fake, {}, 1).mean().item<double>();
-  EXPECT_NEAR(guidance.term(fake, {}, 0.25).loss.item<double>(), 0.25 * of_a + 2 * of_b, 1e-5);
-  EXPECT_NEAR(guidance.term(fake, {}, 0).loss.item<double>(), 2 * of_b, 1e-5);
+  EXPECT_NEAR(guidance.term({fake, {}, 0.25}).loss.item<double>(), 0.25 * of_a + 2 * of_b, 1e-5);
+  EXPECT_NEAR(guidance.term({fake, {}, 0}).loss.item<double>(), 2 * of_b, 1e-5);
 }
 
 TEST(Guidance, SilentTeachersGiveNoTerm) {
   Guidance guidance;
   guidance.add(make_teacher(make_critic(1), constant_schedule(0)), 1, 8, 0);
-  EXPECT_FALSE(guidance.term(torch::randn({2, 1, 8, 8}), {}, 0.5).loss.defined());
+  EXPECT_FALSE(guidance.term({torch::randn({2, 1, 8, 8}), {}, 0.5}).loss.defined());
+}
+
+TEST(Guidance, AWeightScalesEachImagesLoss) {
+  const auto critic = make_critic(1);
+  Guidance guidance;
+  Teacher teacher = make_teacher(critic, constant_schedule(2));
+  teacher.weight = make_weight("score", "weight");
+  guidance.add(teacher, 1, 8, 0);
+  const auto fake = torch::randn({4, 1, 8, 8});
+  const auto scores = critic->forward(fake, {}, 1);
+  const auto expected = 2 * (at::relu(-scores) * at::softplus(-scores)).mean();
+  const auto term = guidance.term({fake, {}, 0});
+  EXPECT_NEAR(term.loss.item<double>(), expected.item<double>(), 1e-6);
+  EXPECT_NEAR(term.weight.item<double>(), at::relu(-scores).mean().item<double>(), 1e-6);
+}
+
+TEST(Guidance, WeightsKeepTheirStatesApart) {
+  Guidance guidance, resumed;
+  for (Guidance* g : {&guidance, &resumed}) {
+    for (const int64_t seed : {1, 2}) {
+      Teacher teacher = make_teacher(make_critic(seed), constant_schedule(1));
+      teacher.weight = make_weight("gradient", "weight");
+      g->add(teacher, 1, 8, 0);
+    }
+  }
+  EXPECT_EQ(guidance.state().size(), 4u);
+  const auto fake = torch::randn({4, 1, 8, 8}).set_requires_grad(true);
+  const auto images = fake * 1;
+  const GuidanceInput input{images, {}, 0, images.square().mean(), {}};
+  guidance.absorb(guidance.term(input).statistics);
+  EXPECT_NE(guidance.state().at("teacher0.teacher").item<double>(), guidance.state().at("teacher1.teacher").item<double>());
+  EXPECT_GT(guidance.state().at("teacher1.own").item<double>(), 0);
+  for (auto [name, tensor] : resumed.state()) tensor.copy_(guidance.state().at(name));
+  EXPECT_EQ(guidance.term(input).loss.item<double>(), resumed.term(input).loss.item<double>());
+}
+
+TEST(Guidance, ATeacherOfAnotherSizeJudgesResizedImages) {
+  const auto critic = make_critic(1, 3);
+  Guidance guidance;
+  Teacher teacher = make_teacher(critic, constant_schedule(1));
+  teacher.resize = true;
+  guidance.add(teacher, 1, 16, 0);
+  const auto fake = torch::randn({4, 1, 16, 16}).set_requires_grad(true);
+  const auto term = guidance.term({fake, {}, 0});
+  const auto small = at::avg_pool2d(fake, 2).expand({4, 3, 8, 8});
+  EXPECT_NEAR(term.loss.item<double>(), at::softplus(-critic->forward(small, {}, 1)).mean().item<double>(), 1e-6);
+  term.loss.backward();
+  EXPECT_GT(fake.grad().abs().max().item<double>(), 0);
 }
 
 TEST(Guidance, RefusesATeacherOfOtherImages) {

@@ -207,8 +207,9 @@ TEST_F(MeasureLabels, ThatDoNotFitAreErrors) {
   shape.classes = 3;
   network_ = std::make_shared<Classifier>(shape);
   expect_error([&] { run("accuracy"); }, {"3 labels", "takes 2"});
-  bars_ = Dataset(make_bars(folder_, "plain", 90, 1, /*labels=*/false));
-  expect_error([&] { run("fid"); }, {"plain: 0 labels", "takes 2"});
+  const Dataset plain(make_bars(folder_, "plain", 90, 1, /*labels=*/false));
+  options_.metrics = MetricSet::parse("fid", "--metrics");
+  expect_error([&] { measure(*generator_, plain, *network_, options_); }, {"plain: 0 labels", "takes 2"});
 }
 
 }  // namespace

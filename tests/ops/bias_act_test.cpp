@@ -13,7 +13,7 @@ struct Case {
 class BiasAct : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override { torch::manual_seed(3); }
-  // Squared, so that the second derivative is not zero.
+  // To the third, so that the second derivative is not zero.
   Function bias() const {
     const auto a = GetParam().activation;
     return [a](const Tensors& t) { return ops::bias_act(t[0], t[1], a).pow(3); };
@@ -30,6 +30,13 @@ TEST_P(BiasAct, AgreesWithReference) {
   check_against_reference(bias(), {random(c.sizes), random({c.sizes[1]})});
 }
 
+TEST_P(BiasAct, FirstDerivativeAlone) {
+  const Case& c = GetParam();
+  const Function f = [&](const Tensors& t) { return ops::bias_act(t[0], t[1], c.activation); };
+  check_derivatives(f, {random(c.sizes), random({c.sizes[1]})});
+  check_against_reference(f, {random(c.sizes), random({c.sizes[1]})});
+}
+
 TEST_P(BiasAct, NoiseDerivativesAndReference) {
   const Case& c = GetParam();
   if (c.sizes.size() != 4) return;
@@ -42,6 +49,37 @@ TEST_P(BiasAct, NoiseDerivativesAndReference) {
     check_derivatives(f, x);
     check_against_reference(f, x);
   }
+}
+
+TEST_P(BiasAct, ScaleDerivativesAndReference) {
+  const Case& c = GetParam();
+  if (c.sizes.size() != 4 || c.activation.alpha == 0) return;  // the scale's gradient needs t, which ReLU forgets
+  const auto noise = random({c.sizes[0], 1, c.sizes[2], c.sizes[3]});
+  const Function f = [&](const Tensors& t) {
+    return ops::scale_noise_bias_act(t[0], t[3], noise.to(t[0].scalar_type()), t[1], t[2], c.activation);
+  };
+  const Function twice = [&](const Tensors& t) {
+    const ops::TwiceDifferentiable guard;
+    return f(t);
+  };
+  const Tensors x{random(c.sizes), random({}), random({c.sizes[1]}), random({c.sizes[0], c.sizes[1]}).abs() + 0.5};
+  check_derivatives(f, x);
+  check_derivatives(twice, x);
+  check_against_reference(twice, x, 5e-5);
+}
+
+TEST_P(BiasAct, Bfloat16) {
+  const Case& c = GetParam();
+  if (c.sizes.size() != 4) return;
+  check_bfloat16([&](const Tensors& t) { return ops::bias_act(t[0], t[1], c.activation); },
+                 {random(c.sizes), random({c.sizes[1]})}, {0});
+  if (c.activation.alpha == 0) return;
+  const auto noise = random({c.sizes[0], 1, c.sizes[2], c.sizes[3]}).abs().to(torch::kFloat);
+  const Function f = [&](const Tensors& t) {
+    const ops::TwiceDifferentiable guard;
+    return ops::scale_noise_bias_act(t[0], t[1], noise, t[2], t[3], c.activation);
+  };
+  check_bfloat16(f, {random(c.sizes), random({c.sizes[0], c.sizes[1]}).abs() + 0.5, random({}), random({c.sizes[1]})}, {0});
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BiasAct,

@@ -37,6 +37,12 @@ TEST_P(Conv2d, TransposeAgreesWithReference) {
   check_derivatives(f, x);
 }
 
+TEST_P(Conv2d, Bfloat16) {
+  const Case c = GetParam();
+  check_bfloat16([&](const Tensors& t) { return ops::conv2d(t[0], t[1], c.stride, c.padding); },
+                 {random({c.n, c.in, c.height, c.width}), random({c.out, c.in, c.kernel, c.kernel})}, {0});
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2d,
                          ::testing::Values(Case{2, 3, 4, 8, 8, 3, 1, 1}, Case{1, 16, 17, 9, 7, 3, 1, 1},
                                            Case{3, 5, 2, 9, 9, 3, 2, 0}, Case{2, 4, 1, 8, 6, 1, 1, 0},

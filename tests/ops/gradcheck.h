@@ -108,6 +108,50 @@ inline void check_against_reference(const Function& f, const Tensors& x64, doubl
   }
 }
 
+/// Value, gradients and gradients of the gradients' squares of the fast path with the inputs `maps` in bfloat16, against
+/// the plain reference in float32 on the same rounded numbers.
+inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps,
+                           double tolerance = 0.03) {
+  Tensors x;
+  for (const auto& t : x64) x.push_back(t.to(torch::kFloat));
+  for (const size_t i : maps) x[i] = x[i].to(torch::kBFloat16).to(torch::kFloat);
+  // Of one sign, since sums that cancel show nothing but rounding.
+  const torch::Tensor weight = torch::rand_like(f(x).detach()) + 0.5;
+  const auto all = [&](bool half) {
+    const Tensors at = leaves(x);
+    Tensors inputs = at;
+    if (half) {
+      for (const size_t i : maps) inputs[i] = inputs[i].to(torch::kBFloat16);
+    }
+    const torch::Tensor y = f(inputs);
+    EXPECT_EQ(y.scalar_type(), half ? torch::kBFloat16 : torch::kFloat);
+    Tensors results{y.detach().to(torch::kFloat)};
+    const Tensors first = torch::autograd::grad({(y.to(torch::kFloat) * weight).sum()}, at, {}, true, true, true);
+    torch::Tensor squares = torch::zeros({});
+    for (const auto& g : first) {
+      results.push_back(g.detach());
+      squares = squares + g.square().sum();
+    }
+    // Linear functions have gradients without a graph.
+    for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
+                                                 : Tensors(at.size())) {
+      results.push_back(g);
+    }
+    return results;
+  };
+  const Tensors fast = all(true);
+  const ReferenceGuard reference;
+  const Tensors plain = all(false);
+  double largest = 0;
+  for (const auto& t : plain) largest = std::max(largest, t.defined() ? t.norm().item<double>() : 0);
+  for (size_t i = 0; i < fast.size(); ++i) {
+    if (!plain[i].defined() || plain[i].norm().item<double>() < 1e-5 * largest) continue;
+    ASSERT_TRUE(fast[i].defined()) << "result " << i;
+    EXPECT_EQ(fast[i].scalar_type(), torch::kFloat);
+    EXPECT_LT((fast[i] - plain[i]).norm().item<double>(), tolerance * plain[i].norm().item<double>()) << "result " << i;
+  }
+}
+
 inline torch::Tensor random(at::IntArrayRef sizes) { return torch::randn(sizes, torch::kDouble); }
 
 }  // namespace dgl::test

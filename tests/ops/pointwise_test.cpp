@@ -40,6 +40,12 @@ TEST_P(Pointwise, IsAConvolution) {
   EXPECT_LT((ops::pointwise(x, w) - direct).abs().max().item<double>(), 1e-5 * direct.abs().max().item<double>());
 }
 
+TEST_P(Pointwise, Bfloat16) {
+  const auto f = [](const Tensors& t) { return ops::pointwise(t[0], t[1]); };
+  check_bfloat16(f, {x_, shared_}, {0});
+  check_bfloat16(f, {x_, own_}, {0});
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Pointwise,
                          ::testing::Values(Shape{2, 16, 32, 21, 20}, Shape{3, 3, 16, 5, 7}, Shape{2, 1, 32, 4, 4},
                                            Shape{3, 32, 3, 23, 19}, Shape{2, 5, 7, 4, 4}));

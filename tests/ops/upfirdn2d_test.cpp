@@ -28,6 +28,12 @@ TEST_P(Upfirdn2d, AgreesWithReference) {
                           {random({2, c.channels, c.height, c.width})});
 }
 
+TEST_P(Upfirdn2d, Bfloat16) {
+  const Case& c = GetParam();
+  check_bfloat16([&](const Tensors& t) { return ops::upfirdn2d(t[0], c.resample); },
+                 {random({2, c.channels, c.height, c.width})}, {0});
+}
+
 const std::vector<double> kSkewed{0.1, 0.5, 0.3, 0.7, 0.2}, kOne{1.0}, kTwo{0.25, 0.75};
 
 INSTANTIATE_TEST_SUITE_P(

@@ -67,7 +67,7 @@ TEST_F(Step, GeneratorWithGuidance) {
   set_requires_grad(*discriminator_, false);
   const torch::Tensor fake = generator_->synthesise(styles());
   const torch::Tensor loss = game->generator(discriminator_->forward(fake, {}, 1)).mean();
-  const torch::Tensor term = guidance.term(fake, {}, 0).loss;
+  const torch::Tensor term = guidance.term({fake, {}, 0}).loss;
   expect_loss(loss, "g_main");
   expect_loss(term, "g_guidance");
   (loss + term).backward();

@@ -31,9 +31,13 @@ TEST(Recipe, RoundTripKeepsEveryKey) {
   recipe.data = "a \"quoted\" path";
   recipe.kimg = 1e-3;
   recipe.seed = 123456789012345;
+  recipe.schedule = "piecewise:0=0,1=1";
+  recipe.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"}, {"b.safetensors", 0.25, "constant", "uniform", ""}};
   const std::string text = recipe_toml(recipe);
   EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
   EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
+  ASSERT_EQ(parse_recipe(text, "r").teachers.size(), 2u);
+  EXPECT_EQ(parse_recipe(text, "r").teachers[0].weight, "score");
   EXPECT_EQ(without_run(recipe).data, "");
 }
 
@@ -71,6 +75,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Bad{"[training]\nprecision = 'fp8'\n", {}, {"precision", "fp8", "fp32"}},
                       Bad{"[network]\nresolution = 48\n", {}, {"resolution", "power of two"}},
                       Bad{"[student]\nwidth = '2'\n", {}, {"student.width", "\"2\""}},
+                      Bad{"[guidance]\nschedule = 'sine'\n", {}, {"guidance.schedule", "sine", "cosine"}},
+                      Bad{"[guidance]\nweight = 'loud'\n", {}, {"guidance.weight", "loud", "score"}},
+                      Bad{"[guidance]\nteachers = 3\n", {}, {"[[guidance.teachers]]"}},
+                      Bad{"[[guidance.teachers]]\nlambda = 1\n", {}, {"without a file"}},
+                      Bad{"[[guidance.teachers]]\nfile = 'a'\nlamda = 1\n", {}, {"guidance.teachers.lamda"}},
                       Bad{"family = \n", {}, {"my.toml", "line 1"}}, Bad{"", {"training.batch"}, {"KEY=VALUE"}},
                       Bad{"", {"training.none=3"}, {"--set", "training.none"}},
                       Bad{"", {"training.batch=x"}, {"--set training.batch=x", "whole number"}}));

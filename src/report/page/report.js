@@ -85,7 +85,7 @@
     chart.options.plugins.legend.labels.color = color("ink");
     for (const set of chart.data.datasets) {
       set.borderColor = color(set.ink);
-      set.backgroundColor = set.pointBackgroundColor = color(set.ink);
+      set.backgroundColor = set.pointBackgroundColor = set.veil ? color(set.ink) + "26" : color(set.ink);
     }
   }
 
@@ -161,10 +161,13 @@
     if (data.teacher !== undefined) {
       curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "c2", dash: [6, 4] });
     }
-    const values = curves.flatMap((curve) => curve.points.map(([, y]) => y));
+    offerScales(draw("distance", curves, data.metric, "linear"), curves.flatMap((curve) => curve.points.map(([, y]) => y)));
+  }
+
+  // Buttons that choose a chart's scale, for these values.
+  function offerScales(chart, values) {
     const least = Math.min(...values);
     const buttons = document.querySelectorAll("[data-scale]");
-    const chart = draw("distance", curves, data.metric, "linear");
     const choose = (type) => {
       chart.options.scales.y = yAxis(type, data.metric, values);
       buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.scale === type)));
@@ -177,11 +180,35 @@
     buttons.forEach((b) => b.addEventListener("click", () => choose(b.dataset.scale)));
   }
 
+  // The arms of a study: their means, and bands from the least to the greatest seed.
+  function drawArms() {
+    if (!data.arms || !data.arms.length) return;
+    const curves = data.arms.map((arm, i) => ({ name: arm.name, points: arm.points, ink: "c" + (i % 6 + 1), dash: i >= 6 ? [2, 2] : null }));
+    if (data.teacher !== undefined) {
+      curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "soft", dash: [6, 4] });
+    }
+    const chart = draw("arms", curves, data.metric, "linear");
+    const band = (arm, at, fill) => ({
+      label: "", data: arm.points.map((p) => ({ x: p[0], y: p[at] })), ink: "c" + (data.arms.indexOf(arm) % 6 + 1),
+      borderWidth: 0, pointRadius: 0, pointHitRadius: 0, fill, veil: true,
+    });
+    data.arms.forEach((arm) => {
+      if (arm.points.every((p) => p[2] === p[3])) return;
+      chart.data.datasets.push(band(arm, 2, false), band(arm, 3, "-1"));
+    });
+    const shown = (item) => !chart.data.datasets[item.datasetIndex].veil;
+    chart.options.plugins.legend.labels.filter = shown;
+    chart.options.plugins.tooltip.filter = shown;
+    chart.options.plugins.legend.display = true;
+    offerScales(chart, data.arms.flatMap((arm) => arm.points.flatMap((p) => [p[2], p[3]])).concat(data.teacher === undefined ? [] : [data.teacher]));
+  }
+
   const scoreNames = { real: "on real images", fake: "on generated images", teacher_fake: "the teacher’s, on generated images" };
 
   function drawAll() {
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawDistance();
+    drawArms();
     draw("losses-g", group(data.losses, "g_"));
     draw("losses-d", group(data.losses, "d_"));
     draw("losses", group(data.losses, ""));

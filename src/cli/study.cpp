@@ -1,0 +1,34 @@
+#include <filesystem>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "training/study_runner.h"
+
+namespace dgl {
+
+void add_study(CLI::App& app, CommonOptions& common) {
+  struct Arguments {
+    std::string study, out;
+    int64_t jobs = 0;
+    bool list = false;
+  };
+  CLI::App* command = app.add_subcommand(
+      "study", "run the arms of an experiment over seeds, several runs at a time, each on one thread or on --threads");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("STUDY", a->study, "the experiment, a TOML file (studies/*.toml)")->required();
+  command->add_option("--out", a->out, "its folder (runs/NAME); what is done there stays");
+  command->add_option("--jobs", a->jobs, "runs at a time (0: as many as there are cores for)")->check(CLI::Range(0, 1024))->capture_default_str();
+  command->add_flag("--list", a->list, "show what is done and what remains, and run nothing");
+  command->callback([a, &common] {
+    const Study study = load_study(a->study);
+    const std::filesystem::path out = a->out.empty() ? std::filesystem::path("runs") / study.name : std::filesystem::path(a->out);
+    const StudyOptions options{a->jobs, std::max<int64_t>(1, common.threads), common.device, common.quiet};
+    if (a->list) {
+      fmt::print("{}\n", list_study(study, out, options));
+    } else {
+      common.status = run_study(study, out, options);
+    }
+  });
+}
+
+}  // namespace dgl

@@ -1,0 +1,174 @@
+#include "report/study_report.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "report/html.h"
+#include "report/json_view.h"
+#include "report/page_files.h"
+#include "report/pictures.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr uint64_t kMaxResultsBytes = 64 << 20;
+constexpr size_t kMostPictures = 32;
+
+/// "27.5 ± 0.4" of a spread, "–" where there is none; the error needs two runs.
+std::string spread_text(const JsonView& spread, bool sign = false) {
+  const auto mean = spread.number("mean"), error = spread.number("error");
+  if (!mean) return "–";
+  std::string text = (sign && *mean > 0 ? "+" : "") + figure_text(*mean);
+  if (error) text += "\u00a0±\u00a0" + figure_text(*error);
+  return text;
+}
+
+std::string table_section(const JsonView& results, const std::string& metric) {
+  std::string rows;
+  const std::string control = results.text("control").value_or("");
+  for (const JsonView& arm : results.objects("arms")) {
+    const std::string name = arm.text("name").value_or("");
+    const JsonView difference = arm.object("difference"), fd = arm.object("fd");
+    const auto mean = difference.number("mean"), error = difference.number("error");
+    int64_t failed = 0;
+    for (const JsonView& run : arm.objects("runs")) failed += run.text("failure").has_value();
+    std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
+    if (failed > 0) runs += fmt::format(", {} failed", failed);
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        escape_html(name), runs, spread_text(fd),
+                        fd.number("deviation") ? figure_text(*fd.number("deviation")) : "–",
+                        spread_text(arm.object("fd_end")), name == control ? "control" : spread_text(difference, true),
+                        mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
+  }
+  if (const auto teacher = results.object("teacher").number("fd")) {
+    rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td></tr>\n",
+                        figure_text(*teacher));
+  }
+  return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
+                     "paired: each run against the control arm’s of the same seed.</p>\n<div class=\"scroll\"><table><thead><tr>"
+                     "<td></td><th scope=\"col\">Runs</th><th scope=\"col\">{0}<br><small>of the result</small></th>"
+                     "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
+                     "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Difference<br>"
+                     "<small>in errors</small></th></tr></thead><tbody>\n{2}</tbody></table></div></section>",
+                     escape_html(metric), escape_html(control), rows);
+}
+
+std::string runs_section(const JsonView& results) {
+  std::string rows;
+  for (const JsonView& arm : results.objects("arms")) {
+    for (const JsonView& run : arm.objects("runs")) {
+      const auto fd = run.number("fd"), fd_end = run.number("fd_end"), kimg = run.number("kimg");
+      const auto cell = [](std::optional<double> value) { return value ? figure_text(*value) : std::string("–"); };
+      const std::string note = run.text("failure").value_or("");
+      rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{:g}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                          escape_html(run.text("folder").value_or("")), run.number("seed").value_or(0), cell(fd),
+                          kimg ? kimg_text(*kimg) : "–", cell(fd_end), escape_html(note));
+    }
+  }
+  return "<section><h2>Runs</h2>\n<details><summary>All of them</summary><div class=\"scroll\"><table><thead><tr><td></td>"
+         "<th scope=\"col\">Seed</th><th scope=\"col\">Result</th><th scope=\"col\">at kimg</th><th scope=\"col\">At the last image"
+         "</th><th scope=\"col\">Failure</th></tr></thead><tbody>\n" + rows + "</tbody></table></div></details></section>";
+}
+
+/// The last grid of each arm's first run that has one, beside real images and the teacher's.
+std::string pictures_section(const fs::path& out, const JsonView& results) {
+  std::string figures;
+  size_t count = 0;
+  fs::path any;
+  const auto add = [&](const fs::path& file, const std::string& name) {
+    const auto picture = count < kMostPictures ? read_picture(file) : std::nullopt;
+    if (!picture) return false;
+    ++count;
+    any = file.parent_path();
+    figures += fmt::format("<figure>{}<figcaption><strong>{}</strong></figcaption></figure>\n", image_element(*picture, name),
+                           escape_html(name));
+    return true;
+  };
+  for (const JsonView& arm : results.objects("arms")) {
+    for (const JsonView& run : arm.objects("runs")) {
+      const std::string folder = run.text("folder").value_or("");
+      // Names of a results file are not followed out of its folder.
+      if (folder.empty() || fs::path(folder).is_absolute() || folder.find("..") != std::string::npos) continue;
+      const std::string name = fmt::format("{}, seed {:g}", arm.text("name").value_or(""), run.number("seed").value_or(0));
+      if (add(out / folder / "samples" / "final.png", name)) break;
+    }
+  }
+  if (!any.empty()) {
+    const fs::path samples = any;
+    add(samples / "teacher.png", "Teacher");
+    add(samples / "real.png", "Real images");
+  }
+  if (figures.empty()) return "";
+  return "<section><h2>Samples</h2>\n<div class=\"figures\">\n" + figures + "</div></section>";
+}
+
+/// What report.js draws from: the arms' curves.
+nlohmann::json chart_data(const nlohmann::json& results, const std::string& metric) {
+  nlohmann::json arms = nlohmann::json::array();
+  double kimg = 0;
+  for (const auto& arm : results.value("arms", nlohmann::json::array())) {
+    const auto curve = arm.find("curve");
+    if (curve == arm.end() || !curve->is_array() || curve->empty()) continue;
+    for (const auto& point : *curve) {
+      if (!point.is_array() || point.size() < 4) fail("results.json: curve: expected [kimg, mean, least, greatest, count]");
+      for (const auto& number : point) {
+        if (!number.is_number()) fail("results.json: curve: expected numbers");
+      }
+      kimg = std::max(kimg, point[0].get<double>());
+    }
+    arms.push_back({{"name", arm.value("name", "")}, {"points", *curve}});
+  }
+  nlohmann::json data = {{"metric", metric}, {"kimg", kimg}, {"arms", arms},
+                         {"stages", nlohmann::json::array()}, {"distance", nlohmann::json::array()},
+                         {"losses", nlohmann::json::object()}, {"scores", nlohmann::json::object()},
+                         {"speed", nlohmann::json::array()}};
+  return data;
+}
+
+}  // namespace
+
+void write_study_report(const fs::path& out) {
+  const fs::path file = out / "results.json";
+  const std::string text = read_file(file, kMaxResultsBytes);
+  const JsonView results(text, file.string());
+  const std::string metric = results.text("metric").value_or("fd");
+  nlohmann::json data = chart_data(nlohmann::json::parse(text), metric);
+  if (const auto teacher = results.object("teacher").number("fd")) data["teacher"] = *teacher;
+
+  std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.", results.objects("arms").size(),
+                                 results.objects("arms").empty() ? 0 : results.objects("arms")[0].objects("runs").size());
+  if (const auto samples = results.number("metric_samples")) lead += fmt::format(" {} over {:g} samples.", escape_html(metric), *samples);
+  const std::string title = results.text("title").value_or(results.text("study").value_or("study"));
+  const std::string chart =
+      data["arms"].empty()
+          ? ""
+          : "<section><h2>Curves</h2>\n<noscript><p class=\"hint\">The curves need JavaScript.</p></noscript>\n"
+            "<div class=\"chart\" data-chart=\"arms\"><div class=\"chart-head\"><h3>Distance to the real images</h3>"
+            "<div class=\"switch\" role=\"group\" aria-label=\"Scale\"><button type=\"button\" data-scale=\"linear\">linear</button>"
+            "<button type=\"button\" data-scale=\"logarithmic\">log</button></div></div>"
+            "<p class=\"hint\">Means over seeds; the bands reach from the least to the greatest.</p>"
+            "<div class=\"plot\"><canvas id=\"arms\" role=\"img\" aria-label=\"Distance to the real images\"></canvas></div></div></section>";
+  const std::string page = fill_page(
+      page_html(), {{"title", escape_html(title)},
+                    {"run", escape_html(results.text("study").value_or(""))},
+                    {"command", "dgl study"},
+                    {"lead", "<p class=\"lead\">" + lead + "</p>"},
+                    {"tiles", ""},
+                    {"pictures", pictures_section(out, results)},
+                    {"table", table_section(results, metric)},
+                    {"charts", chart},
+                    {"stages", ""},
+                    {"strip", ""},
+                    {"facts", runs_section(results)},
+                    {"remake", ""},
+                    {"recipe", ""},
+                    {"css", std::string(page_css())},
+                    {"chart_js", std::string(chart_js())},
+                    {"data", script_json(data)},
+                    {"js", std::string(page_js())}});
+  write_file(out / "report.html", page);
+}
+
+}  // namespace dgl

@@ -1,0 +1,259 @@
+#include "training/study_runner.h"
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "base/child_process.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/folder_lock.h"
+#include "base/runtime.h"
+#include "report/run_log.h"
+#include "report/study_report.h"
+#include "training/interrupt.h"
+#include "training/progress.h"
+#include "training/run_directory.h"
+#include "training/study_results.h"
+
+namespace dgl {
+
+namespace {
+
+/// The run of the plan as people know it: "lambda-0.1, seed 3".
+std::string run_name(const StudyRun& run) {
+  return fmt::format("{}{}, seed {}", run.arm ? "" : "stage 1 of ", run.folder.parent_path().filename().string(), run.seed);
+}
+
+/// The last line that a run's program printed.
+std::string last_words(const fs::path& output) {
+  std::string text = fs::exists(output) ? read_file(output) : "";
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+/// A study at work: its plan and the programs that run.
+class Runner {
+ public:
+  Runner(const Study& study, const fs::path& out, const StudyOptions& options)
+      : study_(study), out_(out), options_(options), runs_(plan_runs(study, out)), places_(runs_.size()), progress_(options.quiet) {
+    jobs_ = options.jobs > 0 ? options.jobs : std::max<int64_t>(1, usable_cores() / options.threads);
+    for (StudyRun& run : runs_) {
+      run.recipe.device = options.device;
+      run.recipe.threads = options.threads;
+      if (run.recipe.shards == 0) run.recipe.shards = options.threads;
+    }
+  }
+
+  int run() {
+    for (const StudyRun& run : runs_) expect_same_recipe(run);
+    InterruptGuard interrupts;
+    std::optional<FolderLock> lock;
+    try {
+      lock.emplace(out_ / "study.lock", [this, said = false]() mutable {
+        if (!said) progress_.print("another process works on this study; waiting for its runs to end");
+        said = true;
+        if (InterruptGuard::received()) throw Interrupted();
+      });
+    } catch (const Interrupted&) {
+      return 128 + InterruptGuard::received();
+    }
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      if (standing_of(runs_[i]).state == RunStanding::kDone) places_[i].state = Place::kDone;
+    }
+    while (!InterruptGuard::received()) {
+      const bool started = start_next();
+      const bool ended = collect();
+      if (ended) write_results();
+      if (!started && running() == 0) break;
+      show();
+      if (!started) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    if (const int signal = InterruptGuard::received()) return stop(signal);
+    write_results();
+    report_failures();
+    progress_.print(fmt::format("{}: {} runs done; {}", study_.name, runs_.size(), (out_ / "report.html").string()));
+    return 0;
+  }
+
+ private:
+  struct Interrupted {};
+  struct Place {
+    enum State { kToDo, kRunning, kDone, kFailed } state = kToDo;
+    std::unique_ptr<ChildProcess> process;
+    std::string error;
+  };
+
+  static void expect_same_recipe(const StudyRun& run) {
+    if (!fs::exists(run.folder / "recipe.toml")) return;
+    Recipe there = without_run(RunDirectory::open(run.folder).recipe()), planned = without_run(run.recipe);
+    if (recipe_toml(there) == recipe_toml(planned)) return;
+    fail("{}: holds a run of another recipe than the study's; give another --out, or remove that folder",
+         run.folder.string());
+  }
+
+  int64_t running() const {
+    return std::count_if(places_.begin(), places_.end(), [](const Place& p) { return p.state == Place::kRunning; });
+  }
+
+  /// Starts the first run that can be, if a core is free for it.
+  bool start_next() {
+    if (running() >= jobs_) return false;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      if (places_[i].state != Place::kToDo) continue;
+      if (const auto needs = runs_[i].needs) {
+        if (places_[*needs].state == Place::kFailed) {
+          places_[i].state = Place::kFailed;
+          places_[i].error = "the stage 1 that it starts from failed";
+          continue;
+        }
+        if (places_[*needs].state != Place::kDone) continue;
+      }
+      start(runs_[i], places_[i]);
+      return true;
+    }
+    return false;
+  }
+
+  void start(const StudyRun& run, Place& place) {
+    if (!fs::exists(run.folder / "recipe.toml")) {
+      fs::remove_all(run.folder);
+      RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
+    }
+    place.process = std::make_unique<ChildProcess>(
+        std::vector<std::string>{own_program(), "resume", run.folder.string(), "--threads", std::to_string(options_.threads)},
+        run.folder / "output.txt");
+    place.state = Place::kRunning;
+  }
+
+  /// Notes which runs have ended.
+  bool collect() {
+    bool any = false;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      if (places_[i].state != Place::kRunning) continue;
+      const auto status = places_[i].process->status();
+      if (!status) continue;
+      any = true;
+      places_[i].process.reset();
+      const bool done = *status == 0 && standing_of(runs_[i]).state == RunStanding::kDone;
+      places_[i].state = done ? Place::kDone : Place::kFailed;
+      if (!done) places_[i].error = fmt::format("status {}: {}", *status, last_words(runs_[i].folder / "output.txt"));
+      progress_.print(fmt::format("{}: {}", run_name(runs_[i]), done ? "done" : "failed, " + places_[i].error));
+    }
+    return any;
+  }
+
+  void show() {
+    if (now_seconds() - shown_ < 1) return;
+    shown_ = now_seconds();
+    int64_t done = 0;
+    std::string working;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      done += places_[i].state == Place::kDone;
+      if (places_[i].state != Place::kRunning) continue;
+      const RunStanding standing = standing_of(runs_[i]);
+      working += fmt::format(" | {} {:g}/{:g} kimg", run_name(runs_[i]), standing.kimg, standing.kimg_total);
+    }
+    progress_.update(fmt::format("{} of {} runs done{}", done, runs_.size(), working));
+  }
+
+  std::map<size_t, std::string> failures() const {
+    std::map<size_t, std::string> all;
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      if (places_[i].state == Place::kFailed) all[i] = places_[i].error;
+    }
+    return all;
+  }
+
+  void write_results() {
+    write_file(out_ / "results.json", study_results(study_, runs_, failures()).dump(2) + "\n");
+    write_study_report(out_);
+  }
+
+  void report_failures() const {
+    const auto all = failures();
+    if (all.empty()) return;
+    fail("{} of {} runs failed, the first: {}: {}", all.size(), runs_.size(), run_name(runs_[all.begin()->first]),
+         all.begin()->second);
+  }
+
+  int stop(int signal) {
+    for (const Place& place : places_) {
+      if (place.process) place.process->terminate();
+    }
+    while (running() > 0) {
+      for (Place& place : places_) {
+        if (place.state == Place::kRunning && place.process->status()) place.state = Place::kToDo;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    progress_.print("interrupted; the same command goes on");
+    return 128 + signal;
+  }
+
+  const Study& study_;
+  fs::path out_;
+  StudyOptions options_;
+  std::vector<StudyRun> runs_;
+  std::vector<Place> places_;
+  Progress progress_;
+  int64_t jobs_ = 1;
+  double shown_ = 0;
+};
+
+}  // namespace
+
+RunStanding standing_of(const StudyRun& run) {
+  RunStanding standing;
+  const Recipe& recipe = run.recipe;
+  const bool alone = recipe.from_stage1.empty() && !recipe.from_teacher;
+  standing.kimg_total = (alone ? recipe.stage1_kimg : 0) + recipe.stage2_kimg;
+  if (!fs::exists(run.folder / "recipe.toml")) return standing;
+  standing.state = fs::exists(run.folder / "summary.json") ? RunStanding::kDone : RunStanding::kBegun;
+  if (standing.state == RunStanding::kDone) standing.kimg = standing.kimg_total;
+  if (!fs::exists(run.folder / "log.jsonl")) return standing;
+  const RunLog log = read_run_log(run.folder / "log.jsonl");
+  const Curve& speed = log.images_per_second;
+  if (speed.empty()) return standing;
+  for (const CurvePoint& point : speed) standing.images_per_second += point.value / static_cast<double>(speed.size());
+  if (standing.state == RunStanding::kBegun) {
+    // The first line comes after one tick, wherever the run began to count.
+    standing.kimg = std::min(standing.kimg_total, log.kimg - speed.front().kimg + recipe.checkpoint_kimg);
+  }
+  return standing;
+}
+
+int run_study(const Study& study, const fs::path& out, const StudyOptions& options) {
+  std::error_code error;
+  fs::create_directories(out, error);
+  if (error) fail("{}: cannot be made: {}", out.string(), error.message());
+  return Runner(study, out, options).run();
+}
+
+std::string list_study(const Study& study, const fs::path& out, const StudyOptions& options) {
+  const std::vector<StudyRun> runs = plan_runs(study, out);
+  const int64_t jobs = options.jobs > 0 ? options.jobs : std::max<int64_t>(1, usable_cores() / options.threads);
+  std::string text;
+  double kimg_left = 0, speeds = 0;
+  int64_t done = 0, measured = 0;
+  for (const StudyRun& run : runs) {
+    const RunStanding standing = standing_of(run);
+    const char* word = standing.state == RunStanding::kDone ? "done" : standing.state == RunStanding::kBegun ? "begun" : "to do";
+    text += fmt::format("{:<40} {:<6} {:g} of {:g} kimg\n", run_name(run), word, standing.kimg, standing.kimg_total);
+    kimg_left += standing.kimg_total - standing.kimg;
+    done += standing.state == RunStanding::kDone;
+    if (standing.images_per_second > 0) {
+      speeds += standing.images_per_second;
+      ++measured;
+    }
+  }
+  text += fmt::format("{} of {} runs done, {:g} kimg left", done, runs.size(), kimg_left);
+  if (measured > 0 && kimg_left > 0) {
+    const double seconds = kimg_left * 1000 / (speeds / static_cast<double>(measured)) / static_cast<double>(jobs);
+    text += fmt::format(", about {} at {} runs at a time and {:.0f} images/s each, evaluation left out",
+                        duration_text(seconds), jobs, speeds / static_cast<double>(measured));
+  }
+  return text;
+}
+
+}  // namespace dgl

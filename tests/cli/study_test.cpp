@@ -1,0 +1,156 @@
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/program.h"
+
+namespace dgl::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+const char* const kRecipe = R"(
+[network]
+resolution = 32
+img_channels = 1
+channel_base = 128
+channel_max = 8
+z_dim = 8
+w_dim = 8
+mapping_layers = 2
+[training]
+batch = 8
+kimg = 0.08
+checkpoint_kimg = 0.04
+pl_weight = 0
+[evaluation]
+features = "features.safetensors"
+samples = 16
+final_samples = 16
+)";
+
+const char* const kStudy = R"(
+title = "Squares"
+recipe = "r.toml"
+teacher = "teacher/model.safetensors"
+data = "d.dgldata"
+seeds = 2
+set = ["guidance.stage1_kimg=0.08", "guidance.stage2_kimg=0.16"]
+[[arms]]
+name = "alone"
+set = ["guidance.lambda=0"]
+[[arms]]
+name = "ramp"
+set = ["guidance.lambda=1", "guidance.schedule=linear:0.5", "guidance.weight=gradient"]
+)";
+
+/// A study of four arms' runs that share two stages 1, on a set of squares.
+class StudyCommand : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    const Program dgl(*folder_);
+    put_squares(*folder_, 40);
+    folder_->put("r.toml", kRecipe);
+    folder_->put("s.toml", kStudy);
+    folder_->put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\nclasses = 2\n"
+                           "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 1\n");
+    ASSERT_EQ(dgl({"prepare", "squares", "--size", "32", "--out", "d.dgldata"}).status, 0);
+    ASSERT_EQ(dgl({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "f"}).status, 0);
+    fs::copy(*folder_ / "f/model.safetensors", *folder_ / "features.safetensors");
+    ASSERT_EQ(dgl({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"}).status, 0);
+    const Outcome whole = dgl({"study", "s.toml", "--out", "whole", "--jobs", "2"});
+    ASSERT_EQ(whole.status, 0) << whole.err;
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+  static fs::path at(const std::string& name) { return *folder_ / name; }
+  static Outcome run(const Words& words) { return Program(*folder_)(words); }
+  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
+
+  static TemporaryFolder* folder_;
+};
+
+TemporaryFolder* StudyCommand::folder_ = nullptr;
+
+TEST_F(StudyCommand, ComparesArmsOverSeeds) {
+  const auto results = json_of("whole/results.json");
+  ASSERT_EQ(results["arms"].size(), 2u);
+  EXPECT_EQ(results["metric"], "fd_squares");
+  for (const auto& arm : results["arms"]) {
+    EXPECT_EQ(arm["fd"]["count"], 2);
+    EXPECT_GT(arm["fd"]["mean"].get<double>(), 0);
+    EXPECT_EQ(arm["curve"].size(), 6u);  // two ticks of stage 1, four of stage 2
+    EXPECT_EQ(arm["curve"].back()[0], 0.24);
+    EXPECT_EQ(arm["curve"].back()[4], 2);
+  }
+  EXPECT_EQ(results["arms"][1]["difference"]["count"], 2);
+  EXPECT_NE(results["arms"][1]["difference"]["mean"], 0);
+  EXPECT_NE(read_file(at("whole/report.html")).find("<h1>Squares</h1>"), std::string::npos);
+  const Outcome list = run({"study", "s.toml", "--out", "whole", "--list"});
+  EXPECT_NE(list.out.find("6 of 6 runs done"), std::string::npos) << list.out;
+}
+
+TEST_F(StudyCommand, IsDoneOnceOnly) {
+  const auto before = fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors"));
+  EXPECT_EQ(run({"study", "s.toml", "--out", "whole"}).status, 0);
+  EXPECT_EQ(fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors")), before);
+}
+
+TEST_F(StudyCommand, ARunIsRemadeFromItsRecipe) {
+  const std::string run_folder = "whole/arms/ramp/seed1";
+  const Outcome again = run({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe",
+                             run_folder + "/recipe.toml", "--from-stage1", "whole/stage1/alone/seed1", "--out", "again"});
+  ASSERT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(json_of("again/summary.json")["student"]["fd"], json_of(run_folder + "/summary.json")["student"]["fd"]);
+  EXPECT_EQ(read_file(at("again/model.safetensors")), read_file(at(run_folder + "/model.safetensors")));
+}
+
+TEST_F(StudyCommand, KilledAndInterruptedItGoesOnToTheSameNumbers) {
+  const Program dgl(*folder_);
+  const Words words{"study", "s.toml", "--out", "cut", "--jobs", "2"};
+  const auto wait_for = [&](const std::string& name) {
+    for (int i = 0; i < 60000 && !fs::exists(at(name)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return fs::exists(at(name));
+  };
+  pid_t child = dgl.start(words);
+  EXPECT_TRUE(wait_for("cut/stage1/alone/seed0/samples/000000.png"));
+  ::kill(child, SIGKILL);
+  EXPECT_EQ(dgl.wait(child).status, 128 + SIGKILL);
+  // The next one waits for the programs that the killed one left.
+  child = dgl.start(words);
+  EXPECT_TRUE(wait_for("cut/arms/alone/seed0/recipe.toml"));
+  ::kill(child, SIGTERM);
+  const Outcome stopped = dgl.wait(child);
+  EXPECT_EQ(stopped.status, 143) << stopped.err;
+  EXPECT_NE(stopped.err.find("goes on"), std::string::npos) << stopped.err;
+  const Outcome rest = run(words);
+  EXPECT_EQ(rest.status, 0) << rest.err;
+  EXPECT_EQ(json_of("cut/results.json"), json_of("whole/results.json"));
+}
+
+TEST_F(StudyCommand, AFailedRunHoldsUpNoOther) {
+  std::string text = kStudy;
+  text += "[[arms]]\nname = \"wild\"\nset = [\"guidance.lambda=1e6\", \"training.loss_limit=1000\", \"guidance.weight=uniform\"]\n";
+  folder_->put("wild.toml", text);
+  const Outcome outcome = run({"study", "wild.toml", "--out", "wild"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("2 of 10 runs failed, the first: wild, seed 0"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("diverged"), std::string::npos) << outcome.err;
+  const auto results = json_of("wild/results.json");
+  EXPECT_EQ(results["arms"][1]["fd"]["count"], 2);
+  EXPECT_TRUE(results["arms"][2]["runs"][0].contains("failure"));
+}
+
+TEST_F(StudyCommand, RefusesAFolderOfAnotherStudy) {
+  std::string text = kStudy;
+  folder_->put("other.toml", text.replace(text.find("lambda=0\""), 9, "lambda=5\""));
+  const Outcome outcome = run({"study", "other.toml", "--out", "whole"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("another recipe"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,166 @@
+#include "training/study.h"
+
+#include <cmath>
+
+#include "base/files.h"
+#include "temporary_folder.h"
+#include "training/study_results.h"
+#include "training/study_runner.h"
+
+namespace dgl::test {
+namespace {
+
+const char* const kStudy = R"(
+recipe = "r.toml"
+teacher = "t.safetensors"
+data = "d.dgldata"
+seeds = 2
+set = ["guidance.stage1_kimg=3", "guidance.stage2_kimg=4"]
+[[arms]]
+name = "alone"
+set = ["guidance.lambda=0"]
+[[arms]]
+name = "guided"
+set = ["guidance.lambda=0.3", "guidance.schedule=cosine:0.2"]
+[[arms]]
+name = "wider"
+set = ["student.width=3/4"]
+[[arms]]
+name = "boosted"
+command = "boost"
+)";
+
+/// A folder with a study and the files that it names.
+struct StudyTest : ::testing::Test {
+  StudyTest() {
+    folder.put("r.toml", "[student]\nwidth = '1/4'\n");
+    folder.put("t.safetensors", "x");
+    folder.put("d.dgldata", "x");
+    folder.put("s.toml", kStudy);
+  }
+  Study load() const { return load_study(folder / "s.toml"); }
+  void expect_refused(const std::string& text, const std::vector<std::string>& words) const {
+    folder.put("s.toml", text);
+    expect_error([&] { load(); }, words);
+  }
+  /// The study's text with a part replaced.
+  static std::string with(const std::string& part, const std::string& by) {
+    std::string text = kStudy;
+    return text.replace(text.find(part), part.size(), by);
+  }
+  TemporaryFolder folder;
+};
+
+TEST_F(StudyTest, ReadsArmsAndTheirRecipes) {
+  const Study study = load();
+  EXPECT_EQ(study.name, "s");
+  EXPECT_EQ(study.control, "alone");
+  EXPECT_EQ(study.seeds, (std::vector<int64_t>{0, 1}));
+  ASSERT_EQ(study.arms.size(), 4u);
+  const Recipe guided = study.arm_recipe(study.arms[1], 7);
+  EXPECT_EQ(guided.lambda, 0.3);
+  EXPECT_EQ(guided.schedule, "cosine:0.2");
+  EXPECT_EQ(guided.seed, 7);
+  EXPECT_EQ(guided.stage1_kimg, 3);
+  EXPECT_EQ(guided.width, "1/4");
+  EXPECT_EQ(guided.teacher, (folder / "t.safetensors").string());
+  EXPECT_EQ(study.arm_recipe(study.arms[2], 0).width, "3/4");
+  EXPECT_EQ(study.arm_recipe(study.arms[3], 0).width, "1");
+}
+
+TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
+  const auto runs = plan_runs(load(), "out");
+  // Of each seed: one stage 1 for alone and guided, one each for the other widths, and four arms.
+  ASSERT_EQ(runs.size(), 2u * 7u);
+  std::map<std::string, size_t> at;
+  for (size_t i = 0; i < runs.size(); ++i) at[runs[i].folder.string()] = i;
+  ASSERT_TRUE(at.count("out/stage1/alone/seed1"));
+  const size_t shared = at["out/stage1/alone/seed1"];
+  EXPECT_FALSE(runs[shared].arm);
+  EXPECT_EQ(runs[shared].recipe.stage2_kimg, 0);
+  EXPECT_EQ(runs[shared].recipe.seed, 1);
+  EXPECT_EQ(runs[at["out/arms/alone/seed1"]].needs, shared);
+  EXPECT_EQ(runs[at["out/arms/guided/seed1"]].needs, shared);
+  EXPECT_EQ(runs[at["out/arms/guided/seed1"]].recipe.from_stage1, fs::absolute("out/stage1/alone/seed1").string());
+  EXPECT_EQ(runs[at["out/arms/wider/seed1"]].needs, at["out/stage1/wider/seed1"]);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].needs) {
+      EXPECT_LT(*runs[i].needs, i);
+    }
+  }
+}
+
+TEST_F(StudyTest, ListSaysWhatRemains) {
+  const std::string text = list_study(load(), folder / "out", {});
+  EXPECT_NE(text.find("guided, seed 1"), std::string::npos) << text;
+  EXPECT_NE(text.find("0 of 14 runs done, 50 kimg left"), std::string::npos) << text;
+}
+
+TEST_F(StudyTest, RefusesWhatItCannotRun) {
+  expect_refused("recipe = 3", {"s.toml", "recipe", "text in quotes"});
+  expect_refused(with("r.toml", "none.toml"), {"recipe", "none.toml is missing"});
+  expect_refused(with("seeds = 2", "seeds = 0"), {"seeds = 0"});
+  expect_refused(with("seeds = 2", "seeds = [1, 1]"), {"seeds", "1 stands twice"});
+  expect_refused(with("seeds = 2", "seeds = 'x'"), {"seeds", "array"});
+  expect_refused(with("seeds = 2", "seeds = 2\ncolour = 1"), {"colour", "not a key of a study"});
+  expect_refused(with("\"guided\"", "\"../x\""), {"arm 2", "../x", "letters"});
+  expect_refused(with("\"guided\"", "\"alone\""), {"two arms are called alone"});
+  expect_refused(with("\"boost\"", "\"dance\""), {"arm 4", "dance"});
+  expect_refused(with("seeds = 2", "seeds = 2\ncontrol = 'x'"), {"control", "\"x\""});
+  expect_refused(with("guidance.lambda=0.3", "guidance.lamda=0.3"), {"guidance.lamda"});
+  expect_refused(with("\"guidance.lambda=0.3\"", "\"guidance.stage2_kimg=9\""), {"guided", "12", "alone", "7", "equal images"});
+  expect_refused(with("set = [\"student.width=3/4\"]", "set = 3"), {"arm 3", "set", "array"});
+  expect_refused("recipe = 'r.toml'\nteacher = 't.safetensors'\ndata = 'd.dgldata'\nseeds = 1\n", {"[[arms]]"});
+}
+
+TEST(Spread, MeanDeviationAndErrorOfTheMean) {
+  const Spread spread = spread_of({1, 2, 3, 6});
+  EXPECT_EQ(spread.count, 4);
+  EXPECT_NEAR(spread.mean, 3, 1e-12);
+  EXPECT_NEAR(spread.deviation, std::sqrt(14.0 / 3), 1e-12);
+  EXPECT_NEAR(spread.error, std::sqrt(14.0 / 12), 1e-12);
+  EXPECT_EQ(spread_of({5}).mean, 5);
+  EXPECT_EQ(spread_of({5}).error, 0);
+  EXPECT_EQ(spread_of({}).count, 0);
+}
+
+/// A finished run as the study reads it.
+void finish(const TemporaryFolder& folder, const std::string& run, double fd) {
+  folder.put(run + "/summary.json", fmt::format(R"({{"metric":"fd_x","metric_samples":100,"student":{{"fd":{0},"generator":{{"params":5}}}},
+      "teacher":{{"fd":1.5}},"result":{{"kimg":7}},"stages":[{{"fd_end":9}},{{"fd_end":{1}}}]}})", fd, fd + 1));
+  folder.put(run + "/log.jsonl", fmt::format("{{\"stage\":2,\"kimg\":7,\"fd\":{}}}\n", fd + 1));
+}
+
+TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
+  const Study study = load();
+  for (int seed : {0, 1}) {
+    finish(folder, fmt::format("out/arms/alone/seed{}", seed), 10 + 10 * seed);
+    finish(folder, fmt::format("out/arms/guided/seed{}", seed), 9 + 8 * seed);
+    folder.put(fmt::format("out/stage1/alone/seed{}/log.jsonl", seed), fmt::format("{{\"stage\":1,\"kimg\":3,\"fd\":{}}}\n", 30 + seed));
+  }
+  finish(folder, "out/arms/wider/seed1", 4);
+  const auto runs = plan_runs(study, folder / "out");
+  size_t failed = 0;
+  while (runs[failed].folder != folder / "out/arms/wider/seed0") ++failed;
+  const auto json = study_results(study, runs, {{failed, "status 1: diverged"}});
+  EXPECT_EQ(json["metric"], "fd_x");
+  EXPECT_EQ(json["teacher"]["fd"], 1.5);
+  const auto& alone = json["arms"][0];
+  const auto& guided = json["arms"][1];
+  const auto& wider = json["arms"][2];
+  EXPECT_EQ(alone["fd"]["mean"], 15);
+  EXPECT_NEAR(alone["fd"]["error"].get<double>(), 5, 1e-12);
+  EXPECT_FALSE(alone.contains("difference"));
+  EXPECT_EQ(guided["difference"]["mean"], -2);
+  EXPECT_NEAR(guided["difference"]["error"].get<double>(), 1, 1e-12);
+  EXPECT_EQ(guided["fd_end"]["mean"], 14);
+  EXPECT_EQ(guided["curve"], nlohmann::json::parse("[[3.0,30.5,30.0,31.0,2],[7.0,14.0,10.0,18.0,2]]"));
+  EXPECT_EQ(guided["runs"][1]["folder"], "arms/guided/seed1");
+  EXPECT_EQ(wider["runs"][0]["failure"], "status 1: diverged");
+  EXPECT_EQ(wider["difference"]["mean"], -16);
+  EXPECT_FALSE(wider["difference"].contains("error"));
+  EXPECT_EQ(json["arms"][3]["fd"]["count"], 0);
+}
+
+}  // namespace
+}  // namespace dgl::test
