@@ -33,11 +33,8 @@ else
   "$dgl" prepare "$archive" --size 32 --out "$data"
 fi
 
-# A network this small works faster on one thread than on several, which mostly wait for each other.
-threads=1
-
 # Runs dgl and keeps what it prints; the log outlives an interrupt, which dgl answers with a checkpoint.
-logged() { "$dgl" "$@" --threads "$threads" 2>&1 | tee -i -a "$log"; }
+logged() { "$dgl" "$@" 2>&1 | tee -i -a "$log"; }
 
 step "Compress: the student alone, then guided by its teacher's discriminator"
 if [[ -f $run/summary.json ]]; then

@@ -36,7 +36,7 @@ def median_seconds(work, budget):
     return statistics.median(times)
 
 
-def run_biggan(path, config, threads, budget=3):
+def run_biggan(path, config, threads, budget=1.5):
     sys.path.insert(0, path)
     import torch
     from BigGAN import Discriminator, Generator
@@ -76,7 +76,7 @@ def run_biggan(path, config, threads, budget=3):
     return result
 
 
-def run_stylegan2(path, config, threads, budget=3):
+def run_stylegan2(path, config, threads, budget=1.5):
     sys.path.insert(0, path)
     import torch
     from training.loss import StyleGAN2Loss

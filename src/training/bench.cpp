@@ -12,7 +12,7 @@
 namespace dgl {
 
 nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device) {
-  constexpr double kSeconds = 3;
+  constexpr double kSeconds = 1.5;
   constexpr size_t kMostRuns = 50;
   ops::set_use_reference(recipe.reference);
   torch::manual_seed(static_cast<uint64_t>(recipe.seed));
