@@ -65,9 +65,9 @@ class Runner {
       const bool started = start_next();
       const bool ended = collect();
       if (ended) write_results();
-      if (!started && running() == 0) break;
+      if (!started && !ended && running() == 0) break;  // what has ended may have let others start
       show();
-      if (!started) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      if (!started && !ended) std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     if (const int signal = InterruptGuard::received()) return stop(signal);
     write_results();

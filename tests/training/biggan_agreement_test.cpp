@@ -99,7 +99,7 @@ TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
   set_requires_grad(*discriminator_, false);
   fake = generator_->generate(at("z_g"), at("labels_g"), Pass::training());
   const torch::Tensor loss = game->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
-  const torch::Tensor term = guidance.term(fake, at("labels_g"), 0).loss;
+  const torch::Tensor term = guidance.term({fake, at("labels_g"), 0}).loss;
   expect_loss(loss, "g_main");
   expect_loss(term, "g_guidance");
   (loss + term).backward();

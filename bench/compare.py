@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Times dgl's StyleGAN2 beside NVIDIA's stylegan2-ada-pytorch, in turn, on the same machine.
+"""Times dgl beside the reference implementations that the user has, in turn, on the same machine.
 
-    python3 bench/compare_stylegan2_ada.py --peer PATH_OF_ITS_CHECKOUT [--dgl build/dgl] [--runs 5] [--configs 32,64,256]
+    python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
 
-Needs a Python with PyTorch and NumPy, the peer's own requirements; the peer's code is the user's and is not changed. One
-step is D + R1 / 16 + G + path length / 4, each phase with its optimiser step, as `dgl bench` counts it. Prints the
-medians of the runs and their ratios, as a Markdown table; sampling is one batch of 1 or 16 latents to images.
+Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
+StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimiser
+step, as `dgl bench` counts them. Prints the medians of the runs and their ratios as a Markdown table; sampling is one
+batch of 1 or 16 latents to images.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 CONFIGS = {
+    "biggan": dict(resolution=32, channels=32, z_dim=128, batch=50),
     "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
     "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
     "256": dict(resolution=256, channel_base=8192, channel_max=128, z_dim=256, mapping_layers=4, batch=4),
@@ -34,7 +36,47 @@ def median_seconds(work, budget):
     return statistics.median(times)
 
 
-def run_peer(path, config, threads, budget=3):
+def run_biggan(path, config, threads, budget=3):
+    sys.path.insert(0, path)
+    import torch
+    from BigGAN import Discriminator, Generator
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    shape = dict(resolution=config["resolution"], n_classes=10)
+    generator = Generator(G_ch=config["channels"], dim_z=config["z_dim"], G_attn="0", G_shared=False, **shape).train()
+    discriminator = Discriminator(D_ch=config["channels"], D_attn="0", **shape).train()
+    batch = config["batch"]
+    real = torch.randn(batch, 3, config["resolution"], config["resolution"])
+    networks = dict(G=generator, D=discriminator)
+
+    def phase(key):
+        for k, network in networks.items():
+            network.requires_grad_(k == key)
+        networks[key].optim.zero_grad()
+        z, labels = torch.randn(batch, config["z_dim"]), torch.randint(10, (batch,))
+        with torch.set_grad_enabled(key == "G"):
+            fake = generator(z, generator.shared(labels))
+        if key == "G":
+            loss = -discriminator(fake, labels).mean()
+        else:
+            scores = discriminator(torch.cat([fake, real]), torch.cat([labels, labels]))
+            loss = torch.relu(1 + scores[:batch]).mean() + torch.relu(1 - scores[batch:]).mean()
+        loss.backward()
+        networks[key].optim.step()
+
+    step = sum(median_seconds(lambda: phase(key), budget) for key in ("D", "G"))
+    result = dict(step=step, images_per_second=batch / step,
+                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    generator.eval().requires_grad_(False)
+    for n in (1, 16):
+        z, labels = torch.randn(n, config["z_dim"]), torch.zeros(n, dtype=torch.long)
+        with torch.no_grad():
+            result[f"sample_{n}"] = median_seconds(lambda: generator(z, generator.shared(labels)), budget)
+    return result
+
+
+def run_stylegan2(path, config, threads, budget=3):
     sys.path.insert(0, path)
     import torch
     from training.loss import StyleGAN2Loss
@@ -77,8 +119,10 @@ def run_peer(path, config, threads, budget=3):
 
 def run_dgl(binary, config, precision, threads):
     network = {k: v for k, v in config.items() if k != "batch"}
-    network.update(w_dim=config["z_dim"], img_channels=3)
-    lines = ['family = "stylegan2"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
+    biggan = "channels" in config
+    extra = "classes = 10 attention = 0 hierarchical = false shared_dim = 0" if biggan else f"w_dim = {config['z_dim']}"
+    network.update(zip(extra.split()[0::3], extra.split()[2::3]), img_channels=3)
+    lines = [f'family = "{"biggan" if biggan else "stylegan2"}"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
     lines += ["[training]", f"batch = {config['batch']}"]
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as recipe:
         recipe.write("\n".join(lines) + "\n")
@@ -90,35 +134,43 @@ def run_dgl(binary, config, precision, threads):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peer", required=True, help="a checkout of stylegan2-ada-pytorch")
+    parser.add_argument("--stylegan2-ada", help="a checkout of stylegan2-ada-pytorch")
+    parser.add_argument("--biggan", help="a checkout of BigGAN-PyTorch")
     parser.add_argument("--dgl", default="build/dgl")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--configs", default="32,64,256")
+    parser.add_argument("--configs", default="32,64,256,biggan")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run_peer:
-        print(json.dumps(run_peer(arguments.peer, CONFIGS[arguments.run_peer], arguments.threads)))
+        name = arguments.run_peer
+        run, path = (run_biggan, arguments.biggan) if name == "biggan" else (run_stylegan2, arguments.stylegan2_ada)
+        print(json.dumps(run(path, CONFIGS[name], arguments.threads)))
         return
     keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
-    print("| configuration | quantity | stylegan2-ada-pytorch | dgl fp32 | ratio | dgl bf16 | ratio |")
+    print("| configuration | quantity | peer | dgl fp32 | ratio | dgl bf16 | ratio |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.configs.split(","):
-        runs = dict(peer=[], fp32=[], bf16=[])
+        peer = ["--biggan", arguments.biggan] if name == "biggan" else ["--stylegan2-ada", arguments.stylegan2_ada]
+        if not peer[1]:
+            continue
+        precisions = ("fp32",) if name == "biggan" else ("fp32", "bf16")
+        runs = {who: [] for who in ("peer", *precisions)}
         for _ in range(arguments.runs):
-            out = subprocess.run([sys.executable, __file__, "--peer", arguments.peer, "--threads", str(arguments.threads),
-                                  "--run-peer", name], check=True, capture_output=True, text=True).stdout
+            out = subprocess.run([sys.executable, __file__, *peer, "--threads", str(arguments.threads), "--run-peer", name],
+                                 check=True, capture_output=True, text=True).stdout
             runs["peer"].append(json.loads(out.splitlines()[-1]))
-            for precision in ("fp32", "bf16"):
+            for precision in precisions:
                 runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads))
         for key in keys:
             middle = {who: statistics.median(run[key] for run in results) for who, results in runs.items()}
             inverse = key.startswith("sample")
-            ratio = {p: middle["peer"] / middle[p] if inverse else middle[p] / middle["peer"] for p in ("fp32", "bf16")}
             scale, unit = {"images_per_second": (1, "images/s"), "peak_memory_bytes": (2**-20, "MiB")}.get(key, (1e3, "ms"))
-            title = key.replace("_bytes", "").replace("_", " ")
-            print(f"| {name} px | {title}, {unit} | {middle['peer'] * scale:.4g} | {middle['fp32'] * scale:.4g} | "
-                  f"{ratio['fp32']:.2f} | {middle['bf16'] * scale:.4g} | {ratio['bf16']:.2f} |", flush=True)
+            row = f"| {name} | {key.replace('_bytes', '').replace('_', ' ')}, {unit} | {middle['peer'] * scale:.4g} |"
+            for precision in precisions:
+                ratio = middle["peer"] / middle[precision] if inverse else middle[precision] / middle["peer"]
+                row += f" {middle[precision] * scale:.4g} | {ratio:.2f} |"
+            print(row + " | |" * (2 - len(precisions)), flush=True)
 
 
 if __name__ == "__main__":
