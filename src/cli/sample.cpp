@@ -15,7 +15,7 @@ namespace dgl {
 namespace {
 
 struct SampleArguments {
-  std::string model, out, latents;
+  std::string model, out, latents, precision = "fp32";
   int64_t count = 64, batch = 64, label = -1;
   uint64_t seed = 0;
   double psi = 1;
@@ -60,6 +60,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   }
   if (arguments.each_label && generator.classes() == 0) fail("--each-label: {} has no labels", arguments.model);
   generator.to(device);
+  generator.set_activations(parse_precision(arguments.precision, "--precision"));
   torch::Tensor z, labels;
   if (arguments.each_label) {
     z = draw_latents(generator, arguments.count * generator.classes(), arguments.seed);
@@ -109,6 +110,7 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")->excludes(label);
   command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")->excludes(each);
   command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
+  command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16")->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "replace files that are there");
   command->callback([a, &common] { run(*a, common); });
 }

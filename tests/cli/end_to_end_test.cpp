@@ -188,11 +188,33 @@ TEST_F(EndToEnd, SamplesAndScoresAreExact) {
   const auto x = load_safetensors(at("x.safetensors")).at("images", "x");
   EXPECT_EQ(x.sizes(), (std::vector<int64_t>{3, 1, 32, 32}));
   EXPECT_LT((x - load_safetensors(at("y.safetensors")).at("images", "y")).abs().max().item<double>(), 1e-5);
+  expect_success(run(with(sample, {"--out", "h.safetensors", "--precision", "bf16"})));
+  const auto half = load_safetensors(at("h.safetensors")).at("images", "h");
+  EXPECT_LT((x - half).norm().item<double>(), 0.03 * x.norm().item<double>());
+  EXPECT_FALSE(x.equal(half));
   expect_success(run({"score", "--model", "teacher/model.safetensors", "--images", "x.safetensors", "--out", "s.safetensors"}));
   EXPECT_EQ(load_safetensors(at("s.safetensors")).at("scores", "s").sizes(), (std::vector<int64_t>{3}));
   expect_success(run(with(sample, {"--out", "grid.png"})));
   expect_success(run(with(sample, {"--out", "pictures"})));
   EXPECT_TRUE(fs::exists(at("pictures/000002.png")));
+}
+
+// Four steps with all regularisers, on the same random numbers.
+TEST_F(EndToEnd, PlainOperationsAndBfloat16TrainAlike) {
+  const auto losses = [&](const std::string& out, const std::string& set) {
+    expect_success(run({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out, "--overwrite", "--set",
+                        "network.channel_base=1024", "--set", "network.channel_max=32", "--set", "training.kimg=0.032",
+                        "--set", "training.shards=1", "--set", set}));
+    const std::string log = read_file(at(out + "/log.jsonl"));
+    return nlohmann::json::parse(log.substr(0, log.find('\n')))["loss"];
+  };
+  const auto fast = losses("fast", "training.seed=0"), plain = losses("plain", "ops.reference=true"),
+             half = losses("bf16", "training.precision=bf16");
+  for (const char* name : {"g_main", "g_reg", "d_main", "d_reg"}) {
+    const double expected = plain[name].get<double>();
+    EXPECT_NEAR(fast[name].get<double>(), expected, 1e-4 * std::abs(expected)) << name;
+    EXPECT_NEAR(half[name].get<double>(), expected, 0.1 * std::abs(expected)) << name;
+  }
 }
 
 TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
