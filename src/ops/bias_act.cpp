@@ -107,10 +107,6 @@ struct Gradient : Function<Gradient> {
   }
 };
 
-// Functions take no undefined tensors: one of no elements stands for it.
-Tensor or_empty(const Tensor& t) { return t.defined() ? t : at::empty({0}); }
-Tensor or_undefined(const Tensor& t) { return t.numel() == 0 ? Tensor() : t; }
-
 struct Act : Function<Act> {
   enum { kX, kScale, kStrength, kBias, kNoise, kOutput };  // the first four take gradients; x is not kept
 

@@ -22,8 +22,7 @@ torch::Tensor working_layout(const torch::Tensor& t) {
   return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous();
 }
 
-torch::Tensor pixel_rows(const torch::Tensor& t) {
-  return working_layout(t).permute({0, 2, 3, 1}).reshape({-1, t.size(1)});
-}
+torch::Tensor or_empty(const torch::Tensor& t) { return t.defined() ? t : at::empty({0}); }
+torch::Tensor or_undefined(const torch::Tensor& t) { return t.numel() == 0 ? torch::Tensor() : t; }
 
 }  // namespace dgl::ops

@@ -26,10 +26,6 @@ Tensor composition(const Tensor& x, const Tensor& w, const Tensor& styles, const
   return noise.defined() ? scale_noise_bias_act(y, demodulation, noise, strength, bias, a) : bias_act(y, bias, a);
 }
 
-// Functions take no undefined tensors: one of no elements stands for it.
-Tensor or_empty(const Tensor& t) { return t.defined() ? t : at::empty({0}); }
-Tensor or_undefined(const Tensor& t) { return t.numel() == 0 ? Tensor() : t; }
-
 struct Layer : Function<Layer> {
   enum { kX, kWeight, kStyles, kDemodulation, kStrength, kBias, kNoise, kOutput };  // the first six take gradients
 
