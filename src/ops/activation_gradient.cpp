@@ -1,10 +1,8 @@
 #include "ops/activation_gradient.h"
 
-#include <ATen/Parallel.h>
-
-#include "base/parallel.h"
 #include "ops/common.h"
 #include "ops/lanes.h"
+#include "ops/runs.h"
 
 namespace dgl::ops {
 
@@ -43,13 +41,10 @@ bool activation_gradient_serves(const Tensor& y) {
 
 ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, const Tensor& noise_any,
                                        const Tensor& scale_any, bool want_dot, Activation a) {
-  const auto plain = [](const Tensor& t) { return t.defined() ? t.contiguous() : t; };
   const Tensor dy = working_layout(dy_any), noise = plain(noise_any), scale = plain(scale_any);
-  const int64_t n = y.size(0), channels = y.size(1), pixels = y.size(2) * y.size(3);
-  // Pieces of an image, so that few images keep many threads busy; a row of sums each.
-  const int64_t pieces = std::min<int64_t>(pixels, std::max<int64_t>(1, at::get_num_threads() / n));
-  const auto sums = [&] { return at::empty({n, pieces, channels}, y.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous)); };
-  ActivationGradient result{at::empty_like(y), sums(), want_dot ? sums() : Tensor(), noise.defined() ? sums() : Tensor()};
+  const Runs runs(y);
+  ActivationGradient result{at::empty_like(y), runs.sums(y), want_dot ? runs.sums(y) : Tensor(),
+                            noise.defined() ? runs.sums(y) : Tensor()};
   const auto run = [&](auto type) {
     using T = decltype(type);
     const auto pointer = [](const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; };
@@ -58,19 +53,17 @@ ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, co
     float *sum = pointer(result.sum), *dot_t = pointer(result.dot_t), *dot_z = pointer(result.dot_z);
     const float *z = pointer(noise), *scales = pointer(scale);
     const bool one_noise = noise.defined() && noise.size(0) == 1;
-    parallel_for(0, n * pieces, 1, [=](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t image = i / pieces, piece = i % pieces, start = image * pixels, row = i * channels;
-        const float* of_image = z ? z + (one_noise ? 0 : start) - start : nullptr;
-        gradient_rows(in, out, of_image, scales ? scales + image * channels : nullptr, start + piece * pixels / pieces,
-                      start + (piece + 1) * pixels / pieces, channels, a, want_dot, to, sum + row,
-                      want_dot ? dot_t + row : nullptr, z ? dot_z + row : nullptr);
-      }
+    const int64_t channels = runs.channels, pixels = runs.pixels;
+    runs.for_each([=](int64_t run, int64_t image, int64_t first, int64_t last) {
+      const int64_t row = run * channels;
+      const float* of_image = z ? z - (one_noise ? image * pixels : 0) : nullptr;
+      gradient_rows(in, out, of_image, scales ? scales + image * channels : nullptr, first, last, channels, a, want_dot,
+                    to, sum + row, want_dot ? dot_t + row : nullptr, z ? dot_z + row : nullptr);
     });
   };
   y.scalar_type() == torch::kBFloat16 ? run(at::BFloat16()) : run(float());
   for (Tensor* t : {&result.sum, &result.dot_t, &result.dot_z}) {
-    if (t->defined()) *t = pieces == 1 ? t->squeeze(1) : t->sum(1);
+    if (t->defined()) *t = Runs::total(*t);
   }
   return result;
 }

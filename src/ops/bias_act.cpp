@@ -44,7 +44,6 @@ void forward_rows(const T* x, const S* scale, int64_t rows_each, const S* bias, 
 
 Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& bias, const Tensor& noise,
                     const Tensor& strength, Activation a) {
-  const auto plain = [](const Tensor& t) { return t.defined() ? t.contiguous() : t; };
   const Tensor x = working_layout(x_any), b = bias.contiguous(), z = plain(noise), scale = plain(scale_any);
   Tensor y = at::empty_like(x);
   const int64_t channels = x.size(1), rows = x.numel() / channels, rows_each = std::max<int64_t>(1, rows / x.size(0));

@@ -22,6 +22,7 @@ torch::Tensor working_layout(const torch::Tensor& t) {
   return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous();
 }
 
+torch::Tensor plain(const torch::Tensor& t) { return t.defined() ? t.contiguous() : t; }
 torch::Tensor or_empty(const torch::Tensor& t) { return t.defined() ? t : at::empty({0}); }
 torch::Tensor or_undefined(const torch::Tensor& t) { return t.numel() == 0 ? torch::Tensor() : t; }
 

@@ -29,6 +29,9 @@ bool has_fast_kernel(const torch::Tensor& t);
 /// `t` in the layout that the fast paths work in: channels-last for [N, C, H, W], contiguous otherwise.
 torch::Tensor working_layout(const torch::Tensor& t);
 
+/// `t` contiguous; undefined where it is.
+torch::Tensor plain(const torch::Tensor& t);
+
 /// Autograd's functions take no undefined tensors: one of no elements stands for one, and is turned back.
 torch::Tensor or_empty(const torch::Tensor& t);
 torch::Tensor or_undefined(const torch::Tensor& t);

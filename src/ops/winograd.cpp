@@ -276,8 +276,6 @@ namespace {
 
 const float* pointer(const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
-Tensor plain(const Tensor& t) { return t.defined() ? t.contiguous() : t; }
-
 template <class T, bool kFinish>
 void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Finish& finish, Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);

@@ -36,10 +36,6 @@ Adam::Adam(torch::nn::Module& module, AdamOptions options) : options_(options) {
   }
 }
 
-void Adam::zero_grad() {
-  for (auto& slot : slots_) slot.parameter.mutable_grad().reset();
-}
-
 bool Adam::is_plain(const Slot& slot) const {
   return slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
          slot.parameter.is_contiguous();

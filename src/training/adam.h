@@ -23,7 +23,6 @@ class Adam {
  public:
   Adam(torch::nn::Module& module, AdamOptions options);
 
-  void zero_grad();
   /// The L2 norm of all gradients; NaN or infinity where one of them is not finite.
   double gradient_norm(Workers& workers) const;
   void step(Workers& workers);

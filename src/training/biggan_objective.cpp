@@ -57,13 +57,7 @@ Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& o
   }
   const Tensor both = discriminator_->forward(at::cat({input.real.images, fakes.images}),
                                               at::cat({input.real.labels, fakes.labels}), 2);
-  const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
-  const Tensor loss =
-      loss_->discriminator_real(real_scores).mean() + loss_->discriminator_fake(fake_scores).mean();
-  output.losses["d_main"] = loss.detach();
-  output.scores["real"] = real_scores.detach().mean();
-  output.scores["fake"] = fake_scores.detach().mean();
-  return loss;
+  return discriminator_loss(*loss_, both, output);
 }
 
 }  // namespace dgl

@@ -18,6 +18,16 @@ torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake,
   return loss + term.loss;
 }
 
+torch::Tensor discriminator_loss(const AdversarialLoss& game, const torch::Tensor& both, StepOutput& output) {
+  const auto halves = both.chunk(2);
+  const torch::Tensor &real = halves[0], &fake = halves[1];
+  const torch::Tensor loss = game.discriminator_real(real).mean() + game.discriminator_fake(fake).mean();
+  output.losses["d_main"] = loss.detach();
+  output.scores["real"] = real.detach().mean();
+  output.scores["fake"] = fake.detach().mean();
+  return loss;
+}
+
 std::unique_ptr<Objective> make_objective(const Recipe& recipe, const Model& model) {
   if (recipe.family == "stylegan2") {
     return std::make_unique<StyleGan2Objective>(recipe,

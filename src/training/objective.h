@@ -44,6 +44,10 @@ struct StepOutput {
 torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
                            const StepInput& input, StepOutput& output);
 
+/// What a discriminator minimises in `game` on `both` [2 N], its scores of N real images and of N generated ones behind
+/// them; reports it as "d_main" and the mean scores as "real" and "fake".
+torch::Tensor discriminator_loss(const AdversarialLoss& game, const torch::Tensor& both, StepOutput& output);
+
 /// What a family's generator and discriminator minimise. It knows nothing of optimisers, stages or files.
 class Objective {
  public:

@@ -102,13 +102,7 @@ Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput
   // One pass over both halves; minibatch statistics are taken within each.
   const Tensor labels = drawn.labels.defined() ? at::cat({input.real.labels, drawn.labels}) : Tensor();
   const Tensor both = discriminator_->forward(at::cat({input.real.images, fake}), labels, 2);
-  const Tensor real_scores = both.slice(0, 0, n), fake_scores = both.slice(0, n);
-  const Tensor loss =
-      loss_->discriminator_real(real_scores).mean() + loss_->discriminator_fake(fake_scores).mean();
-  output.losses["d_main"] = loss.detach();
-  output.scores["real"] = real_scores.detach().mean();
-  output.scores["fake"] = fake_scores.detach().mean();
-  return loss;
+  return discriminator_loss(*loss_, both, output);
 }
 
 Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {

@@ -27,7 +27,7 @@ TEST(Adam, AgreesWithLibtorch) {
   torch::optim::Adam theirs(b->parameters(), torch::optim::AdamOptions(0.01).betas({0.3, 0.95}).eps(1e-6));
   for (int i = 0; i < 20; ++i) {
     const auto x = torch::randn({4, 5});
-    ours.zero_grad();
+    a->zero_grad();
     theirs.zero_grad();
     a->forward(x).pow(3).sum().backward();
     b->forward(x).pow(3).sum().backward();
