@@ -2,20 +2,18 @@
 #include <thread>
 
 #include "base/torch.h"
-#include "cli/program.h"
+#include "cli/program_test_case.h"
 #include "formats/safetensors.h"
 
 namespace dgl::test {
 namespace {
 
-using Words = std::vector<std::string>;
-
 const std::string kGolden = DGL_SOURCE_DIR "/tests/golden/biggan/";
 
 /// Two kinds of squares, and a recipe of a small BigGAN.
-class BigGanProgram : public ::testing::Test {
+class BigGanProgram : public ProgramTest {
  protected:
-  BigGanProgram() : dgl_(folder_) {
+  BigGanProgram() {
     put_squares(folder_, 40);
     folder_.put("r.toml", "family = 'biggan'\n[network]\nresolution = 32\nimg_channels = 1\nchannels = 2\nz_dim = 8\n"
                           "shared_dim = 4\n[training]\nbatch = 8\naccumulations = 2\nd_steps = 2\nkimg = 0.064\n"
@@ -23,22 +21,7 @@ class BigGanProgram : public ::testing::Test {
                           "[guidance]\nstage1_kimg = 0.064\nstage2_kimg = 0.064\n");
     expect_done({"prepare", "squares", "--size", "32", "--out", "d.dgldata"});
   }
-  Outcome expect_done(const Words& words) {
-    const Outcome outcome = dgl_(words);
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    return outcome;
-  }
-  void expect_refused(const Words& words, const Words& says) {
-    const Outcome outcome = dgl_(words);
-    EXPECT_EQ(outcome.status, 1) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
-    EXPECT_FALSE(fs::exists(folder_ / "out")) << "something was left behind";
-  }
   nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(folder_ / name)); }
-
-  TemporaryFolder folder_;
-  Program dgl_;
 };
 
 TEST_F(BigGanProgram, TeacherStudentsAndAKilledRun) {

@@ -1,18 +1,16 @@
 #include <nlohmann/json.hpp>
 
 #include "base/torch.h"
-#include "cli/program.h"
+#include "cli/program_test_case.h"
 #include "formats/safetensors.h"
 
 namespace dgl::test {
 namespace {
 
-using Words = std::vector<std::string>;
-
 /// Two kinds of squares, and a recipe of small networks that take their labels.
-class ConditionalProgram : public ::testing::Test {
+class ConditionalProgram : public ProgramTest {
  protected:
-  ConditionalProgram() : dgl_(folder_) {
+  ConditionalProgram() {
     put_squares(folder_, 40);
     folder_.put("r.toml", "[network]\nresolution = 32\nimg_channels = 1\nchannel_base = 128\nchannel_max = 8\nz_dim = 8\n"
                           "w_dim = 8\nconditional = true\nlabel_layers = 2\n[training]\nbatch = 8\nkimg = 0.032\n"
@@ -20,18 +18,6 @@ class ConditionalProgram : public ::testing::Test {
     folder_.put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\n"
                           "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 1\n");
     expect_done({"prepare", "squares", "--size", "32", "--out", "d.dgldata"});
-  }
-  Outcome expect_done(const Words& words) {
-    const Outcome outcome = dgl_(words);
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    return outcome;
-  }
-  void expect_refused(const Words& words, const Words& says) {
-    const Outcome outcome = dgl_(words);
-    EXPECT_EQ(outcome.status, 1) << outcome.err;
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
-    EXPECT_FALSE(fs::exists(folder_ / "out")) << "something was left behind";
   }
   static Words train(const std::string& out, const Words& more = {}) {
     Words words{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out};
@@ -43,9 +29,6 @@ class ConditionalProgram : public ::testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
-
-  TemporaryFolder folder_;
-  Program dgl_;
 };
 
 TEST_F(ConditionalProgram, FromATeacherToAMeasuredStudent) {
