@@ -68,11 +68,21 @@ DiffAugment DiffAugment::parse(const std::string& text, const std::string& key) 
   return augment;
 }
 
-Tensor DiffAugment::operator()(const Tensor& images, at::Generator random) const {
+Tensor DiffAugment::operator()(const Tensor& images, const at::Generator& random, double p) const {
   Tensor x = images;
-  if (color) x = change_color(x, random);
-  if (translation) x = translate(x, random);
-  if (cutout) x = cut_out(x, random);
+  const auto apply = [&](bool wanted, const auto& change) {
+    if (!wanted || p <= 0) return;
+    const Tensor changed = change(x, random);
+    if (p >= 1) {
+      x = changed;
+      return;
+    }
+    const auto options = x.options().requires_grad(false);
+    x = at::where(at::rand({x.size(0), 1, 1, 1}, random, options) < p, changed, x);
+  };
+  apply(color, change_color);
+  apply(translation, translate);
+  apply(cutout, cut_out);
   return x;
 }
 

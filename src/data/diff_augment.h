@@ -18,8 +18,9 @@ struct DiffAugment {
   static DiffAugment parse(const std::string& text, const std::string& key);
   bool any() const { return color || translation || cutout; }
 
-  /// Images [N, C, R, R] in -1 … 1, changed, with gradients of every order; random numbers from `random`.
-  torch::Tensor operator()(const torch::Tensor& images, at::Generator random) const;
+  /// Images [N, C, R, R] in -1 … 1, each changed by each operation with probability `p`, with gradients of every order;
+  /// random numbers from `random`.
+  torch::Tensor operator()(const torch::Tensor& images, const at::Generator& random, double p = 1) const;
 };
 
 }  // namespace dgl

@@ -9,6 +9,11 @@ using torch::Tensor;
 
 namespace {
 
+/// A teacher's scores [N] of images of any size.
+Tensor score(Discriminator& d, const Tensor& images, const Tensor& labels) {
+  return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? labels : Tensor());
+}
+
 /// Names of a teacher's statistics and state, "teacher0.own".
 std::string prefix_of(size_t teacher) { return "teacher" + std::to_string(teacher) + "."; }
 
@@ -30,21 +35,49 @@ void Guidance::add(Teacher teacher, int64_t channels, int64_t resolution, int64_
   teachers_.push_back(std::move(teacher));
 }
 
+void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Generator> generator,
+                                   int64_t channels, int64_t resolution, int64_t classes) {
+  if (!how.any()) return;
+  const std::string& name = teachers_.at(0).name;
+  if (how.wants_images()) {
+    if (!generator) fail("{}: the teacher has no generator, which guidance.teacher_data and duality_gap need", name);
+    if (!teachers_[0].resize && (generator->resolution() != resolution || generator->channels() != channels)) {
+      fail("{}: the teacher's generator makes {} x {} x {} images, expected {} x {} x {} as in the data", name,
+           generator->channels(), generator->resolution(), generator->resolution(), channels, resolution, resolution);
+    }
+    if (generator->classes() != 0 && generator->classes() != classes) {
+      fail("{}: the teacher's generator knows {} labels, the student {}", name, generator->classes(), classes);
+    }
+  }
+  discriminator_ = how;
+  generator_ = std::move(generator);
+  channels_ = channels;
+  resolution_ = resolution;
+}
+
+Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Generator& random) const {
+  const torch::NoGradGuard no_grad;
+  const auto options = generator_->parameters()[0].options().requires_grad(false);
+  const Tensor z = at::randn({n, generator_->z_dim()}, random, options);
+  return fit_images(generator_->sample(z, generator_->classes() > 0 ? labels : Tensor()), channels_, resolution_);
+}
+
+Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) const {
+  const torch::NoGradGuard no_grad;
+  return score(*teachers_.at(0).discriminator, images, labels);
+}
+
 Guidance::Term Guidance::term(const GuidanceInput& input) const {
   Term term;
   for (size_t i = 0; i < teachers_.size(); ++i) {
     const Teacher& teacher = teachers_[i];
     const double lambda = teacher.lambda(input.progress);
     if (lambda == 0) continue;
-    const auto score = [&](const Tensor& images) {
-      Discriminator& d = *teacher.discriminator;
-      return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? input.labels : Tensor());
-    };
-    const Tensor scores = score(input.fake), losses = teacher.loss->generator(scores);
+    const Tensor scores = score(*teacher.discriminator, input.fake, input.labels), losses = teacher.loss->generator(scores);
     std::map<std::string, Tensor> statistics;
     const auto real_scores = [&] {
       const torch::NoGradGuard no_grad;
-      return score(input.real);
+      return score(*teacher.discriminator, input.real, input.labels);
     };
     const Tensor weight = teacher.weight->of({input.fake, scores, losses.mean(), input.own_loss, real_scores}, statistics);
     const Tensor loss = lambda * (weight.defined() ? weight * losses : losses).mean();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "guidance/adversarial.h"
+#include "guidance/discriminator_guidance.h"
 #include "guidance/schedule.h"
 #include "guidance/weight.h"
 #include "nets/network.h"
@@ -43,6 +44,16 @@ class Guidance {
   /// resized, or if it knows labels, but not the `classes` that the student has.
   void add(Teacher teacher, int64_t channels, int64_t resolution, int64_t classes);
 
+  /// Lets the student's discriminator learn from the first teacher too, and from images of `generator`, which is only
+  /// needed if they are wanted. Error if these do not fit, as with `add`.
+  void guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Generator> generator, int64_t channels,
+                           int64_t resolution, int64_t classes);
+  const DiscriminatorGuidance& discriminator() const { return discriminator_; }
+  /// Images [n, C, R, R] of the teacher's generator, of fresh latents and `labels` [n] (or undefined), without gradients.
+  torch::Tensor teacher_images(int64_t n, const torch::Tensor& labels, const at::Generator& random) const;
+  /// The first teacher's scores [N] of images, without gradients.
+  torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels) const;
+
   bool empty() const { return teachers_.empty(); }
 
   /// What teachers say of one fake batch.
@@ -62,6 +73,9 @@ class Guidance {
 
  private:
   std::vector<Teacher> teachers_;
+  DiscriminatorGuidance discriminator_;
+  std::shared_ptr<Generator> generator_;
+  int64_t channels_ = 0, resolution_ = 0;  // of the student's images
 };
 
 }  // namespace dgl

@@ -27,7 +27,7 @@ Tensor BigGanObjective::loss(const Phase& phase, const StepInput& input, StepOut
   fail("BigGAN has no phase {}", phase.name);
 }
 
-BigGanObjective::Fakes BigGanObjective::draw(int64_t n, const StepInput& input) {
+Batch BigGanObjective::draw(int64_t n, const StepInput& input) {
   const auto options = input.real.images.options();
   const Tensor z = at::randn({n, generator_->z_dim()}, input.random, options);
   const Tensor labels = at::randint(generator_->classes(), {n}, input.random, options.dtype(torch::kLong));
@@ -35,7 +35,8 @@ BigGanObjective::Fakes BigGanObjective::draw(int64_t n, const StepInput& input) 
 }
 
 Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& output) {
-  const Fakes fakes = draw(input.real.images.size(0), input);
+  Batch fakes = draw(input.real.images.size(0), input);
+  fakes.images = input.augmented(fakes.images);
   Tensor loss = loss_->generator(discriminator_->forward(fakes.images, fakes.labels, 1)).mean();
   output.losses["g_main"] = loss.detach();
   if (recipe_.orthogonal > 0) {
@@ -50,14 +51,12 @@ Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& outpu
 
 Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& output) {
   const int64_t n = input.real.images.size(0);
-  Fakes fakes;
+  Batch fakes;
   {
     torch::NoGradGuard no_grad;
     fakes = draw(n, input);
   }
-  const Tensor both = discriminator_->forward(at::cat({input.real.images, fakes.images}),
-                                              at::cat({input.real.labels, fakes.labels}), 2);
-  return discriminator_loss(*loss_, both, output);
+  return discriminator_loss(*loss_, *discriminator_, fakes, input, output);
 }
 
 }  // namespace dgl

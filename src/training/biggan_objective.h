@@ -20,10 +20,7 @@ class BigGanObjective : public Objective {
 
  private:
   /// Images of fresh latents and their labels [n].
-  struct Fakes {
-    torch::Tensor images, labels;
-  };
-  Fakes draw(int64_t n, const StepInput& input);
+  Batch draw(int64_t n, const StepInput& input);
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
 

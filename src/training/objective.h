@@ -8,6 +8,7 @@
 #include "data/sampler.h"
 #include "guidance/guidance.h"
 #include "nets/model.h"
+#include "training/augmentation.h"
 #include "training/recipe.h"
 
 namespace dgl {
@@ -27,9 +28,15 @@ using Figures = std::map<std::string, torch::Tensor>;
 struct StepInput {
   Batch real;                          ///< on the training device
   const Guidance* guidance = nullptr;  ///< may be null
+  const Augmentation* augmentation = nullptr;  ///< of what discriminators see; may be null
   double progress = 0;                 ///< of the stage, 0 … 1
   at::Generator random;                ///< all random numbers are drawn from it
   torch::Tensor label_shares;          ///< [classes] of each label among the real images; undefined without labels
+
+  /// Images as discriminators see them.
+  torch::Tensor augmented(const torch::Tensor& images) const {
+    return augmentation ? (*augmentation)(images, random) : images;
+  }
 };
 
 /// What a phase reports, for every shard of a batch alone.
@@ -40,13 +47,15 @@ struct StepOutput {
 };
 
 /// `loss`, what the student's discriminator makes its generator minimise on `fake` [N, C, R, R] with `labels` [N] (or
-/// undefined), and the teachers' term where they speak, which it reports as "g_guidance" and "teacher_fake".
+/// undefined; augmented already), and the teachers' term where they speak, which it reports as "g_guidance" and "teacher_fake".
 torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
                            const StepInput& input, StepOutput& output);
 
-/// What a discriminator minimises in `game` on `both` [2 N], its scores of N real images and of N generated ones behind
-/// them; reports it as "d_main" and the mean scores as "real" and "fake".
-torch::Tensor discriminator_loss(const AdversarialLoss& game, const torch::Tensor& both, StepOutput& output);
+/// What `critic` minimises in `game` on the input's real images and on `fake`, with what guidance adds to it
+/// (guidance/discriminator_guidance.h). All images go through it in one pass. Reports "d_main", the mean scores as "real" and
+/// "fake", and the terms of guidance as "d_duality" and "d_align".
+torch::Tensor discriminator_loss(const AdversarialLoss& game, Discriminator& critic, const Batch& fake,
+                                 const StepInput& input, StepOutput& output);
 
 /// What a family's generator and discriminator minimise. It knows nothing of optimisers, stages or files.
 class Objective {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "data/diff_augment.h"
 #include "guidance/schedule.h"
 #include "guidance/weight.h"
 #include "training/toml_file.h"
@@ -72,6 +73,10 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "pl_batch_shrink", &r.pl_batch_shrink, 1, 1024},
       {"training", "style_mixing", &r.style_mixing, 0, 1},
       {"training", "mirror", &r.mirror},
+      {"training", "augment", &r.augment},
+      {"training", "augment_p", &r.augment_p, 0, 1},
+      {"training", "ada_target", &r.ada_target, 0, 1},
+      {"training", "ada_kimg", &r.ada_kimg, 1e-3, kMany},
       {"training", "ema_kimg", &r.ema_kimg, 0, kMany},
       {"training", "ema_ramp", &r.ema_ramp, 0, 1},
       {"training", "ema_start_kimg", &r.ema_start_kimg, 0, kMany},
@@ -84,6 +89,11 @@ std::vector<Key> keys_of(Recipe& r) {
       {"guidance", "weight", &r.weight},
       {"guidance", "loss", &r.loss, 0, 0, {"", "logistic", "hinge"}},
       {"guidance", "resize", &r.resize},
+      {"guidance", "teacher_data", &r.for_discriminator.teacher_data, 0, 1},
+      {"guidance", "duality_gap", &r.for_discriminator.duality_gap, 0, 1e6},
+      {"guidance", "smooth_labels", &r.for_discriminator.smooth_labels},
+      {"guidance", "align", &r.for_discriminator.align, 0, 1e6},
+      {"guidance", "train_teacher", &r.train_teacher},
       {"guidance", "stage1_kimg", &r.stage1_kimg, 0, kMany},
       {"guidance", "stage2_kimg", &r.stage2_kimg, 0, kMany},
       {"guidance", "keep_optimizer", &r.keep_optimizer},
@@ -216,6 +226,7 @@ void check(const Recipe& r, const std::string& origin) {
   }
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
+  DiffAugment::parse(r.augment, origin + ": training.augment");
   make_schedule(r.schedule, r.lambda, origin + ": guidance.schedule");
   make_weight(r.weight, origin + ": guidance.weight");
   for (const TeacherRecipe& teacher : r.teachers) {

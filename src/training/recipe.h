@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "guidance/discriminator_guidance.h"
 #include "nets/biggan.h"
 #include "nets/stylegan2.h"
 
@@ -59,6 +60,10 @@ struct Recipe {
   int64_t pl_interval = 4, pl_batch_shrink = 2;
   double style_mixing = 0.9;
   bool mirror = false;
+  std::string augment;    ///< of what discriminators see: color, translation, cutout (data/diff_augment.h); empty: nothing
+  double augment_p = 1;   ///< probability of each operation on an image
+  double ada_target = 0;  ///< above 0: it adapts to this E sign(D(x)) (training/augmentation.h)
+  double ada_kimg = 500;  ///< within which it can go from 0 to 1
   double ema_kimg = 10;    ///< half-life of the average
   double ema_ramp = 0.05;  ///< the half-life is at most this share of the images seen; 0: no limit
   double ema_start_kimg = 0;  ///< until then the average is the generator itself
@@ -74,6 +79,8 @@ struct Recipe {
   std::string loss;  ///< that the teacher was trained with, logistic or hinge; empty: its family's
   bool resize = false;  ///< whether images are brought to a teacher's size
   std::vector<TeacherRecipe> teachers;
+  DiscriminatorGuidance for_discriminator;  ///< teacher_data, duality_gap, smooth_labels, align
+  bool train_teacher = false;  ///< whether the first teacher's discriminator goes on learning, from the student's fakes
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 goes on with stage 1's Adam
 

@@ -142,6 +142,8 @@ Recipe stage1_recipe(const Recipe& arm) {
   recipe.loss = usual.loss;
   recipe.resize = usual.resize;
   recipe.teachers.clear();
+  recipe.for_discriminator = {};
+  recipe.train_teacher = false;
   recipe.stage2_kimg = 0;
   return recipe;
 }

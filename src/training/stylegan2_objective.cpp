@@ -70,7 +70,7 @@ StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& in
 
 Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
   const Draw drawn = draw(input.real.images.size(0), input, output);
-  const Tensor fake = generator_->synthesise(drawn.styles, input.random);
+  const Tensor fake = input.augmented(generator_->synthesise(drawn.styles, input.random));
   const Tensor fake_scores = discriminator_->forward(fake, drawn.labels, 1);
   const Tensor loss = loss_->generator(fake_scores).mean();
   output.losses["g_main"] = loss.detach();
@@ -99,16 +99,13 @@ Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput
     drawn = draw(n, input, output);
     fake = generator_->synthesise(drawn.styles, input.random);
   }
-  // One pass over both halves; minibatch statistics are taken within each.
-  const Tensor labels = drawn.labels.defined() ? at::cat({input.real.labels, drawn.labels}) : Tensor();
-  const Tensor both = discriminator_->forward(at::cat({input.real.images, fake}), labels, 2);
-  return discriminator_loss(*loss_, both, output);
+  return discriminator_loss(*loss_, *discriminator_, {fake, drawn.labels}, input, output);
 }
 
 Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {
   const ops::TwiceDifferentiable twice;
   const Tensor real = input.real.images.detach().clone().set_requires_grad(true);
-  const Tensor scores = discriminator_->forward(real, input.real.labels, 1);
+  const Tensor scores = discriminator_->forward(input.augmented(real), input.real.labels, 1);
   const Tensor loss = r1_penalty(scores, real) * (recipe_.r1_gamma / 2);
   output.losses["d_reg"] = loss.detach();
   return loss * static_cast<double>(recipe_.r1_interval);

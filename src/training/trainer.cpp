@@ -31,7 +31,7 @@ std::string data_name(const Recipe& recipe) { return std::filesystem::path(recip
 Trainer::~Trainer() = default;
 
 Trainer::Trainer(const Recipe& recipe, bool quiet)
-    : recipe_(recipe), progress_(quiet), device_(parse_device(recipe.device)) {
+    : recipe_(recipe), progress_(quiet), device_(parse_device(recipe.device)), augmentation_(recipe) {
   ops::set_use_reference(recipe_.reference);
   data_ = std::make_shared<Dataset>(recipe_.data);
   const DatasetInfo& info = data_->info();
@@ -60,13 +60,16 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     if (teacher_->generator) teacher_->generator->to(device_);
     add_teacher(teacher_->discriminator,
                 {recipe_.teacher, recipe_.lambda, recipe_.schedule, recipe_.weight, recipe_.loss});
-    bool guided = recipe_.lambda > 0;
+    bool guided = recipe_.lambda > 0 || recipe_.for_discriminator.any() || recipe_.train_teacher;
     for (const TeacherRecipe& other : recipe_.teachers) {
       const Model model = load_model(other.file);
       model.critic(other.file).to(device_);
       add_teacher(model.discriminator, other);
       guided = guided || other.lambda > 0;
     }
+    guidance_.guide_discriminator(recipe_.for_discriminator,
+                                  teacher_->generator_ema ? teacher_->generator_ema : teacher_->generator, info.channels,
+                                  info.resolution, recipe_.labels());
     stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0, false},
                {2, guided ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda, guided}};
   } else {
@@ -86,6 +89,17 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   recipe_.shards = shards_of(*objective_, recipe_.batch / recipe_.accumulations, recipe_.shards, device_);
   workers_ = std::make_unique<Workers>(recipe_.shards);
   optimisers_ = make_optimisers(recipe_, model_, phases_);
+  if (student && recipe_.train_teacher) {
+    const auto family = teacher_->discriminator->settings().value("family", "");
+    if (family != recipe_.family) {
+      fail("{}: a discriminator of {}, which cannot go on learning with {} (guidance.train_teacher)", recipe_.teacher, family,
+           recipe_.family);
+    }
+    taught_.generator = model_.generator;
+    taught_.discriminator = teacher_->discriminator;
+    teacher_objective_ = make_objective(recipe_, taught_);
+    teacher_optimiser_ = std::move(make_optimisers(recipe_, taught_, phases_).discriminator);
+  }
   if (student && !recipe_.from_stage1.empty()) begin_from_stage1();
   if (student && recipe_.from_teacher) begin_from_teacher();
 }
@@ -104,7 +118,12 @@ void Trainer::save(const std::filesystem::path& path) {
   optimisers_.generator->put(file, "adam.generator.");
   optimisers_.discriminator->put(file, "adam.discriminator.");
   for (const auto& [name, tensor] : objective_->state()) file.tensors["objective." + name] = tensor;
+  for (const auto& [name, tensor] : augmentation_.state()) file.tensors["augmentation." + name] = tensor;
   for (const auto& [name, tensor] : guidance_.state()) file.tensors["guidance." + name] = tensor;
+  if (teacher_optimiser_) {
+    put_module(file, "guidance.discriminator.", *taught_.discriminator);
+    teacher_optimiser_->put(file, "guidance.adam.");
+  }
   file.metadata[kStateKey] = state_.to_json().dump();
   save_safetensors(path, file);
 }
@@ -121,12 +140,17 @@ void Trainer::load(const TensorFile& file, const std::string& origin) {
   optimisers_.discriminator->get(file, "adam.discriminator.", origin);
   torch::NoGradGuard no_grad;
   for (auto [name, tensor] : objective_->state()) tensor.copy_(file.at("objective." + name, origin));
+  for (auto [name, tensor] : augmentation_.state()) tensor.copy_(file.at("augmentation." + name, origin));
   state_ = std::move(state);
 }
 
 void Trainer::load_guidance(const TensorFile& file, const std::string& origin) {
   torch::NoGradGuard no_grad;
   for (auto [name, tensor] : guidance_.state()) tensor.copy_(file.at("guidance." + name, origin));
+  if (teacher_optimiser_) {
+    get_module(file, "guidance.discriminator.", *taught_.discriminator, origin);
+    teacher_optimiser_->get(file, "guidance.adam.", origin);
+  }
 }
 
 void Trainer::load_newest(const RunDirectory& directory) {
@@ -205,6 +229,45 @@ torch::Tensor Trainer::draw_grid(Generator& generator) const {
   return grid_.draw(generator, stream_seed(static_cast<uint64_t>(recipe_.seed), kGridLatents, 0), device_);
 }
 
+void Trainer::learn(Objective& objective, const Model& model, const Phase& phase, const StepInput& input, Adam& optimiser,
+                    uint64_t seed, const std::string& prefix) {
+  const StepOutput output = run_phase(objective, model, phase, input, *workers_, seed, recipe_.accumulations);
+  if (&objective == objective_.get()) {
+    guidance_.absorb(output.statistics);
+    augmentation_.absorb(output.statistics);
+  }
+  // Gradients are whole here: the place to average them over processes.
+  for (const auto& [name, value] : output.losses) {
+    const double number = value.item<double>();
+    if (!std::isfinite(number) || std::abs(number) > recipe_.loss_limit) {
+      throw Error(fmt::format("loss {}{} = {} at step {} ({:.1f} kimg)", prefix, name, number, state_.step,
+                              static_cast<double>(state_.images) / 1000));
+    }
+    state_.losses.add(prefix + name, number);
+  }
+  for (const auto& [name, value] : output.scores) state_.scores.add(prefix + name, value.item<double>());
+  if (augmentation_.any()) state_.scores.add("augment_p", augmentation_.probability());
+  if (const double norm = optimiser.gradient_norm(*workers_); !std::isfinite(norm)) {
+    throw Error(fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state_.step,
+                            static_cast<double>(state_.images) / 1000));
+  }
+  optimiser.step(*workers_);
+}
+
+void Trainer::train_teacher(StepInput& input, const std::vector<Batch>& real, uint64_t seed) {
+  // As the student's discriminator, by its own lights alone.
+  input.guidance = nullptr;
+  taught_.discriminator->train();
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const Phase& phase = phases_[i];
+    if (phase.generator || state_.step % phase.interval != 0) continue;
+    input.real = real[static_cast<size_t>(phase.real)];
+    learn(*teacher_objective_, taught_, phase, input, *teacher_optimiser_, stream_seed(seed, 2, i), "teacher_");
+  }
+  taught_.discriminator->eval();
+  set_requires_grad(*taught_.discriminator, false);
+}
+
 void Trainer::step(const Stage& stage) {
   const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe_.seed), kStep + 100 * static_cast<uint64_t>(state_.retries),
                                     static_cast<uint64_t>(state_.step));
@@ -219,31 +282,15 @@ void Trainer::step(const Stage& stage) {
   input.label_shares = label_shares_;
   input.guidance = stage.guided ? &guidance_ : nullptr;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
+  input.augmentation = augmentation_.any() ? &augmentation_ : nullptr;
 
   for (size_t i = 0; i < phases_.size(); ++i) {
     const Phase& phase = phases_[i];
     if (state_.step % phase.interval != 0) continue;
-    Adam& optimiser = optimisers_.of(phase);
     input.real = real[static_cast<size_t>(phase.real)];
-    const StepOutput output =
-        run_phase(*objective_, model_, phase, input, *workers_, stream_seed(seed, 1, i), recipe_.accumulations);
-    guidance_.absorb(output.statistics);
-    // Gradients are whole here: the place to average them over processes.
-    for (const auto& [name, value] : output.losses) {
-      const double number = value.item<double>();
-      if (!std::isfinite(number) || std::abs(number) > recipe_.loss_limit) {
-        throw Error(fmt::format("loss {} = {} at step {} ({:.1f} kimg)", name, number, state_.step,
-                                static_cast<double>(state_.images) / 1000));
-      }
-      state_.losses.add(name, number);
-    }
-    for (const auto& [name, value] : output.scores) state_.scores.add(name, value.item<double>());
-    if (const double norm = optimiser.gradient_norm(*workers_); !std::isfinite(norm)) {
-      throw Error(fmt::format("gradient of {} is not finite at step {} ({:.1f} kimg)", phase.name, state_.step,
-                              static_cast<double>(state_.images) / 1000));
-    }
-    optimiser.step(*workers_);
+    learn(*objective_, model_, phase, input, optimisers_.of(phase), stream_seed(seed, 1, i), "");
   }
+  if (stage.guided && teacher_optimiser_) train_teacher(input, real, seed);
   ++state_.step;
   state_.images += images;
   state_.stage_images += images;

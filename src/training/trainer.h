@@ -42,6 +42,9 @@ class Trainer {
   void load(const TensorFile& file, const std::string& origin);
   void add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRecipe& how);
   void load_guidance(const TensorFile& file, const std::string& origin);
+  void learn(Objective& objective, const Model& model, const Phase& phase, const StepInput& input, Adam& optimiser,
+             uint64_t seed, const std::string& prefix);
+  void train_teacher(StepInput& input, const std::vector<Batch>& real, uint64_t seed);
   void load_newest(const RunDirectory& directory);
   void begin_from_stage1();
   void begin_from_teacher();
@@ -69,11 +72,15 @@ class Trainer {
   FeatureStatistics real_statistics_;
   std::vector<Stage> stages_;
   Guidance guidance_;
+  Augmentation augmentation_;
   Model model_;
   std::unique_ptr<Objective> objective_;
   std::vector<Phase> phases_;
   std::unique_ptr<Workers> workers_;
   Optimisers optimisers_;
+  Model taught_;  // the student's generator against the teacher's discriminator, where that goes on learning
+  std::unique_ptr<Objective> teacher_objective_;
+  std::unique_ptr<Adam> teacher_optimiser_;
   RunState state_;
 };
 

@@ -132,6 +132,26 @@ TEST_F(EndToEnd, CompressKilledAndResumedGivesTheSameBits) {
   EXPECT_EQ(log_of("killed/log.jsonl"), log_of("whole/log.jsonl"));
 }
 
+TEST_F(EndToEnd, EverythingThatIsOffByDefaultResumesToTheSameBits) {
+  const Words all{"--stage1-kimg", "0.2", "--stage2-kimg", "0.4", "--lambda", "0.5", "--set", "guidance.teacher_data=0.5",
+                  "--set", "guidance.duality_gap=0.1", "--set", "guidance.smooth_labels=true", "--set", "guidance.align=0.1",
+                  "--set", "guidance.train_teacher=true", "--set", "training.augment=color,translation,cutout",
+                  "--set", "training.ada_target=0.1", "--set", "training.ada_kimg=0.5"};
+  expect_success(run(compress("all", all)));
+  const std::string log = read_file(at("all/log.jsonl"));
+  for (const char* name : {"d_duality", "d_align", "g_guidance", "teacher_d_main", "augment_p"}) {
+    EXPECT_NE(log.find(name), std::string::npos) << name;
+  }
+  const Program dgl(*folder_);
+  const pid_t child = dgl.start(compress("all_cut", all));
+  const auto logged = [&] { return fs::exists(at("all_cut/log.jsonl")) ? fs::file_size(at("all_cut/log.jsonl")) : 0; };
+  for (int i = 0; i < 30000 && logged() < log.size() / 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  ::kill(child, SIGKILL);
+  EXPECT_EQ(dgl.wait(child).status, 128 + SIGKILL) << "it ended before it was killed";
+  expect_success(run({"resume", "all_cut"}));
+  EXPECT_EQ(read_file(at("all_cut/model.safetensors")), read_file(at("all/model.safetensors")));
+}
+
 TEST_F(EndToEnd, AnInterruptWritesACheckpointAndSaysSo) {
   const Program dgl(*folder_);
   for (const auto& [signal, status] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {

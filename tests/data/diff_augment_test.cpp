@@ -53,6 +53,17 @@ TEST(DiffAugment, CutoutTakesASquareOfHalfTheSide) {
   EXPECT_EQ(lost.min().item<double>(), 16);  // at a corner a quarter of it
 }
 
+TEST(DiffAugment, EachImageIsChangedWithAProbability) {
+  const Tensor images = torch::ones({1000, 1, 16, 16});
+  const auto cut = [&](double p) {
+    const Tensor y = DiffAugment::parse("cutout", "k")(images, make_random(torch::kCPU, 1), p);
+    return y.flatten(1).amin(1).eq(0).to(torch::kFloat).mean().item<double>();
+  };
+  EXPECT_EQ(cut(0), 0);
+  EXPECT_NEAR(cut(0.25), 0.25, 0.05);
+  EXPECT_EQ(cut(1), 1);
+}
+
 TEST(DiffAugment, GradientsOfBothOrdersFlow) {
   const Tensor x = torch::randn({3, 3, 8, 8}, torch::kDouble).set_requires_grad(true);
   const Tensor y = apply("color,translation,cutout", x);

@@ -1,0 +1,49 @@
+#include "training/augmentation.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr const char* kSign = "augment_sign";
+constexpr double kBatchesToMove = 4;
+
+}  // namespace
+
+Augmentation::Augmentation(const Recipe& recipe)
+    : operations_(DiffAugment::parse(recipe.augment, "training.augment")),
+      target_(recipe.ada_target),
+      per_batch_(static_cast<double>(recipe.batch) / (recipe.ada_kimg * 1000)),
+      p_(at::full({}, target_ > 0 ? 0 : recipe.augment_p)),
+      signs_(at::zeros({})),
+      batches_(at::zeros({})) {}
+
+Tensor Augmentation::operator()(const Tensor& images, const at::Generator& random) const {
+  return operations_(images, random, probability());
+}
+
+void Augmentation::watch(const Tensor& real_scores, std::map<std::string, Tensor>& statistics) const {
+  if (target_ > 0) statistics[kSign] = real_scores.detach().sign().mean();
+}
+
+void Augmentation::absorb(const std::map<std::string, Tensor>& statistics) {
+  const auto sign = statistics.find(kSign);
+  if (sign == statistics.end()) return;
+  const torch::NoGradGuard no_grad;
+  signs_ += sign->second.to(signs_.device());
+  batches_ += 1;
+  if (batches_.item<double>() < kBatchesToMove) return;
+  const double mean = signs_.item<double>() / kBatchesToMove;
+  p_ += (mean > target_ ? 1 : mean < target_ ? -1 : 0) * kBatchesToMove * per_batch_;
+  p_.clamp_(0, 1);
+  signs_.zero_();
+  batches_.zero_();
+}
+
+std::map<std::string, Tensor> Augmentation::state() const {
+  if (target_ == 0) return {};
+  return {{"p", p_}, {"signs", signs_}, {"batches", batches_}};
+}
+
+}  // namespace dgl
