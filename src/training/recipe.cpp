@@ -227,6 +227,9 @@ void check(const Recipe& r, const std::string& origin) {
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
   DiffAugment::parse(r.augment, origin + ": training.augment");
+  if (r.ada_target > 0 && r.augment.empty()) {
+    fail("{}: training.ada_target = {}: expected training.augment to say what it adapts", origin, r.ada_target);
+  }
   make_schedule(r.schedule, r.lambda, origin + ": guidance.schedule");
   make_weight(r.weight, origin + ": guidance.weight");
   for (const TeacherRecipe& teacher : r.teachers) {
