@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "base/torch.h"
-#include "cli/program.h"
+#include "cli/teacher_of_squares.h"
 #include "formats/make_checkpoint.h"
 #include "formats/safetensors.h"
 #include "metrics/hashed_inception.h"
@@ -13,15 +13,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const char* const kRecipe = R"(
-[network]
-resolution = 32
-img_channels = 1
-channel_base = 128
-channel_max = 8
-z_dim = 8
-w_dim = 8
-mapping_layers = 2
+const char* const kTables = R"(
 [training]
 batch = 8
 kimg = 0.16
@@ -41,15 +33,7 @@ class EndToEnd : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    const Program dgl(*folder_);
-    put_squares(*folder_, 40);
-    folder_->put("r.toml", kRecipe);
-    folder_->put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\nclasses = 2\n"
-                           "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 2\n");
-    expect_success(dgl({"prepare", "squares", "--size", "32", "--out", "d.dgldata"}));
-    expect_success(dgl({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "f"}));
-    fs::copy(*folder_ / "f/model.safetensors", *folder_ / "features.safetensors");
-    expect_success(dgl({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"}));
+    make_teacher_of_squares(*folder_, kTables);
   }
   static void TearDownTestSuite() {
     delete folder_;

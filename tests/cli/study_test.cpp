@@ -2,22 +2,14 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "cli/program.h"
+#include "cli/teacher_of_squares.h"
 
 namespace dgl::test {
 namespace {
 
 using Words = std::vector<std::string>;
 
-const char* const kRecipe = R"(
-[network]
-resolution = 32
-img_channels = 1
-channel_base = 128
-channel_max = 8
-z_dim = 8
-w_dim = 8
-mapping_layers = 2
+const char* const kTables = R"(
 [training]
 batch = 8
 kimg = 0.08
@@ -49,17 +41,9 @@ class StudyCommand : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    const Program dgl(*folder_);
-    put_squares(*folder_, 40);
-    folder_->put("r.toml", kRecipe);
+    make_teacher_of_squares(*folder_, kTables);
     folder_->put("s.toml", kStudy);
-    folder_->put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\nclasses = 2\n"
-                           "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 1\n");
-    ASSERT_EQ(dgl({"prepare", "squares", "--size", "32", "--out", "d.dgldata"}).status, 0);
-    ASSERT_EQ(dgl({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "f"}).status, 0);
-    fs::copy(*folder_ / "f/model.safetensors", *folder_ / "features.safetensors");
-    ASSERT_EQ(dgl({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"}).status, 0);
-    const Outcome whole = dgl({"study", "s.toml", "--out", "whole", "--jobs", "2"});
+    const Outcome whole = run({"study", "s.toml", "--out", "whole", "--jobs", "2"});
     ASSERT_EQ(whole.status, 0) << whole.err;
   }
   static void TearDownTestSuite() {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "cli/program.h"
+
+namespace dgl::test {
+
+/// Puts into `folder`, made by the program itself: 40 squares as d.dgldata, a feature network of them as
+/// features.safetensors, and a small teacher in teacher/, trained with r.toml, whose network is given and whose other tables
+/// are `tables`.
+inline void make_teacher_of_squares(const TemporaryFolder& folder, const std::string& tables) {
+  const Program dgl(folder);
+  put_squares(folder, 40);
+  folder.put("r.toml",
+             "[network]\nresolution = 32\nimg_channels = 1\nchannel_base = 128\nchannel_max = 8\nz_dim = 8\nw_dim = 8\n"
+             "mapping_layers = 2\n" + tables);
+  folder.put("f.toml", "family = 'classifier'\n[network]\nresolution = 32\nimg_channels = 1\nfeatures = 4\nclasses = 2\n"
+                       "distance = 'fd_squares'\n[training]\nbatch = 8\nepochs = 2\n");
+  const auto expect_done = [&](const std::vector<std::string>& words) {
+    const Outcome outcome = dgl(words);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+  };
+  expect_done({"prepare", "squares", "--size", "32", "--out", "d.dgldata"});
+  expect_done({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "f"});
+  fs::copy(folder / "f/model.safetensors", folder / "features.safetensors");
+  expect_done({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"});
+}
+
+}  // namespace dgl::test
