@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "ops/conv2d.h"
 #include "ops/conv_act.h"
+#include "ops/norm_relu.h"
 
 namespace dgl {
 
@@ -16,13 +17,15 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double kNormEpsilon = 1e-5;
 constexpr int64_t kStandingBatches = 16, kStandingImages = 64;
 constexpr ops::Activation kRelu{0, 1};
 
 Tensor upsampled(const Tensor& x) { return at::upsample_nearest2d(x, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}); }
 
-Tensor as_image(const Tensor& channel_vector) { return channel_vector.view({1, -1, 1, 1}); }
+Tensor with_bias(const Tensor& maps, const Tensor& bias) { return maps + bias.to(maps.scalar_type()).view({1, -1, 1, 1}); }
+
+/// Feature maps in the type that they are kept in.
+Tensor kept_in(torch::ScalarType type, const Tensor& maps) { return maps.scalar_type() == type ? maps : maps.to(type); }
 
 /// Feature maps [N, C, H, W] as [N, H * W, C], without a copy where they are channels-last.
 Tensor as_pixels(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)}); }
@@ -86,9 +89,9 @@ BatchNorm::BatchNorm(int64_t channels) {
   var_ = register_buffer("stored_var", torch::ones({channels}));
 }
 
-Tensor BatchNorm::normalised(const Tensor& x, const Pass& pass) {
+Tensor BatchNorm::norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const Pass& pass) {
   // The place to take statistics over several processes: they are those of this batch.
-  return at::batch_norm(x, {}, {}, mean_, var_, pass.momentum > 0, pass.momentum, kNormEpsilon, false);
+  return ops::norm_relu(x, shift, gain, bias, {mean_, var_, pass.momentum});
 }
 
 ConditionalBatchNorm::ConditionalBatchNorm(int64_t channels, int64_t condition_dim, int64_t classes)
@@ -106,13 +109,12 @@ ConditionalBatchNorm::ConditionalBatchNorm(int64_t channels, int64_t condition_d
   bias_table_ = table("bias");
 }
 
-Tensor ConditionalBatchNorm::forward(const Tensor& x, const Tensor& condition, const Pass& pass) {
+Tensor ConditionalBatchNorm::forward(const Tensor& x, const Tensor& shift, const Tensor& condition, const Pass& pass) {
   const auto of_condition = [&](const std::shared_ptr<SpectralWeight>& linear, const Tensor& table) {
-    const Tensor y = linear ? at::mm(condition, linear->normalised(pass).t()) : table.index_select(0, condition);
-    return y.view({y.size(0), y.size(1), 1, 1});
+    return linear ? at::mm(condition, linear->normalised(pass).t()) : table.index_select(0, condition);
   };
   const Tensor gain = 1 + of_condition(gain_, gain_table_), bias = of_condition(bias_, bias_table_);
-  return at::relu(at::addcmul(bias, normalised(x, pass), gain));
+  return norm_relu(x, shift, gain, bias, pass);
 }
 
 SelfAttention::SelfAttention(int64_t channels) {
@@ -130,9 +132,9 @@ Tensor SelfAttention::forward(const Tensor& x, const Pass& pass) {
   const auto pooled = [](const Tensor& maps) { return as_pixels(at::max_pool2d(maps, {2, 2})); };
   const Tensor query = as_pixels(theta_->convolve(x, pass)), key = pooled(phi_->convolve(x, pass)),
                value = pooled(g_->convolve(x, pass));
-  const Tensor weights = at::softmax(at::bmm(query, key.transpose(1, 2)), -1);
+  const Tensor weights = at::softmax(at::bmm(query, key.transpose(1, 2)), -1, torch::kFloat).to(value.scalar_type());
   const Tensor attended = at::bmm(weights, value).view({x.size(0), x.size(2), x.size(3), -1}).permute({0, 3, 1, 2});
-  return at::addcmul(x, o_->convolve(attended, pass), gamma_);
+  return x + o_->convolve(attended, pass) * gamma_;
 }
 
 GeneratorBlock::GeneratorBlock(int64_t in, int64_t out, int64_t condition_dim, int64_t classes) {
@@ -144,10 +146,10 @@ GeneratorBlock::GeneratorBlock(int64_t in, int64_t out, int64_t condition_dim, i
 }
 
 Tensor GeneratorBlock::forward(const Tensor& x, const Tensor& condition, const Pass& pass) {
-  Tensor y = conv1_->convolve(upsampled(bn1_->forward(x, condition, pass)), pass) + as_image(conv1_->bias());
-  y = conv2_->convolve(bn2_->forward(y, condition, pass), pass);
+  Tensor y = conv1_->convolve(upsampled(bn1_->forward(x, {}, condition, pass)), pass);
+  y = conv2_->convolve(bn2_->forward(y, conv1_->bias(), condition, pass), pass);
   // A pointwise convolution before nearest upsampling gives what it gives behind, at a quarter of the cost.
-  return upsampled(shortcut_->convolve(x, pass)) + y + as_image(conv2_->bias() + shortcut_->bias());
+  return upsampled(with_bias(shortcut_->convolve(x, pass), conv2_->bias() + shortcut_->bias())) + y;
 }
 
 DiscriminatorBlock::DiscriminatorBlock(int64_t in, int64_t out, bool first, bool down) : first_(first), down_(down) {
@@ -161,8 +163,8 @@ Tensor DiscriminatorBlock::forward(const Tensor& x, const Pass& pass) {
   Tensor y = ops::conv_act(first_ ? x : at::relu(x), conv1_->normalised(pass), conv1_->bias(), kRelu);
   y = conv2_->convolve(y, pass);
   // Pooling before a pointwise convolution gives what it gives behind, at a quarter of the cost.
-  if (!shortcut_) return pooled(y) + x + as_image(conv2_->bias());
-  return pooled(y) + shortcut_->convolve(pooled(x), pass) + as_image(conv2_->bias() + shortcut_->bias());
+  if (!shortcut_) return with_bias(pooled(y) + x, conv2_->bias());
+  return with_bias(pooled(y) + shortcut_->convolve(pooled(x), pass), conv2_->bias() + shortcut_->bias());
 }
 
 BigGanGenerator::BigGanGenerator(const BigGanGeneratorShape& shape) : shape_(shape) {
@@ -193,14 +195,14 @@ Tensor BigGanGenerator::generate(const Tensor& z, const Tensor& labels, const Pa
   const Tensor label = shared_.defined() ? shared_.index_select(0, labels) : labels;
   const std::vector<Tensor> chunks = z.split(shape_.chunk(), 1);
   Tensor x = at::addmm(linear_->bias(), chunks[0], linear_->normalised(pass).t());
-  x = x.view({z.size(0), shape_.first_channels, 4, 4});
+  x = kept_in(activations_, x.view({z.size(0), shape_.first_channels, 4, 4}));
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const Tensor condition = shape_.hierarchical ? at::cat({label, chunks[i + 1]}, 1) : label;
     x = blocks_[i]->forward(x, condition, pass);
     if (attention_[i]) x = attention_[i]->forward(x, pass);
   }
-  x = at::relu(at::addcmul(as_image(last_bias_), last_norm_->normalised(x, pass), as_image(last_gain_)));
-  return at::tanh(last_conv_->convolve(x, pass) + as_image(last_conv_->bias()));
+  x = last_norm_->norm_relu(x, {}, last_gain_.unsqueeze(0), last_bias_.unsqueeze(0), pass);
+  return at::tanh(with_bias(kept_in(torch::kFloat, last_conv_->convolve(x, pass)), last_conv_->bias()));
 }
 
 Tensor BigGanGenerator::sample(const Tensor& z, const Tensor& labels, double psi) {
@@ -243,12 +245,12 @@ BigGanDiscriminator::BigGanDiscriminator(const BigGanDiscriminatorShape& shape) 
 Tensor BigGanDiscriminator::forward(const Tensor& images, const Tensor& labels, int64_t /*parts*/) {
   check_labels(labels, shape_.classes);
   const Pass pass = is_training() ? Pass::training() : Pass::evaluation();
-  Tensor x = images;
+  Tensor x = kept_in(activations_, images);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->forward(x, pass);
     if (attention_[i]) x = attention_[i]->forward(x, pass);
   }
-  x = at::relu(x).sum({2, 3});
+  x = kept_in(torch::kFloat, at::relu(x)).sum({2, 3});
   const Tensor projected = (embed_->normalised(pass).index_select(0, labels) * x).sum(1);
   return at::mv(x, linear_->normalised(pass).view(-1)) + linear_->bias() + projected;
 }

@@ -80,8 +80,9 @@ class SpectralConv : public SpectralWeight {
 class BatchNorm : public torch::nn::Module {
  public:
   explicit BatchNorm(int64_t channels);
-  /// (x - mean) / sqrt(var + 1e-5)
-  torch::Tensor normalised(const torch::Tensor& x, const Pass& pass);
+  /// With an affine map and ReLU behind it, ops::norm_relu: gain and bias [N, C] or [1, C], shift [C] or undefined.
+  torch::Tensor norm_relu(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& gain,
+                          const torch::Tensor& bias, const Pass& pass);
 
  private:
   torch::Tensor mean_, var_;
@@ -92,8 +93,8 @@ class BatchNorm : public torch::nn::Module {
 class ConditionalBatchNorm : public BatchNorm {
  public:
   ConditionalBatchNorm(int64_t channels, int64_t condition_dim, int64_t classes);
-  /// condition [N, condition_dim], or labels [N] where condition_dim is 0.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& condition, const Pass& pass);
+  /// Of x + shift, [N, C, H, W] and [C] (or undefined). condition [N, condition_dim], or labels [N] where condition_dim is 0.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& condition, const Pass& pass);
 
  private:
   std::shared_ptr<SpectralWeight> gain_, bias_;  // empty where there are tables
@@ -146,6 +147,7 @@ class BigGanGenerator : public Generator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// The mean latent is 0.
   torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi) override;
   /// The statistics of every batch norm become the mean over 16 batches of 64 images ("standing statistics").
@@ -164,6 +166,7 @@ class BigGanGenerator : public Generator {
   std::vector<std::shared_ptr<SelfAttention>> attention_;  // empty where a block has none
   std::shared_ptr<BatchNorm> last_norm_;
   std::shared_ptr<SpectralConv> last_conv_;
+  torch::ScalarType activations_ = torch::kFloat;
 };
 
 /// The BigGAN discriminator: the label is judged by projection (Miyato and Koyama 2018, arXiv 1802.05637).
@@ -176,6 +179,7 @@ class BigGanDiscriminator : public Discriminator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// In training mode every pass moves the vectors of the power iterations on.
   torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts) override;
 
@@ -184,6 +188,7 @@ class BigGanDiscriminator : public Discriminator {
   std::vector<std::shared_ptr<DiscriminatorBlock>> blocks_;
   std::vector<std::shared_ptr<SelfAttention>> attention_;
   std::shared_ptr<SpectralWeight> linear_, embed_;
+  torch::ScalarType activations_ = torch::kFloat;
 };
 
 }  // namespace dgl

@@ -23,10 +23,6 @@ void check_size(const Cost& cost, int64_t max_params, const std::string& origin)
 
 }  // namespace
 
-void Network::set_activations(torch::ScalarType type) {
-  if (type != torch::kFloat) fail("training.precision = \"bf16\": networks of this family compute in fp32 only");
-}
-
 torch::ScalarType parse_precision(const std::string& text, const std::string& key) {
   if (text == "fp32") return torch::kFloat;
   if (text == "bf16") return torch::kBFloat16;

@@ -17,9 +17,9 @@ struct Cost {
 /// What both kinds of network share.
 class Network : public torch::nn::Module {
  public:
-  /// The type that feature maps are kept and convolved in: float32 (from the start), or bfloat16 where the family can.
-  /// Weights, styles, statistics, images and scores stay float32.
-  virtual void set_activations(torch::ScalarType type);
+  /// The type that feature maps are kept and convolved in: float32 (from the start), or bfloat16. Weights, styles,
+  /// statistics, images and scores stay float32.
+  virtual void set_activations(torch::ScalarType type) = 0;
 };
 
 /// "fp32" | "bf16" as a type of feature maps. Error that names `key` for another word.
