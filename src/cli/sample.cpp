@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "metrics/evaluate.h"
 #include "nets/model.h"
+#include "ops/frozen_weights.h"
 #include "report/image_grid.h"
 
 namespace dgl {
@@ -76,6 +77,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
     fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
   }
   std::vector<torch::Tensor> batches;
+  const ops::FrozenWeights frozen;
   for (int64_t first = 0; first < z.size(0); first += arguments.batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(z.size(0), first + arguments.batch)).to(device) : all;

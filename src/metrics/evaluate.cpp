@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "base/runtime.h"
+#include "ops/frozen_weights.h"
 
 namespace dgl {
 
@@ -26,6 +27,7 @@ torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t se
 void for_each_sample(Generator& generator, const SampleOptions& options,
                      const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
   torch::NoGradGuard no_grad;
+  const ops::FrozenWeights frozen;
   const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
   const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
   for (int64_t first = 0; first < options.count; first += options.batch) {

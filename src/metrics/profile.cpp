@@ -1,6 +1,7 @@
 #include "metrics/profile.h"
 
 #include "base/runtime.h"
+#include "ops/frozen_weights.h"
 
 namespace dgl {
 
@@ -38,6 +39,7 @@ double generator_latency(Generator& generator, int64_t batch, torch::Device devi
   const auto z = torch::randn({batch, generator.z_dim()}, device);
   const auto labels = generator.classes() ? torch::zeros({batch}, torch::dtype(torch::kLong).device(device))
                                           : torch::Tensor();
+  const ops::FrozenWeights frozen;
   return median_seconds([&] { generator.sample(z, labels, 1); }, device, runs);
 }
 

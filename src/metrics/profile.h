@@ -6,8 +6,8 @@
 
 namespace dgl {
 
-/// Median seconds of one generator pass, mapping included, without gradients, over `runs` timed runs after two
-/// untimed ones.
+/// Median seconds of one generator pass, mapping included, without gradients and with frozen weights, over `runs` timed runs
+/// after two untimed ones.
 double generator_latency(Generator& generator, int64_t batch, torch::Device device, int runs = 15);
 /// The same of one discriminator pass.
 double discriminator_latency(Discriminator& discriminator, int64_t batch, torch::Device device, int runs = 15);

@@ -1,5 +1,7 @@
 #include "nets/spectral_norm.h"
 
+#include "ops/frozen_weights.h"
+
 namespace dgl {
 
 using torch::Tensor;
@@ -32,6 +34,11 @@ SpectralWeight::SpectralWeight(at::IntArrayRef sizes, bool has_bias) {
   weight_ = register_parameter("weight", torch::zeros(sizes));
   if (has_bias) bias_ = register_parameter("bias", torch::zeros({sizes[0]}));
   u0_ = register_buffer("u0", torch::ones({1, sizes[0]}));
+}
+
+Tensor SpectralWeight::normalised(const Pass& pass) {
+  if (pass.iterate) return spectral_normalised(weight_, u0_, true);
+  return ops::FrozenWeights::derived(weight_, "spectral", [&] { return spectral_normalised(weight_, u0_, false); });
 }
 
 }  // namespace dgl

@@ -22,7 +22,7 @@ torch::Tensor spectral_normalised(const torch::Tensor& weight, torch::Tensor& u0
 class SpectralWeight : public torch::nn::Module {
  public:
   SpectralWeight(at::IntArrayRef sizes, bool has_bias);
-  torch::Tensor normalised(const Pass& pass) { return spectral_normalised(weight_, u0_, pass.iterate); }
+  torch::Tensor normalised(const Pass& pass);
   const torch::Tensor& weight() const { return weight_; }
   /// Undefined where there is none.
   const torch::Tensor& bias() const { return bias_; }

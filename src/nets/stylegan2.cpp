@@ -6,6 +6,7 @@
 #include "ops/bias_act.h"
 #include "ops/conv2d.h"
 #include "ops/conv_act.h"
+#include "ops/frozen_weights.h"
 #include "ops/modulate.h"
 #include "ops/pointwise.h"
 #include "ops/upfirdn2d.h"
@@ -89,8 +90,8 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Gener
   const Tensor styles = affine_->forward(w);
   // Modulating the input and demodulating the output around one dense convolution equals a convolution with weights
   // of each sample's own. sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
-  const Tensor demodulation =
-      at::rsqrt(at::mm(styles.square(), weight_.square().sum({2, 3}).t()) + kEpsilon);
+  const Tensor squares = ops::FrozenWeights::derived(weight_, "squares", [&] { return weight_.square().sum({2, 3}).t(); });
+  const Tensor demodulation = at::rsqrt(at::mm(styles.square(), squares) + kEpsilon);
   const Tensor noise = random.defined() ? at::randn({x.size(0), 1, resolution_, resolution_}, random, noise_const_.options())
                                         : noise_const_.view({1, 1, resolution_, resolution_});
   if (!up_) return ops::modulated_conv_act(x, weight_, styles, demodulation, noise, noise_strength_, bias_);

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/common.h"
+#include "ops/frozen_weights.h"
 #include "ops/pointwise.h"
 #include "ops/winograd.h"
 
@@ -24,7 +25,9 @@ bool is_winograd(const Tensor& x, at::IntArrayRef weight, int64_t stride, int64_
 }
 
 /// The weight in the data's type and layout, for libtorch's own convolutions.
-Tensor weight_for(const Tensor& x, const Tensor& w) { return working_layout(w.to(x.scalar_type())); }
+Tensor weight_for(const Tensor& x, const Tensor& w) {
+  return FrozenWeights::derived(w, toString(x.scalar_type()), [&] { return working_layout(w.to(x.scalar_type())); });
+}
 
 Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
   if (is_winograd(x, w.sizes(), stride, padding)) return winograd_conv2d(x, w);

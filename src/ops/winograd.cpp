@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/frozen_weights.h"
 #include "ops/matmul.h"
 
 namespace dgl::ops {
@@ -362,7 +363,8 @@ Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any
 }  // namespace
 
 Tensor winograd_conv2d(const Tensor& x, const Tensor& w, const Tensor& in_scale, const std::optional<OutputStep>& step) {
-  return convolve(x, transform_weight(w, /*adjoint=*/false), in_scale, step);
+  const Tensor points = FrozenWeights::derived(w, "winograd", [&] { return transform_weight(w, /*adjoint=*/false); });
+  return convolve(x, points, in_scale, step);
 }
 
 Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, const Tensor& g_scale) {
