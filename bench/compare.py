@@ -154,7 +154,7 @@ def main():
         peer = ["--biggan", arguments.biggan] if name == "biggan" else ["--stylegan2-ada", arguments.stylegan2_ada]
         if not peer[1]:
             continue
-        precisions = ("fp32",) if name == "biggan" else ("fp32", "bf16")
+        precisions = ("fp32", "bf16")
         runs = {who: [] for who in ("peer", *precisions)}
         for _ in range(arguments.runs):
             out = subprocess.run([sys.executable, __file__, *peer, "--threads", str(arguments.threads), "--run-peer", name],
@@ -170,7 +170,7 @@ def main():
             for precision in precisions:
                 ratio = middle["peer"] / middle[precision] if inverse else middle[precision] / middle["peer"]
                 row += f" {middle[precision] * scale:.4g} | {ratio:.2f} |"
-            print(row + " | |" * (2 - len(precisions)), flush=True)
+            print(row, flush=True)
 
 
 if __name__ == "__main__":
