@@ -31,26 +31,30 @@ std::string table_section(const JsonView& results, const std::string& metric) {
   for (const JsonView& arm : results.objects("arms")) {
     const std::string name = arm.text("name").value_or("");
     const JsonView difference = arm.object("difference"), fd = arm.object("fd");
+    const bool is_control = name == control;
     const auto mean = difference.number("mean"), error = difference.number("error");
     int64_t failed = 0;
     for (const JsonView& run : arm.objects("runs")) failed += run.text("failure").has_value();
     std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
     if (failed > 0) runs += fmt::format(", {} failed", failed);
-    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                         escape_html(name), runs, spread_text(fd),
                         fd.number("deviation") ? figure_text(*fd.number("deviation")) : "–",
-                        spread_text(arm.object("fd_end")), name == control ? "control" : spread_text(difference, true),
+                        spread_text(arm.object("fd_end")), is_control ? "control" : spread_text(difference, true),
+                        is_control ? "" : spread_text(arm.object("ratio")),
                         mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
   }
   if (const auto teacher = results.object("teacher").number("fd")) {
-    rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td></tr>\n",
+    rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td></tr>\n",
                         figure_text(*teacher));
   }
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
-                     "paired: each run against the control arm’s of the same seed.</p>\n<div class=\"scroll\"><table><thead><tr>"
+                     "paired: each run against the control arm’s of the same seed; the ratio is the geometric mean of "
+                     "theirs.</p>\n<div class=\"scroll\"><table><thead><tr>"
                      "<td></td><th scope=\"col\">Runs</th><th scope=\"col\">{0}<br><small>of the result</small></th>"
                      "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
-                     "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Difference<br>"
+                     "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Ratio<br><small>to {1}</small></th><th scope=\"col\">"
+                     "Difference<br>"
                      "<small>in errors</small></th></tr></thead><tbody>\n{2}</tbody></table></div></section>",
                      escape_html(metric), escape_html(control), rows);
 }

@@ -43,6 +43,15 @@ nlohmann::json spread_json(const std::vector<double>& values) {
   return json;
 }
 
+/// The geometric mean of ratios given by their logarithms, and its error to first order.
+nlohmann::json ratio_json(const std::vector<double>& logarithms) {
+  const Spread spread = spread_of(logarithms);
+  nlohmann::json json = {{"count", spread.count}};
+  if (spread.count > 0) json["mean"] = std::exp(spread.mean);
+  if (spread.count > 1) json["error"] = std::exp(spread.mean) * spread.error;
+  return json;
+}
+
 /// Distances of an arm's runs by thousands of images, those of their stage 1 before their own.
 class ArmCurve {
  public:
@@ -125,14 +134,20 @@ nlohmann::json study_results(const Study& study, const std::vector<StudyRun>& ru
     entry["name"] = arm.name;
     entry["command"] = arm.command;
     entry["set"] = arm.overrides;
-    std::vector<double> values, differences;
+    std::vector<double> values, differences, logarithms;
     for (const auto& [seed, value] : results[i]) {
       values.push_back(value);
-      if (const auto other = control.find(seed); other != control.end()) differences.push_back(value - other->second);
+      const auto other = control.find(seed);
+      if (other == control.end()) continue;
+      differences.push_back(value - other->second);
+      if (value > 0 && other->second > 0) logarithms.push_back(std::log(value / other->second));
     }
     entry["fd"] = spread_json(values);
     entry["fd_end"] = spread_json(ends[i]);
-    if (arm.name != study.control) entry["difference"] = spread_json(differences);
+    if (arm.name != study.control) {
+      entry["difference"] = spread_json(differences);
+      entry["ratio"] = ratio_json(logarithms);
+    }
     entry["curve"] = curves[i].json();
     json["arms"].push_back(entry);
   }

@@ -17,8 +17,8 @@ struct Spread {
 Spread spread_of(const std::vector<double>& values);
 
 /// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance at
-/// the last image, of the differences to the control arm at the same seed, and its curve; of what there is so far.
-/// `failures`: why runs of the plan failed, by index.
+/// the last image, of the differences to the control arm at the same seed, the geometric mean of the ratios to it, and its
+/// curve; of what there is so far. `failures`: why runs of the plan failed, by index.
 nlohmann::json study_results(const Study& study, const std::vector<StudyRun>& runs,
                              const std::map<size_t, std::string>& failures);
 

@@ -18,6 +18,7 @@ const char* const kResults = R"({"study":"s","title":"A <quarter>","control":"al
           "curve":[[3,80,70,90,2],[7,56,51,61,2]]},
          {"name":"guided","runs":[{"seed":0,"folder":"arms/guided/seed0","fd":45,"fd_end":46,"kimg":7},{"seed":1,"folder":"arms/guided/seed1","failure":"status 1: diverged"}],
           "fd":{"count":1,"mean":45},"fd_end":{"count":1,"mean":46},"difference":{"count":2,"mean":-5,"deviation":1.4,"error":1},
+          "ratio":{"count":2,"mean":0.9,"error":0.02},
           "curve":[[3,80,70,90,2],[7,46,46,46,1]]}]})";
 
 struct StudyReport : ::testing::Test {
@@ -35,8 +36,8 @@ TEST_F(StudyReport, ShowsArmsCurvesAndGrids) {
   const std::string text = page();
   const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
   EXPECT_TRUE(has("<h1>A &lt;quarter&gt;</h1>"));
-  EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.00</td><td>7.07</td><td>56.0\u00a0±\u00a05.00</td><td>control</td><td>–</td>"));
-  EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>-5.0</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.00</td><td>7.07</td><td>56.0\u00a0±\u00a05.00</td><td>control</td><td></td><td>–</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.0200</td><td>-5.0</td>"));
   EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0</td>"));
   EXPECT_TRUE(has("status 1: diverged"));
   EXPECT_TRUE(has("<strong>guided, seed 0</strong>"));

@@ -153,6 +153,10 @@ TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
   EXPECT_FALSE(alone.contains("difference"));
   EXPECT_EQ(guided["difference"]["mean"], -2);
   EXPECT_NEAR(guided["difference"]["error"].get<double>(), 1, 1e-12);
+  // 9 / 10 and 17 / 20.
+  EXPECT_NEAR(guided["ratio"]["mean"].get<double>(), std::sqrt(0.9 * 0.85), 1e-12);
+  EXPECT_NEAR(guided["ratio"]["error"].get<double>(), std::sqrt(0.9 * 0.85) * std::log(0.9 / 0.85) / 2, 1e-12);
+  EXPECT_FALSE(alone.contains("ratio"));
   EXPECT_EQ(guided["fd_end"]["mean"], 14);
   EXPECT_EQ(guided["curve"], nlohmann::json::parse("[[3.0,30.5,30.0,31.0,2],[7.0,14.0,10.0,18.0,2]]"));
   EXPECT_EQ(guided["runs"][1]["folder"], "arms/guided/seed1");
