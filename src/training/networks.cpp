@@ -30,8 +30,8 @@ NetworkCosts network_costs(const Recipe& recipe, Rational width, Rational discri
 }
 
 Rational discriminator_width(const Recipe& recipe, Rational width) {
-  if (!recipe.discriminator_width.empty()) return Rational::parse(recipe.discriminator_width, "student.discriminator_width");
-  return recipe.family == "biggan" ? Rational{} : width;
+  if (recipe.discriminator_width == "generator") return width;
+  return recipe.discriminator_width.empty() ? Rational{} : Rational::parse(recipe.discriminator_width, "student.discriminator_width");
 }
 
 Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device) {

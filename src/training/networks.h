@@ -19,8 +19,7 @@ struct NetworkCosts {
 };
 NetworkCosts network_costs(const Recipe& recipe, Rational width, Rational discriminator_width);
 
-/// The width of a student's discriminator: as the recipe says, or as is usual in its family, which is the generator's
-/// `width`, but full for a BigGAN.
+/// The width of a student's discriminator beside a generator of `width`, as the recipe says.
 Rational discriminator_width(const Recipe& recipe, Rational width);
 
 /// One Adam for each network.

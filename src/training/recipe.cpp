@@ -225,7 +225,9 @@ void check(const Recipe& r, const std::string& origin) {
     fail("{}: training.d_steps = {}: expected 1, since {} has one discriminator step each", origin, r.d_steps, r.family);
   }
   Rational::parse(r.width, origin + ": student.width");
-  if (!r.discriminator_width.empty()) Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
+  if (!r.discriminator_width.empty() && r.discriminator_width != "generator") {
+    Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
+  }
   DiffAugment::parse(r.augment, origin + ": training.augment");
   if (r.ada_target > 0 && r.augment.empty()) {
     fail("{}: training.ada_target = {}: expected training.augment to say what it adapts", origin, r.ada_target);

@@ -38,7 +38,7 @@ struct Recipe {
 
   // [student]
   std::string width = "1/2";        ///< of the generator's feature maps
-  std::string discriminator_width;  ///< of the student's discriminator; empty: as is usual in the family
+  std::string discriminator_width;  ///< of the student's discriminator; empty: full; "generator": as the generator's
   bool narrow_constant = false;     ///< whether the 4 x 4 constant input narrows too
 
   // [training]
