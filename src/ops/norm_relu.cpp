@@ -64,12 +64,12 @@ std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   return {(mean + origin).to(torch::kFloat), var.to(torch::kFloat)};
 }
 
-/// y = relu(a x + b), a and b [N, C].
-Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b) {
+/// y = relu(a (x - mean) + b), mean [C], a and b [N, C]. (Products with x itself would cancel where the mean is far from 0.)
+Tensor affine_relu(const Tensor& x, const Tensor& mean, const Tensor& a, const Tensor& b) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   Tensor y = at::empty_like(x);
-  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
+  const float *mp = mean.data_ptr<float>(), *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
   with_type(x, [&](auto type) {
     using T = decltype(type);
     const T* in = x.data_ptr<T>();
@@ -77,7 +77,8 @@ Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b) {
     runs.for_each([=](int64_t, int64_t image, int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes v = load(in + i * channels + c) * load(ap + image * channels + c) + load(bp + image * channels + c);
+          const Lanes v = (load(in + i * channels + c) - load(mp + c)) * load(ap + image * channels + c) +
+                          load(bp + image * channels + c);
           store(out + i * channels + c, v > 0 ? v : Lanes{});
         }
       }
@@ -86,22 +87,24 @@ Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b) {
   return y;
 }
 
-/// Sums over pixels of dt = dy [y > 0] and of dt x, each [N, C].
-std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& y, const Tensor& x) {
+/// Sums over pixels of dt = dy [y > 0] and of dt (x - mean), each [N, C].
+std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& y, const Tensor& x, const Tensor& mean) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
+  const float* mp = mean.data_ptr<float>();
   float *sum = sums.data_ptr<float>(), *dot = dots.data_ptr<float>();
   with_type(x, [&](auto type) {
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *out = y.data_ptr<T>(), *d = dy.data_ptr<T>();
     runs.for_each([=](int64_t run, int64_t, int64_t first, int64_t last) {
       for (int64_t c = 0; c < channels; c += kLanes) {
+        const Lanes centre = load(mp + c);
         Lanes total{}, total_dot{};
         for (int64_t i = first; i < last; ++i) {
           const Lanes dt = load(out + i * channels + c) > 0 ? load(d + i * channels + c) : Lanes{};
           total += dt;
-          total_dot += dt * load(in + i * channels + c);
+          total_dot += dt * (load(in + i * channels + c) - centre);
         }
         store(sum + run * channels + c, total);
         store(dot + run * channels + c, total_dot);
@@ -111,12 +114,13 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& y, const
   return {Runs::total(sums), Runs::total(dots)};
 }
 
-/// a dt + p x + q, where a is [N, C], p and q [C].
-Tensor input_gradient(const Tensor& dy, const Tensor& y, const Tensor& x, const Tensor& a, const Tensor& p, const Tensor& q) {
+/// a dt + p (x - mean) + q, where a is [N, C], mean, p and q [C].
+Tensor input_gradient(const Tensor& dy, const Tensor& y, const Tensor& x, const Tensor& mean, const Tensor& a, const Tensor& p,
+                      const Tensor& q) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
-  const float *ap = a.data_ptr<float>(), *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
+  const float *mp = mean.data_ptr<float>(), *ap = a.data_ptr<float>(), *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
   with_type(x, [&](auto type) {
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *out = y.data_ptr<T>(), *d = dy.data_ptr<T>();
@@ -126,7 +130,8 @@ Tensor input_gradient(const Tensor& dy, const Tensor& y, const Tensor& x, const 
         for (int64_t c = 0; c < channels; c += kLanes) {
           const Lanes dt = load(out + i * channels + c) > 0 ? load(d + i * channels + c) : Lanes{};
           store(to + i * channels + c,
-                dt * load(ap + image * channels + c) + load(in + i * channels + c) * load(pp + c) + load(qp + c));
+                dt * load(ap + image * channels + c) + (load(in + i * channels + c) - load(mp + c)) * load(pp + c) +
+                    load(qp + c));
         }
       }
     });
@@ -152,8 +157,9 @@ struct Layer : Function<Layer> {
       var = stored_var.clone();
     }
     const Tensor a = (gain * (var + epsilon).rsqrt()).expand({x.size(0), -1}).contiguous();
-    const Tensor b = (bias - mean * a).contiguous();
-    const Tensor y = affine_relu(x, a, b);
+    const Tensor b = bias.expand({x.size(0), -1}).contiguous();
+    mean = mean.contiguous();
+    const Tensor y = affine_relu(x, mean, a, b);
     context->save_for_backward({x_any, shift, gain, bias, mean, var, y});
     context->saved_data["momentum"] = momentum;
     context->saved_data["epsilon"] = epsilon;
@@ -174,8 +180,8 @@ struct Layer : Function<Layer> {
                                      bool batch, double epsilon) {
     const Tensor &gain = saved[kGain], &mean = saved[kMean], &y = saved[kOutput];
     const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), inverse = (saved[kVar] + epsilon).rsqrt();
-    const auto [sum, dot] = gradient_sums(dy, y, x);
-    const Tensor dgain = (dot - mean * sum) * inverse;
+    const auto [sum, dot] = gradient_sums(dy, y, x, mean);
+    const Tensor dgain = dot * inverse;
     const auto count = static_cast<double>(x.numel() / x.size(1));
     const auto summed = [&](const Tensor& t) { return gain.size(0) == 1 ? t.sum(0, /*keepdim=*/true) : t; };
     variable_list result(8);
@@ -187,9 +193,9 @@ struct Layer : Function<Layer> {
       Tensor p = at::zeros_like(mean), q = p;
       if (batch) {
         p = inverse.square() * (gain * dgain).sum(0) / -count;
-        q = inverse * (gain * sum).sum(0) / -count - mean * p;
+        q = inverse * (gain * sum).sum(0) / -count;
       }
-      result[kX] = input_gradient(dy, y, x, a, p.contiguous(), q.contiguous());
+      result[kX] = input_gradient(dy, y, x, mean, a, p.contiguous(), q.contiguous());
     }
     return result;
   }

@@ -2,6 +2,7 @@
 #include "guidance/guidance.h"
 #include "nets/biggan.h"
 #include "nets/import.h"
+#include "ops/gradcheck.h"
 #include "temporary_folder.h"
 #include "training/regularisers.h"
 
@@ -29,7 +30,7 @@ class BigGanStep : public ::testing::Test {
 
   void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, double scale, const std::string& name) {
     const double difference = (actual - expected).abs().max().item<double>() / scale;
-    EXPECT_LT(difference, 2e-4) << name;
+    EXPECT_LT(difference, tolerance_) << name;
     if (difference > largest_) {
       largest_ = difference;
       worst_ = name;
@@ -67,46 +68,58 @@ class BigGanStep : public ::testing::Test {
     fmt::print("{} largest relative difference of a vector or statistic {:.1e}\n", prefix, largest_);
   }
 
+  /// A step of each network: losses, gradients, power iterations and statistics.
+  void check_step() {
+    const auto game = usual_loss("biggan");
+    torch::Tensor fake;
+    {
+      torch::NoGradGuard no_grad;
+      fake = generator_->generate(at("z_d"), at("labels_d"), Pass::training());
+    }
+    const torch::Tensor both = discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
+    const torch::Tensor d_loss = game->discriminator_fake(both.slice(0, 0, 6)).mean() +
+                                 game->discriminator_real(both.slice(0, 6)).mean();
+    expect_loss(d_loss, "d_main");
+    d_loss.backward();
+    expect_gradients(*discriminator_, "d_main");
+
+    TensorFile teacher;
+    for (const auto& [name, tensor] : golden_.tensors) {
+      if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
+    }
+    const auto critic = std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
+    get_module(teacher, "", *critic, "teacher");
+    Guidance guidance;
+    guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 32, 5);
+    set_requires_grad(*discriminator_, false);
+    fake = generator_->generate(at("z_g"), at("labels_g"), Pass::training());
+    const torch::Tensor loss = game->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
+    const torch::Tensor term = guidance.term({fake, at("labels_g"), 0}).loss;
+    expect_loss(loss, "g_main");
+    expect_loss(term, "g_guidance");
+    (loss + term).backward();
+    expect_gradients(*generator_, "g_main");
+
+    expect_buffers(*generator_, "after.g.");
+    expect_buffers(*discriminator_, "after.d.");
+  }
+
   const TensorFile golden_ = load_safetensors(kGolden / "step.safetensors");
   std::shared_ptr<BigGanGenerator> generator_;
   std::shared_ptr<BigGanDiscriminator> discriminator_;
-  double largest_ = 0;
+  double tolerance_ = 2e-4, largest_ = 0;
   std::string worst_;  // where it is
 };
 
 TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
-  const auto game = usual_loss("biggan");
-  torch::Tensor fake;
-  {
-    torch::NoGradGuard no_grad;
-    fake = generator_->generate(at("z_d"), at("labels_d"), Pass::training());
-  }
-  const torch::Tensor both = discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
-  const torch::Tensor d_loss = game->discriminator_fake(both.slice(0, 0, 6)).mean() +
-                               game->discriminator_real(both.slice(0, 6)).mean();
-  expect_loss(d_loss, "d_main");
-  d_loss.backward();
-  expect_gradients(*discriminator_, "d_main");
+  const ReferenceGuard plain;
+  check_step();
+}
 
-  TensorFile teacher;
-  for (const auto& [name, tensor] : golden_.tensors) {
-    if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
-  }
-  const auto critic = std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
-  get_module(teacher, "", *critic, "teacher");
-  Guidance guidance;
-  guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 32, 5);
-  set_requires_grad(*discriminator_, false);
-  fake = generator_->generate(at("z_g"), at("labels_g"), Pass::training());
-  const torch::Tensor loss = game->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
-  const torch::Tensor term = guidance.term({fake, at("labels_g"), 0}).loss;
-  expect_loss(loss, "g_main");
-  expect_loss(term, "g_guidance");
-  (loss + term).backward();
-  expect_gradients(*generator_, "g_main");
-
-  expect_buffers(*generator_, "after.g.");
-  expect_buffers(*discriminator_, "after.d.");
+// One value before a ReLU lies 8e-8 from its kink, where rounding decides whether the gradient flows.
+TEST_F(BigGanStep, TheFastOperationsToo) {
+  tolerance_ = 2e-3;
+  check_step();
 }
 
 TEST_F(BigGanStep, OrthogonalRegularisation) {
