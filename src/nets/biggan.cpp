@@ -10,6 +10,7 @@
 #include "ops/conv2d.h"
 #include "ops/conv_act.h"
 #include "ops/norm_relu.h"
+#include "ops/residual.h"
 
 namespace dgl {
 
@@ -19,8 +20,6 @@ namespace {
 
 constexpr int64_t kStandingBatches = 16, kStandingImages = 64;
 constexpr ops::Activation kRelu{0, 1};
-
-Tensor upsampled(const Tensor& x) { return at::upsample_nearest2d(x, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}); }
 
 Tensor with_bias(const Tensor& maps, const Tensor& bias) { return maps + bias.to(maps.scalar_type()).view({1, -1, 1, 1}); }
 
@@ -89,9 +88,10 @@ BatchNorm::BatchNorm(int64_t channels) {
   var_ = register_buffer("stored_var", torch::ones({channels}));
 }
 
-Tensor BatchNorm::norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const Pass& pass) {
+Tensor BatchNorm::norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const Pass& pass,
+                            bool upsample) {
   // The place to take statistics over several processes: they are those of this batch.
-  return ops::norm_relu(x, shift, gain, bias, {mean_, var_, pass.momentum});
+  return ops::norm_relu(x, shift, gain, bias, {mean_, var_, pass.momentum}, upsample);
 }
 
 ConditionalBatchNorm::ConditionalBatchNorm(int64_t channels, int64_t condition_dim, int64_t classes)
@@ -109,12 +109,13 @@ ConditionalBatchNorm::ConditionalBatchNorm(int64_t channels, int64_t condition_d
   bias_table_ = table("bias");
 }
 
-Tensor ConditionalBatchNorm::forward(const Tensor& x, const Tensor& shift, const Tensor& condition, const Pass& pass) {
+Tensor ConditionalBatchNorm::forward(const Tensor& x, const Tensor& shift, const Tensor& condition, const Pass& pass,
+                                     bool upsample) {
   const auto of_condition = [&](const std::shared_ptr<SpectralWeight>& linear, const Tensor& table) {
     return linear ? at::mm(condition, linear->normalised(pass).t()) : table.index_select(0, condition);
   };
   const Tensor gain = 1 + of_condition(gain_, gain_table_), bias = of_condition(bias_, bias_table_);
-  return norm_relu(x, shift, gain, bias, pass);
+  return norm_relu(x, shift, gain, bias, pass, upsample);
 }
 
 SelfAttention::SelfAttention(int64_t channels) {
@@ -146,10 +147,10 @@ GeneratorBlock::GeneratorBlock(int64_t in, int64_t out, int64_t condition_dim, i
 }
 
 Tensor GeneratorBlock::forward(const Tensor& x, const Tensor& condition, const Pass& pass) {
-  Tensor y = conv1_->convolve(upsampled(bn1_->forward(x, {}, condition, pass)), pass);
+  Tensor y = conv1_->convolve(bn1_->forward(x, {}, condition, pass, /*upsample=*/true), pass);
   y = conv2_->convolve(bn2_->forward(y, conv1_->bias(), condition, pass), pass);
   // A pointwise convolution before nearest upsampling gives what it gives behind, at a quarter of the cost.
-  return upsampled(with_bias(shortcut_->convolve(x, pass), conv2_->bias() + shortcut_->bias())) + y;
+  return ops::add_upsampled(y, with_bias(shortcut_->convolve(x, pass), conv2_->bias() + shortcut_->bias()));
 }
 
 DiscriminatorBlock::DiscriminatorBlock(int64_t in, int64_t out, bool first, bool down) : first_(first), down_(down) {
@@ -159,12 +160,13 @@ DiscriminatorBlock::DiscriminatorBlock(int64_t in, int64_t out, bool first, bool
 }
 
 Tensor DiscriminatorBlock::forward(const Tensor& x, const Pass& pass) {
-  const auto pooled = [&](const Tensor& maps) { return down_ ? at::avg_pool2d(maps, {2, 2}) : maps; };
   Tensor y = ops::conv_act(first_ ? x : at::relu(x), conv1_->normalised(pass), conv1_->bias(), kRelu);
   y = conv2_->convolve(y, pass);
+  if (!shortcut_) return with_bias(y + x, conv2_->bias());
   // Pooling before a pointwise convolution gives what it gives behind, at a quarter of the cost.
-  if (!shortcut_) return with_bias(pooled(y) + x, conv2_->bias());
-  return with_bias(pooled(y) + shortcut_->convolve(pooled(x), pass), conv2_->bias() + shortcut_->bias());
+  const Tensor short_way = with_bias(shortcut_->convolve(down_ ? at::avg_pool2d(x, {2, 2}) : x, pass),
+                                     conv2_->bias() + shortcut_->bias());
+  return down_ ? ops::add_pooled(y, short_way) : y + short_way;
 }
 
 BigGanGenerator::BigGanGenerator(const BigGanGeneratorShape& shape) : shape_(shape) {

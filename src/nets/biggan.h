@@ -82,7 +82,7 @@ class BatchNorm : public torch::nn::Module {
   explicit BatchNorm(int64_t channels);
   /// With an affine map and ReLU behind it, ops::norm_relu: gain and bias [N, C] or [1, C], shift [C] or undefined.
   torch::Tensor norm_relu(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& gain,
-                          const torch::Tensor& bias, const Pass& pass);
+                          const torch::Tensor& bias, const Pass& pass, bool upsample = false);
 
  private:
   torch::Tensor mean_, var_;
@@ -93,8 +93,10 @@ class BatchNorm : public torch::nn::Module {
 class ConditionalBatchNorm : public BatchNorm {
  public:
   ConditionalBatchNorm(int64_t channels, int64_t condition_dim, int64_t classes);
-  /// Of x + shift, [N, C, H, W] and [C] (or undefined). condition [N, condition_dim], or labels [N] where condition_dim is 0.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& condition, const Pass& pass);
+  /// Of x + shift, [N, C, H, W] and [C] (or undefined); with nearest upsampling behind it where that is wanted. condition
+  /// [N, condition_dim], or labels [N] where condition_dim is 0.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& condition, const Pass& pass,
+                        bool upsample = false);
 
  private:
   std::shared_ptr<SpectralWeight> gain_, bias_;  // empty where there are tables

@@ -19,13 +19,14 @@ Tensor as_image(const Tensor& t) { return t.view({-1, t.size(-1), 1, 1}); }
 
 /// From libtorch's operations; `store` whether the stored statistics move.
 Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
-                   const NormStatistics& s, bool store) {
+                   const NormStatistics& s, bool upsample, bool store) {
   const Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat) : x;
   const Tensor v = shift.defined() ? wide + as_image(shift) : wide;
   const bool batch = s.momentum > 0;
   const Tensor y = at::batch_norm(v, {}, {}, batch && !store ? Tensor() : s.mean, batch && !store ? Tensor() : s.var, batch,
                                   s.momentum, s.epsilon, false);
-  return at::relu(at::addcmul(as_image(bias), y, as_image(gain))).to(x.scalar_type());
+  const Tensor z = at::relu(at::addcmul(as_image(bias), y, as_image(gain))).to(x.scalar_type());
+  return upsample ? at::upsample_nearest2d(z, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}) : z;
 }
 
 template <class F>
@@ -64,22 +65,54 @@ std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   return {(mean + origin).to(torch::kFloat), var.to(torch::kFloat)};
 }
 
-/// y = relu(a (x - mean) + b), mean [C], a and b [N, C]. (Products with x itself would cancel where the mean is far from 0.)
-Tensor affine_relu(const Tensor& x, const Tensor& mean, const Tensor& a, const Tensor& b) {
+/// Where the result of a pixel lies: once, or four times where the result is upsampled.
+template <bool Upsample>
+struct Places {
+  explicit Places(const Tensor& x) : width(x.size(3)), channels(x.size(1)) {}
+  /// The offset of the first of pixel `i` of the batch. Rows of 2 x 2 pixels follow each other.
+  int64_t first(int64_t i) const { return (Upsample ? i / width * 4 * width + i % width * 2 : i) * channels; }
+  int64_t width, channels;
+
+  template <class T>
+  void put(T* to, const Lanes& v) const {
+    store(to, v);
+    if constexpr (Upsample) {
+      store(to + channels, v);
+      store(to + 2 * width * channels, v);
+      store(to + (2 * width + 1) * channels, v);
+    }
+  }
+  template <class T>
+  Lanes sum(const T* from) const {
+    if constexpr (!Upsample) return load(from);
+    return load(from) + load(from + channels) + load(from + 2 * width * channels) + load(from + (2 * width + 1) * channels);
+  }
+};
+
+/// Calls f(a number of x's type, the places of its results).
+template <class F>
+void with_places(const Tensor& x, bool upsample, const F& f) {
+  with_type(x, [&](auto type) { upsample ? f(type, Places<true>(x)) : f(type, Places<false>(x)); });
+}
+
+/// relu(a x + b), a and b [N, C].
+Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b, bool upsample) {
   const Runs runs(x);
-  const int64_t channels = runs.channels;
-  Tensor y = at::empty_like(x);
-  const float *mp = mean.data_ptr<float>(), *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
-  with_type(x, [&](auto type) {
+  const int64_t channels = runs.channels, scale = upsample ? 2 : 1;
+  Tensor y = at::empty({x.size(0), channels, scale * x.size(2), scale * x.size(3)},
+                       x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
+  with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
     const T* in = x.data_ptr<T>();
     T* out = y.data_ptr<T>();
     runs.for_each([=](int64_t, int64_t image, int64_t first, int64_t last) {
+      const float *of_image = ap + image * channels, *offset = bp + image * channels;
       for (int64_t i = first; i < last; ++i) {
+        T* to = out + places.first(i);
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes v = (load(in + i * channels + c) - load(mp + c)) * load(ap + image * channels + c) +
-                          load(bp + image * channels + c);
-          store(out + i * channels + c, v > 0 ? v : Lanes{});
+          const Lanes v = load(in + i * channels + c) * load(of_image + c) + load(offset + c);
+          places.put(to + c, v < 0 ? Lanes{} : v);  // what is not a number stays so
         }
       }
     });
@@ -87,51 +120,52 @@ Tensor affine_relu(const Tensor& x, const Tensor& mean, const Tensor& a, const T
   return y;
 }
 
-/// Sums over pixels of dt = dy [y > 0] and of dt (x - mean), each [N, C].
-std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& y, const Tensor& x, const Tensor& mean) {
+/// Sums over pixels of dt = dy [a x + b > 0] and of dt x, each [N, C].
+std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Tensor& a, const Tensor& b, bool upsample) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
-  const float* mp = mean.data_ptr<float>();
+  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
   float *sum = sums.data_ptr<float>(), *dot = dots.data_ptr<float>();
-  with_type(x, [&](auto type) {
+  with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
-    const T *in = x.data_ptr<T>(), *out = y.data_ptr<T>(), *d = dy.data_ptr<T>();
-    runs.for_each([=](int64_t run, int64_t, int64_t first, int64_t last) {
-      for (int64_t c = 0; c < channels; c += kLanes) {
-        const Lanes centre = load(mp + c);
-        Lanes total{}, total_dot{};
-        for (int64_t i = first; i < last; ++i) {
-          const Lanes dt = load(out + i * channels + c) > 0 ? load(d + i * channels + c) : Lanes{};
-          total += dt;
-          total_dot += dt * (load(in + i * channels + c) - centre);
+    const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
+    runs.for_each([=](int64_t run, int64_t image, int64_t first, int64_t last) {
+      const float *of_image = ap + image * channels, *offset = bp + image * channels;
+      float *total = sum + run * channels, *total_dot = dot + run * channels;
+      for (int64_t i = first; i < last; ++i) {
+        const T* from = d + places.first(i);
+        for (int64_t c = 0; c < channels; c += kLanes) {
+          const Lanes v = load(in + i * channels + c);
+          const Lanes dt = v * load(of_image + c) + load(offset + c) > 0 ? places.sum(from + c) : Lanes{};
+          store(total + c, load(total + c) + dt);
+          store(total_dot + c, load(total_dot + c) + dt * v);
         }
-        store(sum + run * channels + c, total);
-        store(dot + run * channels + c, total_dot);
       }
     });
   });
   return {Runs::total(sums), Runs::total(dots)};
 }
 
-/// a dt + p (x - mean) + q, where a is [N, C], mean, p and q [C].
-Tensor input_gradient(const Tensor& dy, const Tensor& y, const Tensor& x, const Tensor& mean, const Tensor& a, const Tensor& p,
-                      const Tensor& q) {
+/// a dt + p x + q, p and q [C].
+Tensor input_gradient(const Tensor& dy, const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& p, const Tensor& q,
+                      bool upsample) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
-  const float *mp = mean.data_ptr<float>(), *ap = a.data_ptr<float>(), *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
-  with_type(x, [&](auto type) {
+  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>(), *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
+  with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
-    const T *in = x.data_ptr<T>(), *out = y.data_ptr<T>(), *d = dy.data_ptr<T>();
+    const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
     T* to = dx.data_ptr<T>();
     runs.for_each([=](int64_t, int64_t image, int64_t first, int64_t last) {
+      const float *of_image = ap + image * channels, *offset = bp + image * channels;
       for (int64_t i = first; i < last; ++i) {
+        const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes dt = load(out + i * channels + c) > 0 ? load(d + i * channels + c) : Lanes{};
-          store(to + i * channels + c,
-                dt * load(ap + image * channels + c) + (load(in + i * channels + c) - load(mp + c)) * load(pp + c) +
-                    load(qp + c));
+          const Lanes v = load(in + i * channels + c), factor = load(of_image + c);
+          const Lanes dt = v * factor + load(offset + c) > 0 ? places.sum(from + c) : Lanes{};
+          store(to + i * channels + c, dt * factor + v * load(pp + c) + load(qp + c));
         }
       }
     });
@@ -140,10 +174,11 @@ Tensor input_gradient(const Tensor& dy, const Tensor& y, const Tensor& x, const 
 }
 
 struct Layer : Function<Layer> {
-  enum { kX, kShift, kGain, kBias, kMean, kVar, kOutput };  // the first four take gradients
+  enum { kX, kShift, kGain, kBias, kMean, kVar, kScale, kOffset };  // the first four take gradients
 
   static Tensor forward(AutogradContext* context, const Tensor& x_any, const Tensor& shift, const Tensor& gain,
-                        const Tensor& bias, Tensor stored_mean, Tensor stored_var, double momentum, double epsilon) {
+                        const Tensor& bias, Tensor stored_mean, Tensor stored_var, double momentum, double epsilon,
+                        bool upsample) {
     const Tensor x = working_layout(x_any), offset = or_undefined(shift);
     // Of x, without the shift.
     Tensor mean, var;
@@ -157,57 +192,57 @@ struct Layer : Function<Layer> {
       var = stored_var.clone();
     }
     const Tensor a = (gain * (var + epsilon).rsqrt()).expand({x.size(0), -1}).contiguous();
-    const Tensor b = bias.expand({x.size(0), -1}).contiguous();
-    mean = mean.contiguous();
-    const Tensor y = affine_relu(x, mean, a, b);
-    context->save_for_backward({x_any, shift, gain, bias, mean, var, y});
+    const Tensor b = (bias - mean * a).contiguous();
+    context->save_for_backward({x_any, shift, gain, bias, mean, var, a, b});
     context->saved_data["momentum"] = momentum;
     context->saved_data["epsilon"] = epsilon;
-    return y;
+    context->saved_data["upsample"] = upsample;
+    return affine_relu(x, a, b, upsample);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const double momentum = context->saved_data["momentum"].toDouble(), epsilon = context->saved_data["epsilon"].toDouble();
+    const NormStatistics s{saved[kMean], saved[kVar], context->saved_data["momentum"].toDouble(),
+                           context->saved_data["epsilon"].toDouble()};
+    const bool upsample = context->saved_data["upsample"].toBool();
     std::array<bool, kMean> needs;
     for (size_t i = 0; i < kMean; ++i) needs[i] = saved[i].numel() > 0 && context->needs_input_grad(i);
-    return torch::GradMode::is_enabled() ? differentiable_backward(saved, needs, gradients[0], momentum, epsilon)
-                                         : fast_backward(saved, needs, gradients[0], momentum > 0, epsilon);
+    return torch::GradMode::is_enabled() ? differentiable_backward(saved, needs, gradients[0], s, upsample)
+                                         : fast_backward(saved, needs, gradients[0], s, upsample);
   }
 
  private:
   static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs, const Tensor& dy_any,
-                                     bool batch, double epsilon) {
-    const Tensor &gain = saved[kGain], &mean = saved[kMean], &y = saved[kOutput];
-    const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), inverse = (saved[kVar] + epsilon).rsqrt();
-    const auto [sum, dot] = gradient_sums(dy, y, x, mean);
-    const Tensor dgain = dot * inverse;
+                                     const NormStatistics& s, bool upsample) {
+    const Tensor &gain = saved[kGain], &a = saved[kScale], &b = saved[kOffset];
+    const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), inverse = (s.var + s.epsilon).rsqrt();
+    const auto [sum, dot] = gradient_sums(dy, x, a, b, upsample);
+    const Tensor dgain = (dot - s.mean * sum) * inverse;
+    const bool batch = s.momentum > 0;
     const auto count = static_cast<double>(x.numel() / x.size(1));
     const auto summed = [&](const Tensor& t) { return gain.size(0) == 1 ? t.sum(0, /*keepdim=*/true) : t; };
-    variable_list result(8);
+    variable_list result(9);
     if (needs[kGain]) result[kGain] = summed(dgain);
     if (needs[kBias]) result[kBias] = summed(sum);
-    const Tensor a = (gain * inverse).expand({x.size(0), -1}).contiguous();
     if (needs[kShift]) result[kShift] = batch ? at::zeros_like(saved[kShift]) : (a * sum).sum(0);
     if (needs[kX]) {
-      Tensor p = at::zeros_like(mean), q = p;
+      Tensor p = at::zeros_like(s.mean), q = p;
       if (batch) {
         p = inverse.square() * (gain * dgain).sum(0) / -count;
-        q = inverse * (gain * sum).sum(0) / -count;
+        q = inverse * (gain * sum).sum(0) / -count - s.mean * p;
       }
-      result[kX] = input_gradient(dy, y, x, mean, a, p.contiguous(), q.contiguous());
+      result[kX] = input_gradient(dy, x, a, b, p.contiguous(), q.contiguous(), upsample);
     }
     return result;
   }
 
   /// Where the gradients are to be differentiated again: those of the composition, computed anew.
   static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
-                                               const Tensor& dy, double momentum, double epsilon) {
+                                               const Tensor& dy, NormStatistics s, bool upsample) {
     const Tensor shift = or_undefined(saved[kShift]);
-    const Tensor stored = shift.defined() ? saved[kMean] + shift.detach() : saved[kMean];
-    const Tensor y = composition(saved[kX], shift, saved[kGain], saved[kBias], {stored, saved[kVar], momentum, epsilon},
-                                 /*store=*/false);
-    variable_list inputs, result(8);
+    if (shift.defined()) s.mean = s.mean + shift.detach();
+    const Tensor y = composition(saved[kX], shift, saved[kGain], saved[kBias], s, upsample, /*store=*/false);
+    variable_list inputs, result(9);
     for (size_t i = 0; i < kMean; ++i) {
       if (needs[i]) inputs.push_back(saved[i]);
     }
@@ -221,11 +256,12 @@ struct Layer : Function<Layer> {
 
 }  // namespace
 
-Tensor norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const NormStatistics& s) {
+Tensor norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const NormStatistics& s,
+                 bool upsample) {
   const bool fast = !use_reference() && x.device().is_cpu() && x.size(1) % kLanes == 0 &&
                     (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16);
-  if (!fast) return composition(x, shift, gain, bias, s, /*store=*/true);
-  return Layer::apply(x, or_empty(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon);
+  if (!fast) return composition(x, shift, gain, bias, s, upsample, /*store=*/true);
+  return Layer::apply(x, or_empty(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon, upsample);
 }
 
 }  // namespace dgl::ops

@@ -58,7 +58,23 @@ TEST_F(BigGanProgram, TeacherStudentsAndAKilledRun) {
   EXPECT_LT(json_of("narrow/summary.json")["student"]["discriminator"]["params"].get<int64_t>(),
             summary["teacher"]["discriminator"]["params"].get<int64_t>());
 
-  expect_done({"sample", "--model", "half/model.safetensors", "--label", "1", "-n", "3", "--out", "s.safetensors"});
+  expect_done(with(compress, {"bf16", "--precision", "bf16"}));
+  const auto losses = [&](const std::string& run) {
+    const std::string log = read_file(folder_ / run / "log.jsonl");
+    return nlohmann::json::parse(log.substr(0, log.find('\n')))["loss"];
+  };
+  for (const char* name : {"d_main", "g_main"}) {
+    const double expected = losses("half")[name].get<double>();
+    EXPECT_NEAR(losses("bf16")[name].get<double>(), expected, 0.1 * std::abs(expected)) << name;
+  }
+
+  const Words sample{"sample", "--model", "half/model.safetensors", "--label", "1", "-n", "3", "--out"};
+  expect_done(with(sample, {"s.safetensors"}));
+  expect_done(with(sample, {"h.safetensors", "--precision", "bf16"}));
+  const auto images = load_safetensors(folder_ / "s.safetensors").at("images", "s"),
+             rounded = load_safetensors(folder_ / "h.safetensors").at("images", "h");
+  EXPECT_FALSE(rounded.equal(images));
+  EXPECT_LT((rounded - images).norm().item<double>(), 0.05 * images.norm().item<double>());
   expect_done({"score", "--model", "half/model.safetensors", "--images", "s.safetensors", "--out", "scores.safetensors"});
   EXPECT_EQ(load_safetensors(folder_ / "scores.safetensors").at("scores", "s").sizes(), std::vector<int64_t>{3});
   const auto bench = nlohmann::json::parse(

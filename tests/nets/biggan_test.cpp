@@ -195,6 +195,42 @@ TEST(BigGan, FastPathsAgreeWithReference) {
   EXPECT_LT((fast - plain).abs().max().item<double>(), 1e-4 * plain.abs().max().item<double>());
 }
 
+// Feature maps alone are bfloat16: what enters and leaves the networks, and every gradient, is float32.
+TEST(BigGan, Bfloat16IsNearFloat32) {
+  const auto n = networks();
+  n.d->eval();
+  for (torch::nn::Module* network : {static_cast<torch::nn::Module*>(n.g.get()), static_cast<torch::nn::Module*>(n.d.get())}) {
+    for (const auto& item : network->named_parameters()) {
+      if (item.key().find("gamma") != std::string::npos) item.value().detach().fill_(0.5);  // or nothing attends
+    }
+  }
+  const auto z = torch::randn({8, 12}), labels = torch::randint(5, {8}, torch::kLong);
+  const auto results = [&](torch::ScalarType type, double momentum) {
+    n.g->set_activations(type);
+    n.d->set_activations(type);
+    n.g->zero_grad();
+    const auto images = n.g->generate(z, labels, {false, momentum}), scores = n.d->forward(images, labels, 1);
+    scores.sum().backward();
+    std::vector<torch::Tensor> all{images.detach(), scores.detach()};
+    for (const char* name : {"shared.weight", "linear.weight", "blocks.1.1.theta.weight", "blocks.2.0.conv2.weight"}) {
+      all.push_back(n.g->named_parameters()[name].grad().clone());
+    }
+    return all;
+  };
+  for (const bool reference : {false, true}) {
+    ops::set_use_reference(reference);
+    for (const double momentum : {0.0, 0.1}) {
+      const auto whole = results(torch::kFloat, momentum), half = results(torch::kBFloat16, momentum);
+      for (size_t i = 0; i < whole.size(); ++i) {
+        EXPECT_EQ(half[i].scalar_type(), torch::kFloat);
+        EXPECT_FALSE(half[i].equal(whole[i])) << i;
+        EXPECT_LT((half[i] - whole[i]).norm().item<double>(), 0.1 * whole[i].norm().item<double>()) << i;
+      }
+    }
+  }
+  ops::set_use_reference(false);
+}
+
 TEST(BigGan, ShapesAreReadBackFromTensors) {
   for (const int64_t resolution : {32, 64, 128, 256}) {
     for (const int64_t attention : {0, 16}) {

@@ -5,16 +5,18 @@
 namespace dgl::test {
 namespace {
 
-/// Of 32 channels, which the fast path takes, or 6, which it does not; gain and bias of every image, or one for all.
+/// Of 32 channels, which the fast path takes, or 6, which it does not; gain and bias of every image, or one for all; with
+/// upsampling or not.
 struct Shape {
   int64_t channels, rows;
+  bool upsample;
 };
 
 class NormRelu : public ::testing::TestWithParam<Shape> {
  protected:
   NormRelu() {
     torch::manual_seed(5);
-    const auto [channels, rows] = GetParam();
+    const auto [channels, rows, upsample] = GetParam();
     x_ = random({3, channels, 4, 5}) * 2 + random({channels, 1, 1});
     shift_ = random({channels});
     gain_ = random({rows, channels}) + 1;
@@ -26,7 +28,7 @@ class NormRelu : public ::testing::TestWithParam<Shape> {
   torch::Tensor apply(const Tensors& t, double momentum) const {
     const auto type = t[1].scalar_type();
     return ops::norm_relu(t[0], t.size() > 3 ? t[3] : torch::Tensor(), t[1], t[2],
-                          {mean_.to(type).clone(), var_.to(type).clone(), momentum});
+                          {mean_.to(type).clone(), var_.to(type).clone(), momentum}, GetParam().upsample);
   }
   torch::Tensor x_, shift_, gain_, bias_, mean_, var_;
 };
@@ -75,7 +77,14 @@ TEST_P(NormRelu, StoresTheStatistics) {
   EXPECT_LT((var - 0.75 - 0.25 * rows.var(1)).abs().max().item<double>(), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, NormRelu, ::testing::Values(Shape{32, 3}, Shape{32, 1}, Shape{6, 3}));
+// A run that diverges is to be seen.
+TEST_P(NormRelu, WhatIsNotANumberStaysSo) {
+  const torch::Tensor bias = bias_.to(torch::kFloat) * NAN;
+  EXPECT_TRUE(apply({x_.to(torch::kFloat), gain_.to(torch::kFloat), bias}, 0).isnan().all().item<bool>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, NormRelu, ::testing::Values(Shape{32, 3, false}, Shape{32, 1, false}, Shape{6, 3, false},
+                                                             Shape{32, 3, true}, Shape{32, 1, true}, Shape{6, 3, true}));
 
 }  // namespace
 }  // namespace dgl::test
