@@ -70,8 +70,8 @@ Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
       for (int64_t x = 0; x < width; ++x) {
         for (int64_t c = 0; c < channels; c += kLanes) {
           const int64_t place = small + x * channels + c;
-          const T* four = from + large + 2 * x * channels + c;
-          const Lanes v = (load(four) + load(four + channels) + load(four + row) + load(four + row + channels)) * factor;
+          const T *upper = from + large + 2 * x * channels + c, *lower = upper + row;
+          const Lanes v = (load(upper) + load(upper + channels) + load(lower) + load(lower + channels)) * factor;
           store(to + place, added ? v + load(added + place) : v);
         }
       }
