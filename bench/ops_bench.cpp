@@ -12,7 +12,9 @@
 #include "ops/conv2d.h"
 #include "ops/conv_act.h"
 #include "ops/modulate.h"
+#include "ops/norm_relu.h"
 #include "ops/pointwise.h"
+#include "ops/residual.h"
 #include "ops/upfirdn2d.h"
 #include "ops/winograd.h"
 
@@ -21,11 +23,13 @@ namespace {
 
 using torch::Tensor;
 
-/// What an operation works on: feature maps of n images with c channels and r x r pixels, weights, styles, a bias.
+/// What an operation works on: feature maps of n images with c channels and r x r pixels, or 2 r x 2 r, weights, styles, a
+/// bias.
 struct Inputs {
   Inputs(int64_t n, int64_t c, int64_t r, torch::ScalarType type) {
     torch::manual_seed(0);
     x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
+    large = torch::randn({n, c, 2 * r, 2 * r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
     w = torch::randn({c, c, 3, 3}).set_requires_grad(true);
     point = torch::randn({1, c, c}).set_requires_grad(true);
     to_image = torch::randn({n, 3, c}).set_requires_grad(true);
@@ -34,10 +38,16 @@ struct Inputs {
     strength = torch::ones({}).set_requires_grad(true);
     noise = torch::randn({n, 1, r, r});
   }
-  Tensor x, w, point, to_image, styles, bias, strength, noise;
+  Tensor x, large, w, point, to_image, styles, bias, strength, noise;
 };
 
 using Operation = Tensor (*)(const Inputs&);
+
+Tensor norm_relu(const Inputs& i, bool upsample) {
+  const ops::NormStatistics statistics{torch::zeros({i.x.size(1)}), torch::ones({i.x.size(1)}), 0.1};
+  return ops::norm_relu(i.x, {}, i.styles, i.styles, statistics, upsample);
+}
+
 const ops::Resample kBlur{ops::fir_1331(), 1, 1, 2, 1, 1}, kDown{ops::fir_1331(), 1, 2, 1, 1, 1};
 
 struct Named {
@@ -58,6 +68,10 @@ const Named kOperations[] = {
     {"upfirdn2d_down", [](const Inputs& i) { return ops::upfirdn2d(i.x, kDown); }},
     {"bias_act", [](const Inputs& i) { return ops::bias_act(i.x, i.bias); }},
     {"noise_bias_act", [](const Inputs& i) { return ops::noise_bias_act(i.x, i.noise, i.strength, i.bias); }},
+    {"norm_relu", [](const Inputs& i) { return norm_relu(i, false); }},
+    {"norm_relu_upsampled", [](const Inputs& i) { return norm_relu(i, true); }},
+    {"add_upsampled", [](const Inputs& i) { return ops::add_upsampled(i.large, i.x); }},
+    {"add_pooled", [](const Inputs& i) { return ops::add_pooled(i.large, i.x); }},
     {"channel_scale", [](const Inputs& i) { return ops::channel_scale(i.x, i.styles); }},
 };
 

@@ -22,9 +22,9 @@ Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, con
                    const NormStatistics& s, bool upsample, bool store) {
   const Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat) : x;
   const Tensor v = shift.defined() ? wide + as_image(shift) : wide;
-  const bool batch = s.momentum > 0;
-  const Tensor y = at::batch_norm(v, {}, {}, batch && !store ? Tensor() : s.mean, batch && !store ? Tensor() : s.var, batch,
-                                  s.momentum, s.epsilon, false);
+  const bool batch = s.momentum > 0, stored = store || !batch;
+  const Tensor y = at::batch_norm(v, {}, {}, stored ? s.mean : Tensor(), stored ? s.var : Tensor(), batch, s.momentum,
+                                  s.epsilon, false);
   const Tensor z = at::relu(at::addcmul(as_image(bias), y, as_image(gain))).to(x.scalar_type());
   return upsample ? at::upsample_nearest2d(z, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}) : z;
 }
@@ -85,7 +85,8 @@ struct Places {
   template <class T>
   Lanes sum(const T* from) const {
     if constexpr (!Upsample) return load(from);
-    return load(from) + load(from + channels) + load(from + 2 * width * channels) + load(from + (2 * width + 1) * channels);
+    const T* below = from + 2 * width * channels;
+    return load(from) + load(from + channels) + load(below) + load(below + channels);
   }
 };
 
@@ -95,23 +96,38 @@ void with_places(const Tensor& x, bool upsample, const F& f) {
   with_type(x, [&](auto type) { upsample ? f(type, Places<true>(x)) : f(type, Places<false>(x)); });
 }
 
-/// relu(a x + b), a and b [N, C].
-Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b, bool upsample) {
+/// The affine map a (x - mean) + b before ReLU, mean [C], a and b [N, C]. (Products with x itself would cancel where
+/// the mean is far from 0.)
+struct Affine {
+  Tensor mean, a, b;
+
+  /// That of one image.
+  struct Row {
+    const float *mean, *a, *b;
+    Lanes centred(const Lanes& x, int64_t c) const { return x - load(mean + c); }
+    Lanes apply(const Lanes& centred, int64_t c) const { return centred * load(a + c) + load(b + c); }
+  };
+  Row of(int64_t image) const {
+    const int64_t first = image * mean.size(0);
+    return {mean.data_ptr<float>(), a.data_ptr<float>() + first, b.data_ptr<float>() + first};
+  }
+};
+
+Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
   const Runs runs(x);
   const int64_t channels = runs.channels, scale = upsample ? 2 : 1;
   Tensor y = at::empty({x.size(0), channels, scale * x.size(2), scale * x.size(3)},
                        x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
   with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
     const T* in = x.data_ptr<T>();
     T* out = y.data_ptr<T>();
-    runs.for_each([=](int64_t, int64_t image, int64_t first, int64_t last) {
-      const float *of_image = ap + image * channels, *offset = bp + image * channels;
+    runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
+      const Affine::Row row = affine.of(image);
       for (int64_t i = first; i < last; ++i) {
         T* to = out + places.first(i);
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes v = load(in + i * channels + c) * load(of_image + c) + load(offset + c);
+          const Lanes v = row.apply(row.centred(load(in + i * channels + c), c), c);
           places.put(to + c, v < 0 ? Lanes{} : v);  // what is not a number stays so
         }
       }
@@ -120,24 +136,23 @@ Tensor affine_relu(const Tensor& x, const Tensor& a, const Tensor& b, bool upsam
   return y;
 }
 
-/// Sums over pixels of dt = dy [a x + b > 0] and of dt x, each [N, C].
-std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Tensor& a, const Tensor& b, bool upsample) {
+/// Sums over pixels of dt, which is dy where the affine map is above 0, and of dt (x - mean), each [N, C].
+std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Affine& affine, bool upsample) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
-  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>();
   float *sum = sums.data_ptr<float>(), *dot = dots.data_ptr<float>();
   with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
-    runs.for_each([=](int64_t run, int64_t image, int64_t first, int64_t last) {
-      const float *of_image = ap + image * channels, *offset = bp + image * channels;
+    runs.for_each([=, &affine](int64_t run, int64_t image, int64_t first, int64_t last) {
+      const Affine::Row row = affine.of(image);
       float *total = sum + run * channels, *total_dot = dot + run * channels;
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes v = load(in + i * channels + c);
-          const Lanes dt = v * load(of_image + c) + load(offset + c) > 0 ? places.sum(from + c) : Lanes{};
+          const Lanes v = row.centred(load(in + i * channels + c), c);
+          const Lanes dt = row.apply(v, c) > 0 ? places.sum(from + c) : Lanes{};
           store(total + c, load(total + c) + dt);
           store(total_dot + c, load(total_dot + c) + dt * v);
         }
@@ -147,25 +162,25 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
   return {Runs::total(sums), Runs::total(dots)};
 }
 
-/// a dt + p x + q, p and q [C].
-Tensor input_gradient(const Tensor& dy, const Tensor& x, const Tensor& a, const Tensor& b, const Tensor& p, const Tensor& q,
+/// a dt + p (x - mean) + q, p and q [C].
+Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, const Tensor& p, const Tensor& q,
                       bool upsample) {
   const Runs runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
-  const float *ap = a.data_ptr<float>(), *bp = b.data_ptr<float>(), *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
+  const float *pp = p.data_ptr<float>(), *qp = q.data_ptr<float>();
   with_places(x, upsample, [&](auto type, auto places) {
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
     T* to = dx.data_ptr<T>();
-    runs.for_each([=](int64_t, int64_t image, int64_t first, int64_t last) {
-      const float *of_image = ap + image * channels, *offset = bp + image * channels;
+    runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
+      const Affine::Row row = affine.of(image);
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kLanes) {
-          const Lanes v = load(in + i * channels + c), factor = load(of_image + c);
-          const Lanes dt = v * factor + load(offset + c) > 0 ? places.sum(from + c) : Lanes{};
-          store(to + i * channels + c, dt * factor + v * load(pp + c) + load(qp + c));
+          const Lanes v = row.centred(load(in + i * channels + c), c);
+          const Lanes dt = row.apply(v, c) > 0 ? places.sum(from + c) : Lanes{};
+          store(to + i * channels + c, dt * load(row.a + c) + v * load(pp + c) + load(qp + c));
         }
       }
     });
@@ -192,12 +207,13 @@ struct Layer : Function<Layer> {
       var = stored_var.clone();
     }
     const Tensor a = (gain * (var + epsilon).rsqrt()).expand({x.size(0), -1}).contiguous();
-    const Tensor b = (bias - mean * a).contiguous();
+    const Tensor b = bias.expand({x.size(0), -1}).contiguous();
+    mean = mean.contiguous();
     context->save_for_backward({x_any, shift, gain, bias, mean, var, a, b});
     context->saved_data["momentum"] = momentum;
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["upsample"] = upsample;
-    return affine_relu(x, a, b, upsample);
+    return affine_relu(x, {mean, a, b}, upsample);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -212,12 +228,13 @@ struct Layer : Function<Layer> {
   }
 
  private:
-  static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs, const Tensor& dy_any,
-                                     const NormStatistics& s, bool upsample) {
-    const Tensor &gain = saved[kGain], &a = saved[kScale], &b = saved[kOffset];
+  static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
+                                     const Tensor& dy_any, const NormStatistics& s, bool upsample) {
+    const Tensor &gain = saved[kGain], &a = saved[kScale];
+    const Affine affine{s.mean, a, saved[kOffset]};
     const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), inverse = (s.var + s.epsilon).rsqrt();
-    const auto [sum, dot] = gradient_sums(dy, x, a, b, upsample);
-    const Tensor dgain = (dot - s.mean * sum) * inverse;
+    const auto [sum, dot] = gradient_sums(dy, x, affine, upsample);
+    const Tensor dgain = dot * inverse;
     const bool batch = s.momentum > 0;
     const auto count = static_cast<double>(x.numel() / x.size(1));
     const auto summed = [&](const Tensor& t) { return gain.size(0) == 1 ? t.sum(0, /*keepdim=*/true) : t; };
@@ -229,9 +246,9 @@ struct Layer : Function<Layer> {
       Tensor p = at::zeros_like(s.mean), q = p;
       if (batch) {
         p = inverse.square() * (gain * dgain).sum(0) / -count;
-        q = inverse * (gain * sum).sum(0) / -count - s.mean * p;
+        q = inverse * (gain * sum).sum(0) / -count;
       }
-      result[kX] = input_gradient(dy, x, a, b, p.contiguous(), q.contiguous(), upsample);
+      result[kX] = input_gradient(dy, x, affine, p.contiguous(), q.contiguous(), upsample);
     }
     return result;
   }

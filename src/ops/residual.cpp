@@ -33,28 +33,55 @@ Tensor maps_like(const Tensor& x, int64_t height, int64_t width) {
   return at::empty({x.size(0), x.size(1), height, width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
+/// A row of the larger maps: factor * s on 2 pixels each, + y where there is one.
+template <class T>
+void spread_row(const T* s, const T* y, float factor, int64_t width, int64_t channels, T* out) {
+  for (int64_t x = 0; x < width; ++x, s += channels, out += 2 * channels) {
+    T* next = out + channels;
+    if (y) {
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const Lanes v = load(s + c) * factor;
+        store(out + c, v + load(y + c));
+        store(next + c, v + load(y + channels + c));
+      }
+      y += 2 * channels;
+    } else {
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const Lanes v = load(s + c) * factor;
+        store(out + c, v);
+        store(next + c, v);
+      }
+    }
+  }
+}
+
 /// factor * s on 2 x 2 pixels each, + y where that is defined.
 Tensor spread(const Tensor& s_any, float factor, const Tensor& y_any) {
   const Tensor s = working_layout(s_any), y = y_any.defined() ? working_layout(y_any) : y_any;
   Tensor out = maps_like(s, 2 * s.size(2), 2 * s.size(3));
-  const int64_t channels = s.size(1), width = s.size(3);
+  const int64_t channels = s.size(1), width = s.size(3), row = 2 * width * channels;
   with_type(s, [&](auto type) {
     using T = decltype(type);
     const T *from = s.data_ptr<T>(), *added = y.defined() ? y.data_ptr<T>() : nullptr;
     T* to = out.data_ptr<T>();
     for_each_row(s, [=](int64_t small, int64_t large) {
-      for (int64_t half = 0; half < 2; ++half, large += 2 * width * channels) {
-        for (int64_t x = 0; x < 2 * width; ++x) {
-          for (int64_t c = 0; c < channels; c += kLanes) {
-            const int64_t place = large + x * channels + c;
-            const Lanes v = load(from + small + x / 2 * channels + c) * factor;
-            store(to + place, added ? v + load(added + place) : v);
-          }
-        }
-      }
+      spread_row(from + small, added ? added + large : nullptr, factor, width, channels, to + large);
+      spread_row(from + small, added ? added + large + row : nullptr, factor, width, channels, to + large + row);
     });
   });
   return out;
+}
+
+/// A row of the smaller maps: factor * the sum of 2 x 2 pixels of the rows `upper` and `lower`, + s where there is one.
+template <class T>
+void gather_row(const T* upper, const T* lower, const T* s, float factor, int64_t width, int64_t channels, T* out) {
+  for (int64_t x = 0; x < width; ++x, upper += 2 * channels, lower += 2 * channels, out += channels) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const Lanes v = (load(upper + c) + load(upper + channels + c) + load(lower + c) + load(lower + channels + c)) * factor;
+      store(out + c, s ? v + load(s + c) : v);
+    }
+    if (s) s += channels;
+  }
 }
 
 /// factor * the sum of 2 x 2 pixels of y, + s where that is defined.
@@ -67,14 +94,7 @@ Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
     const T *from = y.data_ptr<T>(), *added = s.defined() ? s.data_ptr<T>() : nullptr;
     T* to = out.data_ptr<T>();
     for_each_row(out, [=](int64_t small, int64_t large) {
-      for (int64_t x = 0; x < width; ++x) {
-        for (int64_t c = 0; c < channels; c += kLanes) {
-          const int64_t place = small + x * channels + c;
-          const T* four = from + large + 2 * x * channels + c;
-          const Lanes v = (load(four) + load(four + channels) + load(four + row) + load(four + row + channels)) * factor;
-          store(to + place, added ? v + load(added + place) : v);
-        }
-      }
+      gather_row(from + large, from + large + row, added ? added + small : nullptr, factor, width, channels, to + small);
     });
   });
   return out;
