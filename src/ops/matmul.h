@@ -6,6 +6,14 @@ namespace dgl::ops {
 
 // Products of small float32 matrices whose rows fill whole registers. Private to this room.
 
+/// Rows of registers that sums over pixels are held in; divides every number of channels that fills registers.
+#if defined(__AVX512F__)
+constexpr int64_t kSumRows = 8;
+#else
+constexpr int64_t kSumRows = 4;
+#endif
+static_assert(kLanes % kSumRows == 0);
+
 /// c[Rows x Columns * kLanes] (+)= a . b, where a's element (r, k) is at a[r * a_row + k * a_column], b's row k at
 /// b + k * n, c's row r at c + r * n: the whole of c in registers.
 template <int64_t Rows, int64_t Columns>

@@ -145,7 +145,6 @@ Tensor fast(const Tensor& x_any, const Tensor& w) {
 /// sums [rows, n] += a [pixels, rows]^T . b [pixels, n], both of whole registers.
 template <class T>
 void add_product(const T* a, const T* b, float* sums, int64_t pixels, int64_t rows, int64_t n) {
-  constexpr int64_t kWeightRows = 4;
   std::vector<float> a_scratch, b_scratch;
   if constexpr (!std::is_same_v<T, float>) {
     a_scratch.resize(static_cast<size_t>(kChunk * rows));
@@ -153,8 +152,8 @@ void add_product(const T* a, const T* b, float* sums, int64_t pixels, int64_t ro
   }
   for (int64_t p = 0; p < pixels; p += kChunk) {
     const int64_t count = std::min(kChunk, pixels - p);
-    multiply<kWeightRows>(as_floats(a + p * rows, count * rows, a_scratch.data()), 1, rows,
-                          as_floats(b + p * n, count * n, b_scratch.data()), sums, rows, n, count, true);
+    multiply<kSumRows>(as_floats(a + p * rows, count * rows, a_scratch.data()), 1, rows,
+                       as_floats(b + p * n, count * n, b_scratch.data()), sums, rows, n, count, true);
   }
 }
 

@@ -21,7 +21,7 @@ constexpr int64_t kRows = 6;
 constexpr int64_t kRows = 4;
 #endif
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
-constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, so that they stay in the second cache
+constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, where channels are few
 constexpr int64_t kManyWeights = 4 << 20;    // transformed ones
 
 /// How an image divides into tiles of 4 x 4 outputs.
@@ -251,15 +251,14 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   return w.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-/// Tiles that are worked on together, a multiple of kRows; more of them where the weights do not fit the cache and are
-/// read again for every block.
-int64_t tiles_at_once(int64_t in, int64_t out) {
-  const int64_t fewest = kPoints * in * out > kManyWeights ? 8 * kRows : kRows;
-  return std::max<int64_t>(fewest, kCacheFloats / (kPoints * (in + out)) / kRows * kRows);
+/// Tiles that are worked on together, a multiple of kRows: so many that each pass over weights or their sums, which the
+/// second cache does not hold beside them, serves several blocks of rows, but no fewer shares than threads.
+int64_t tiles_at_once(int64_t in, int64_t out, int64_t tiles) {
+  const int64_t fewest = (kPoints * in * out > kManyWeights ? 8 : 3) * kRows;
+  const int64_t size = std::max<int64_t>(fewest, kCacheFloats / (kPoints * (in + out)) / kRows * kRows);
+  const int64_t threads = at::get_num_threads(), share = (tiles + threads - 1) / threads;
+  return std::min<int64_t>(size, (share + kRows - 1) / kRows * kRows);
 }
-
-constexpr int64_t kWeightRows = 4;  // divides every number of channels that is served
-static_assert(kLanes % kWeightRows == 0);
 
 }  // namespace
 
@@ -284,7 +283,7 @@ void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, c
   const T* from = x.data_ptr<T>();
   const float *weights = u.data_ptr<float>(), *scale = pointer(in_scale);
   T* to = y.data_ptr<T>();
-  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
+  const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
   parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
     const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
@@ -310,7 +309,7 @@ template <class T>
 Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_scale, const Tensor& g_scale) {
   const int64_t in = x.size(1), out = g.size(1);
   const Tiling tiling(x);
-  const int64_t size = tiles_at_once(in, out), blocks = (tiling.count + size - 1) / size;
+  const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
   // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
   Tensor sums = at::zeros({shares, kPoints, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
@@ -328,8 +327,8 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_sca
           transform_gradient(gradients, gradient_scale, tiling, place, out, b.get() + i * out, size * out);
         }
         for (int64_t p = 0; p < kPoints; ++p) {
-          multiply<kWeightRows>(a.get() + p * size * in, 1, in, b.get() + p * size * out,
-                                to + (share * kPoints + p) * in * out, in, out, count, true);
+          multiply<kSumRows>(a.get() + p * size * in, 1, in, b.get() + p * size * out,
+                             to + (share * kPoints + p) * in * out, in, out, count, true);
         }
       }
     }
