@@ -48,8 +48,8 @@ void run(const MetricsArguments& arguments) {
   if (!arguments.metrics.empty()) wanted = MetricSet::parse(arguments.metrics, "--metrics");
   if (wanted.accuracy) throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is and pr");
   const int64_t least = wanted.pr ? kNeighbours + 1 : 2;
-  const torch::Tensor& real = table(real_file, "features", arguments.real, least);
-  const torch::Tensor& fake = table(fake_file, "features", arguments.fake, least);
+  const torch::Tensor real = table(real_file, "features", arguments.real, least);
+  const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
   if (real.size(1) != fake.size(1)) {
     fail("{}: tensor features: {} columns, but {} in {}", arguments.fake, fake.size(1), real.size(1), arguments.real);
   }
