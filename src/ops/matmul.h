@@ -6,11 +6,14 @@ namespace dgl::ops {
 
 // Products of small float32 matrices whose rows fill whole registers. Private to this room.
 
-/// Rows of registers that sums over pixels are held in; divides every number of channels that fills registers.
+/// Rows of a product, and of sums over pixels, that fit the registers with two of columns. kSumRows divides every number of
+/// channels that fills registers.
 #if defined(__AVX512F__)
-constexpr int64_t kSumRows = 8;
+constexpr int64_t kRows = 12, kSumRows = 8;
+#elif defined(__AVX2__)
+constexpr int64_t kRows = 6, kSumRows = 4;
 #else
-constexpr int64_t kSumRows = 4;
+constexpr int64_t kRows = 4, kSumRows = 4;
 #endif
 static_assert(kLanes % kSumRows == 0);
 

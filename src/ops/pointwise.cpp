@@ -18,8 +18,8 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 constexpr int64_t kFew = 4;      // channels of an image, at most: they need kernels of their own
-constexpr int64_t kRows = 12;    // of a product in registers
-constexpr int64_t kChunk = 384;  // pixels at a time, a multiple of kRows
+constexpr int64_t kChunk = 384;  // pixels at a time
+static_assert(kChunk % kRows == 0);
 
 bool fills_registers(int64_t channels) { return channels % kLanes == 0; }
 

@@ -13,13 +13,6 @@ namespace {
 
 using torch::Tensor;
 
-#if defined(__AVX512F__)
-constexpr int64_t kRows = 12;
-#elif defined(__AVX2__)
-constexpr int64_t kRows = 6;
-#else
-constexpr int64_t kRows = 4;
-#endif
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
 constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, where channels are few
 constexpr int64_t kManyWeights = 4 << 20;    // transformed ones
