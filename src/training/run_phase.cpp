@@ -17,9 +17,10 @@ Figures mean_of(const std::vector<StepOutput>& outputs, Figures StepOutput::*fig
   return means;
 }
 
-/// An undefined tensor stands for zero.
+/// An undefined tensor stands for zero. Never in place: gradients of parameters that are added to each other (the biases of a
+/// BigGAN's block) are one tensor.
 void add_to(Tensor& sum, const Tensor& other) {
-  if (other.defined()) sum = sum.defined() ? sum.add_(other) : other;
+  if (other.defined()) sum = sum.defined() ? sum + other : other;
 }
 
 void add_to(std::vector<Tensor>& sums, const std::vector<Tensor>& others) {

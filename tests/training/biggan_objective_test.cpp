@@ -148,5 +148,37 @@ TEST_F(BigGanObjectiveTest, PartsOfABatchAreMeansOfPasses) {
   EXPECT_NEAR(loss, sum / 3, 1e-4 * std::abs(loss));
 }
 
+// Of every parameter: some share a gradient's tensor.
+TEST_F(BigGanObjectiveTest, GradientsOfPartsAreMeansOfThoseOfPasses) {
+  for (const char* name : {"d_main", "g_main"}) {
+    build(tiny());
+    const StepInput whole = input_;
+    run(name, nullptr, 3);
+    const torch::nn::Module& learns = *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
+    std::map<std::string, torch::Tensor> got;
+    for (const auto& item : learns.named_parameters()) got[item.key()] = item.value().grad().clone();
+    // The same three passes by hand: the weights stay, what rides along with them moves in the same way.
+    build(tiny());
+    input_ = whole;
+    const torch::nn::Module& again = *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
+    set_requires_grad(*model_.generator, *name == 'g');
+    set_requires_grad(*model_.discriminator, *name == 'd');
+    for (const Phase& phase : objective_->phases()) {
+      if (phase.name != name) continue;
+      for (int64_t part = 0; part < 3; ++part) {
+        StepInput input = input_;
+        input.real = {input_.real.images.chunk(3)[part], input_.real.labels.chunk(3)[part]};
+        input.random = make_random(torch::kCPU, stream_seed(7, 0, static_cast<uint64_t>(part)));
+        StepOutput output;
+        (objective_->loss(phase, input, output) / 3).backward();
+      }
+    }
+    for (const auto& item : again.named_parameters()) {
+      const double size = item.value().grad().abs().max().item<double>();
+      EXPECT_LT((got.at(item.key()) - item.value().grad()).abs().max().item<double>(), 1e-4 * size + 1e-7) << name << " " << item.key();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dgl::test
