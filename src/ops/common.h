@@ -23,7 +23,8 @@ class TwiceDifferentiable {
   static thread_local int depth_;
 };
 
-/// Whether the fast kernels of this room can work on `t`: on the CPU, float32, float64 or bfloat16.
+/// Whether the kernels that take every type (bias_act, modulate, upfirdn2d) can work on `t`: on the CPU, float32, float64 or
+/// bfloat16.
 bool has_fast_kernel(const torch::Tensor& t);
 
 /// `t` in the layout that the fast paths work in: channels-last for [N, C, H, W], contiguous otherwise.

@@ -74,9 +74,13 @@ struct Layer : Function<Layer> {
   }
 
   /// Where the gradients are to be differentiated again: those of the composition, computed anew.
-  static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kNoise>& needs,
+  static variable_list differentiable_backward(variable_list saved, const std::array<bool, kNoise>& needs,
                                                const Tensor& dy, Activation a) {
     const TwiceDifferentiable twice;
+    // Aliases, since one input may be made of another, and what is wanted is the layer's gradient alone.
+    for (size_t i = 0; i < kNoise; ++i) {
+      if (needs[i]) saved[i] = saved[i].view_as(saved[i]);
+    }
     const Tensor y = composition(saved[kX], saved[kWeight], saved[kStyles], saved[kDemodulation], saved[kStrength],
                                  saved[kBias], saved[kNoise], a);
     variable_list inputs;

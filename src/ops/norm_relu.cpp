@@ -254,8 +254,12 @@ struct Layer : Function<Layer> {
   }
 
   /// Where the gradients are to be differentiated again: those of the composition, computed anew.
-  static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
+  static variable_list differentiable_backward(variable_list saved, const std::array<bool, kMean>& needs,
                                                const Tensor& dy, NormStatistics s, bool upsample) {
+    // Aliases, since one input may be made of another, and what is wanted is the layer's gradient alone.
+    for (size_t i = 0; i < kMean; ++i) {
+      if (needs[i]) saved[i] = saved[i].view_as(saved[i]);
+    }
     const Tensor shift = or_undefined(saved[kShift]);
     if (shift.defined()) s.mean = s.mean + shift.detach();
     const Tensor y = composition(saved[kX], shift, saved[kGain], saved[kBias], s, upsample, /*store=*/false);

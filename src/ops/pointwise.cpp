@@ -30,6 +30,9 @@ bool serves(const Tensor& x, int64_t in, int64_t out) {
   return (fills_registers(in) && (fills_registers(out) || out <= kFew)) || (in <= kFew && fills_registers(out));
 }
 
+/// Whether C channels to O go by `expand`; registers of four numbers are filled by as many channels as an image has.
+bool few_to_many(int64_t in, int64_t out) { return in <= kFew && fills_registers(out); }
+
 /// Few channels to many: y [pixels, n] = x [pixels, few] . w [few, n].
 template <class T>
 void expand(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int64_t n) {
@@ -103,7 +106,7 @@ void product(const T* x, const float* w, T* y, int64_t pixels, int64_t in, int64
 
 template <class T>
 void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, int64_t out) {
-  if (in <= kFew) return expand(x, w, y, pixels, in, out);
+  if (few_to_many(in, out)) return expand(x, w, y, pixels, in, out);
   if (out <= kFew) return contract(x, w, y, pixels, out, in);
   std::vector<float> in_scratch, out_scratch;
   if constexpr (!std::is_same_v<T, float>) {
@@ -119,7 +122,7 @@ Tensor fast(const Tensor& x_any, const Tensor& w) {
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), in = x.size(1), pixels = x.size(2) * x.size(3), out = w.size(1);
   // As [few, many] where one side is few, else as [in, out].
-  const Tensor weights = in <= kFew || out > kFew ? w.transpose(1, 2).contiguous() : w.contiguous();
+  const Tensor weights = few_to_many(in, out) || out > kFew ? w.transpose(1, 2).contiguous() : w.contiguous();
   Tensor y = at::empty({n, out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   const auto run = [&](auto element) {
     using T = decltype(element);
@@ -163,7 +166,7 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
   // A row of sums for each image, or for each thread's share of the pixels, added in order.
   const int64_t shares = per_image ? n : std::clamp<int64_t>(n * pixels * (in + out) / 32768, 1, at::get_num_threads());
   const int64_t each = per_image ? pixels : (n * pixels + shares - 1) / shares;
-  const bool few_in = in <= kFew;
+  const bool few_in = few_to_many(in, out);
   Tensor sums = at::zeros({shares, few_in ? in : out, few_in ? out : in}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
   const auto run = [&](auto element) {
     using T = decltype(element);

@@ -45,6 +45,16 @@ TEST_P(ConvAct, ModulatedAgreesWithTheReference) {
   check_against_reference([&](const Tensors& t) { return modulated(t, noise_.slice(0, 0, 1)); }, inputs, 5e-5);
 }
 
+// Their gradients go by two ways, through the layer and through its demodulation, each once.
+TEST_P(ConvAct, OfADemodulationThatIsMadeOfWeightAndStyles) {
+  if (x_.size(1) % 16 != 0) return;
+  const auto f = [&](const Tensors& t) {
+    const auto demodulation = at::rsqrt(at::mm(t[2].square(), t[1].square().sum({2, 3}).t()) + 1e-8);
+    return modulated({t[0], t[1], t[2], demodulation, t[3], t[4]}, noise_);
+  };
+  check_against_reference(f, {x_, w_, styles_, strength_, bias_}, 5e-5);
+}
+
 TEST_P(ConvAct, Derivatives) {
   check_derivatives([&](const Tensors& t) { return modulated(t, noise_); },
                     {x_, w_, styles_, demodulation_, strength_, bias_});

@@ -48,7 +48,8 @@ TEST_P(Pointwise, Bfloat16) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Pointwise,
                          ::testing::Values(Shape{2, 16, 32, 21, 20}, Shape{3, 3, 16, 5, 7}, Shape{2, 1, 32, 4, 4},
-                                           Shape{3, 32, 3, 23, 19}, Shape{2, 5, 7, 4, 4}));
+                                           Shape{3, 32, 3, 23, 19}, Shape{2, 5, 7, 4, 4}, Shape{2, 4, 3, 5, 7},
+                                           Shape{2, 3, 4, 5, 7}));
 
 }  // namespace
 }  // namespace dgl::test
