@@ -59,7 +59,8 @@ Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Gener
   const torch::NoGradGuard no_grad;
   const auto options = generator_->parameters()[0].options().requires_grad(false);
   const Tensor z = at::randn({n, generator_->z_dim()}, random, options);
-  return fit_images(generator_->sample(z, generator_->classes() > 0 ? labels : Tensor()), channels_, resolution_);
+  const Tensor known = generator_->classes() > 0 ? labels : Tensor();
+  return fit_images(generator_->sample(z, known, /*psi=*/1, random), channels_, resolution_);
 }
 
 Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) const {
@@ -77,7 +78,7 @@ Guidance::Term Guidance::term(const GuidanceInput& input) const {
     std::map<std::string, Tensor> statistics;
     const auto real_scores = [&] {
       const torch::NoGradGuard no_grad;
-      return score(*teacher.discriminator, input.real, input.labels);
+      return score(*teacher.discriminator, input.real(), input.real_labels);
     };
     const Tensor weight = teacher.weight->of({input.fake, scores, losses.mean(), input.own_loss, real_scores}, statistics);
     const Tensor loss = lambda * (weight.defined() ? weight * losses : losses).mean();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,7 +30,8 @@ struct GuidanceInput {
   torch::Tensor labels;    ///< [N], or undefined
   double progress = 0;     ///< of the stage, 0 … 1
   torch::Tensor own_loss{};  ///< scalar: what the student's own discriminator makes the generator minimise on `fake`
-  torch::Tensor real{};    ///< [N, C, R, R] real images, with the same labels where they have any
+  std::function<torch::Tensor()> real{};  ///< real images [N, C, R, R] as discriminators see them; called where a weight asks
+  torch::Tensor real_labels{};            ///< theirs [N], or undefined
 };
 
 /// The term that teachers add to any generator's loss (DGL-GAN, arXiv 2112.06502):

@@ -207,7 +207,7 @@ Tensor BigGanGenerator::generate(const Tensor& z, const Tensor& labels, const Pa
   return at::tanh(with_bias(kept_in(torch::kFloat, last_conv_->convolve(x, pass)), last_conv_->bias()));
 }
 
-Tensor BigGanGenerator::sample(const Tensor& z, const Tensor& labels, double psi) {
+Tensor BigGanGenerator::sample(const Tensor& z, const Tensor& labels, double psi, const at::Generator&) {
   return generate(psi == 1 ? z : z * psi, labels, Pass::evaluation());
 }
 

@@ -16,7 +16,7 @@ struct BigGanSettings {
   int64_t img_channels = 3;    ///< 1 or 3
   int64_t z_dim = 120;         ///< hierarchical: rounded down to equal chunks, one for the start and one for each block
   int64_t classes = 1000;
-  int64_t channels = 96;       ///< a generator's last feature maps; at 32 px, a quarter of those of every block
+  int64_t channels = 96;       ///< a generator's last feature maps (at 64 px half of them); at 32 px, a quarter of those of every block
   int64_t attention = 64;      ///< side of the feature maps that attend to themselves; 0: none do
   bool hierarchical = true;    ///< whether every block gets a chunk of the latent beside the label
   int64_t shared_dim = 128;    ///< numbers a label becomes for all blocks; 0: every batch norm has a table of its own
@@ -151,7 +151,8 @@ class BigGanGenerator : public Generator {
   Cost cost() const override { return shape_.cost(); }
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// The mean latent is 0.
-  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi) override;
+  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
+                       const at::Generator& noise = {}) override;
   /// The statistics of every batch norm become the mean over 16 batches of 64 images ("standing statistics").
   void settle(uint64_t seed) override;
 

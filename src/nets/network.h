@@ -38,9 +38,11 @@ class Generator : public Network {
   virtual Cost cost() const = 0;
 
   /// Images [N, C, R, R], about -1 … 1 and not clamped, of latents z [N, z_dim] and labels [N] int64 (undefined for an
-  /// unconditional generator), with the stored constant noise. `psi` pulls the latents towards the stored mean (1: not
-  /// at all; the truncation trick). A pure function of its arguments and the weights.
-  virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1) = 0;
+  /// unconditional generator). `psi` pulls the latents towards the stored mean (1: not at all; the truncation trick).
+  /// With the stored constant noise, and so a pure function of its arguments and the weights, unless `noise` is given to draw
+  /// it from.
+  virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
+                               const at::Generator& noise = {}) = 0;
 
   /// Makes what sampling needs beside the weights fit them, where training leaves it behind: the standing statistics of
   /// batch norms over random images of `seed`. Nothing for most families.

@@ -148,10 +148,10 @@ Tensor StyleGan2Generator::synthesise(const Tensor& ws, const at::Generator& noi
   return image;
 }
 
-Tensor StyleGan2Generator::sample(const Tensor& z, const Tensor& labels, double psi) {
+Tensor StyleGan2Generator::sample(const Tensor& z, const Tensor& labels, double psi, const at::Generator& noise) {
   Tensor w = mapping_->forward(z, labels);
   if (psi != 1) w = mapping_->mean_latent().lerp(w, psi);
-  return synthesise(w.unsqueeze(1).expand({-1, num_ws(), -1}));
+  return synthesise(w.unsqueeze(1).expand({-1, num_ws(), -1}), noise);
 }
 
 DiscriminatorConv::DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bool down, bool activate)

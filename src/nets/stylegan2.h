@@ -145,7 +145,8 @@ class StyleGan2Generator : public Generator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
-  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi) override;
+  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
+                       const at::Generator& noise = {}) override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }

@@ -7,6 +7,7 @@ using torch::Tensor;
 namespace {
 
 constexpr const char* kSign = "augment_sign";
+constexpr const char* kShare = "augment_share";  // of a batch, that is of real images
 constexpr double kBatchesToMove = 4;
 
 }  // namespace
@@ -23,8 +24,11 @@ Tensor Augmentation::operator()(const Tensor& images, const at::Generator& rando
   return operations_(images, random, probability());
 }
 
-void Augmentation::watch(const Tensor& real_scores, std::map<std::string, Tensor>& statistics) const {
-  if (target_ > 0) statistics[kSign] = real_scores.detach().sign().mean();
+void Augmentation::watch(const Tensor& scores, bool real, std::map<std::string, Tensor>& statistics) const {
+  if (target_ == 0) return;
+  const double share = real ? 1 : 0;
+  statistics[kSign] = scores.detach().sign().mean() * share;
+  statistics[kShare] = at::full({}, share);
 }
 
 void Augmentation::absorb(const std::map<std::string, Tensor>& statistics) {
@@ -32,10 +36,11 @@ void Augmentation::absorb(const std::map<std::string, Tensor>& statistics) {
   if (sign == statistics.end()) return;
   const torch::NoGradGuard no_grad;
   signs_ += sign->second.to(signs_.device());
-  batches_ += 1;
-  if (batches_.item<double>() < kBatchesToMove) return;
-  const double mean = signs_.item<double>() / kBatchesToMove;
-  p_ += (mean > target_ ? 1 : mean < target_ ? -1 : 0) * kBatchesToMove * per_batch_;
+  batches_ += statistics.at(kShare);
+  const auto batches = batches_.item<double>();
+  if (batches < kBatchesToMove) return;
+  const double mean = signs_.item<double>() / batches;
+  p_ += (mean > target_ ? 1 : mean < target_ ? -1 : 0) * batches * per_batch_;
   p_.clamp_(0, 1);
   signs_.zero_();
   batches_.zero_();

@@ -23,8 +23,9 @@ class Augmentation {
   /// p in 0 … 1.
   double probability() const { return p_.item<double>(); }
 
-  /// Puts what p adapts to into `statistics`: E sign of the discriminator's scores [N] of real images.
-  void watch(const torch::Tensor& real_scores, std::map<std::string, torch::Tensor>& statistics) const;
+  /// Puts what p adapts to into `statistics`: E sign of the discriminator's scores [N] of what it is to take for real. They
+  /// only count where these images are `real`, rather than a teacher's.
+  void watch(const torch::Tensor& scores, bool real, std::map<std::string, torch::Tensor>& statistics) const;
   /// Takes the statistics of one batch; others' are passed over.
   void absorb(const std::map<std::string, torch::Tensor>& statistics);
   /// Tensors that a resumed run needs, shared with this; none where p is fixed.

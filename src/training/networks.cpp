@@ -63,7 +63,7 @@ Optimisers make_optimisers(const Recipe& recipe, const Model& model, const std::
     const double lr = generator || recipe.lr_discriminator == 0 ? recipe.lr : recipe.lr_discriminator;
     AdamOptions options{lr, recipe.beta1, recipe.beta2, recipe.epsilon};
     for (const Phase& phase : phases) {
-      if (phase.generator == generator && phase.interval > 1) options = options.corrected_for(phase.interval);
+      if (phase.generator == generator && phase.regulariser) options = options.corrected_for(phase.interval);
     }
     return std::make_unique<Adam>(module, options);
   };

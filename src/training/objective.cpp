@@ -9,7 +9,8 @@ namespace dgl {
 torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
                            const StepInput& input, StepOutput& output) {
   if (!input.guidance) return loss;
-  const Guidance::Term term = input.guidance->term({fake, labels, input.progress, loss, input.augmented(input.real.images)});
+  const auto real = [&] { return input.augmented(input.real.images); };
+  const Guidance::Term term = input.guidance->term({fake, labels, input.progress, loss, real, input.real.labels});
   if (!term.loss.defined()) return loss;
   output.losses["g_guidance"] = term.loss.detach();
   output.scores["teacher_fake"] = term.scores.mean();
@@ -24,9 +25,9 @@ torch::Tensor discriminator_loss(const AdversarialLoss& game, Discriminator& cri
   const DiscriminatorGuidance how = guidance ? guidance->discriminator() : DiscriminatorGuidance{};
   const int64_t n = fake.images.size(0);
   torch::Tensor real = input.real.images;
-  if (how.teacher_data > 0 && at::rand({1}, input.random, torch::kFloat).item<double>() < how.teacher_data) {
-    real = guidance->teacher_images(n, input.real.labels, input.random);
-  }
+  const bool replaced = how.teacher_data > 0 &&
+                        at::rand({1}, input.random, real.options().dtype(torch::kFloat)).item<double>() < how.teacher_data;
+  if (replaced) real = guidance->teacher_images(n, input.real.labels, input.random);
   std::vector<torch::Tensor> images{input.augmented(real), input.augmented(fake.images)};
   std::vector<torch::Tensor> labels{input.real.labels, fake.labels};
   if (how.duality_gap > 0) {
@@ -57,7 +58,7 @@ torch::Tensor discriminator_loss(const AdversarialLoss& game, Discriminator& cri
   if (how.align > 0) {
     add("d_align", how.align * (at::cat({scores[0], scores[1]}) - at::cat(teacher)).square().mean());
   }
-  if (input.augmentation) input.augmentation->watch(scores[0], output.statistics);
+  if (input.augmentation) input.augmentation->watch(scores[0], !replaced, output.statistics);
   return loss;
 }
 

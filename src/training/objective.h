@@ -19,6 +19,7 @@ struct Phase {
   bool generator;        ///< whether the generator learns in it, or the discriminator
   int64_t interval = 1;  ///< run in every interval-th step only
   int64_t real = 0;      ///< which of the step's batches of real images it works on
+  bool regulariser = false;  ///< a lazy one, beside the network's main phase
 };
 
 /// Detached scalar tensors by name, as a phase reports them.

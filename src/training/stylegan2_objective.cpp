@@ -18,9 +18,9 @@ StyleGan2Objective::StyleGan2Objective(const Recipe& recipe, std::shared_ptr<Sty
 
 std::vector<Phase> StyleGan2Objective::phases() const {
   std::vector<Phase> phases{{"g_main", true}};
-  if (recipe_.pl_weight > 0) phases.push_back({"g_reg", true, recipe_.pl_interval});
+  if (recipe_.pl_weight > 0) phases.push_back({"g_reg", true, recipe_.pl_interval, 0, /*regulariser=*/true});
   phases.push_back({"d_main", false});
-  if (recipe_.r1_gamma > 0) phases.push_back({"d_reg", false, recipe_.r1_interval});
+  if (recipe_.r1_gamma > 0) phases.push_back({"d_reg", false, recipe_.r1_interval, 0, /*regulariser=*/true});
   return phases;
 }
 

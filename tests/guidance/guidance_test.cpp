@@ -101,6 +101,28 @@ TEST(Guidance, AWeightScalesEachImagesLoss) {
   EXPECT_NEAR(term.weight.item<double>(), at::relu(-scores).mean().item<double>(), 1e-6);
 }
 
+// Not with those of the fakes.
+TEST(Guidance, RealImagesAreJudgedWithTheirOwnLabels) {
+  StyleGan2Settings s;
+  s.resolution = 8;
+  s.img_channels = 1;
+  s.channel_max = 4;
+  s.classes = 5;
+  const auto critic = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
+  Guidance guidance;
+  Teacher teacher = make_teacher(critic, constant_schedule(1));
+  teacher.weight = make_weight("confidence:0.5", "weight");
+  guidance.add(teacher, 1, 8, 5);
+  const auto real = torch::randn({4, 1, 8, 8}), real_labels = torch::tensor({4, 3, 2, 1}), labels = torch::tensor({0, 1, 2, 3});
+  const auto fake = torch::randn({4, 1, 8, 8});
+  const auto confidence = [&](const torch::Tensor& images, const torch::Tensor& theirs) {
+    return at::sigmoid(critic->forward(images, theirs, 1)).mean().item<double>();
+  };
+  const auto term = guidance.term({fake, labels, 0, {}, [&] { return real; }, real_labels});
+  EXPECT_NEAR(term.statistics.at("teacher0.confidence").item<double>(), confidence(real, real_labels) - confidence(fake, labels), 1e-6);
+  EXPECT_GT(std::abs(confidence(real, real_labels) - confidence(real, labels)), 1e-4);
+}
+
 TEST(Guidance, WeightsKeepTheirStatesApart) {
   Guidance guidance, resumed;
   for (Guidance* g : {&guidance, &resumed}) {

@@ -20,9 +20,9 @@ Recipe adaptive() {
 }
 
 /// Lets the augmentation see a batch of real scores.
-void see(Augmentation& augmentation, const Tensor& scores) {
+void see(Augmentation& augmentation, const Tensor& scores, bool real = true) {
   std::map<std::string, Tensor> statistics;
-  augmentation.watch(scores, statistics);
+  augmentation.watch(scores, real, statistics);
   augmentation.absorb(statistics);
 }
 
@@ -64,6 +64,15 @@ TEST(Augmentation, AdaptsToTheSignsOfRealScores) {
   EXPECT_EQ(augmentation.probability(), 0);
   for (int i = 0; i < 100; ++i) see(augmentation, sure);
   EXPECT_EQ(augmentation.probability(), 1);
+}
+
+TEST(Augmentation, ATeachersImagesSayNothingOfRealOnes) {
+  Augmentation augmentation(adaptive());
+  for (int i = 0; i < 4; ++i) {
+    see(augmentation, torch::ones({10}));
+    see(augmentation, -torch::ones({10}), /*real=*/false);
+  }
+  EXPECT_NEAR(augmentation.probability(), 0.1, 1e-6);
 }
 
 TEST(Augmentation, ItsStateIsAllThatAResumedRunNeeds) {

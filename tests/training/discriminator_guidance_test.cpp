@@ -52,7 +52,8 @@ class DiscriminatorGuidanceTest : public ::testing::Test {
   Tensor teacher_images(bool after_a_choice) const {
     const at::Generator random = make_random(torch::kCPU, 3);
     if (after_a_choice) at::rand({1}, random, torch::kFloat);
-    return teacher_.generator_ema->sample(torch::randn({4, 5}, random, torch::kFloat), {}).detach();
+    const Tensor z = torch::randn({4, 5}, random, torch::kFloat);
+    return teacher_.generator_ema->sample(z, {}, 1, random).detach();
   }
   static void expect_near(const Tensor& value, const Tensor& expected) {
     EXPECT_NEAR(value.item<double>(), expected.item<double>(), 1e-5);
