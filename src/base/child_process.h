@@ -9,7 +9,7 @@
 
 namespace dgl {
 
-/// This program's own file.
+/// This program's own image, to be started once more: the same even where its file has been replaced since.
 std::string own_program();
 
 /// A program that runs beside this one, in a process group of its own, so that a terminal's interrupt does not reach it.

@@ -119,7 +119,12 @@ void check_arms(const Study& study, const std::string& where) {
     for (size_t k = 0; k < i; ++k) {
       if (study.arms[k].name == study.arms[i].name) fail("{}two arms are called {}", where, study.arms[i].name);
     }
-    const double kimg = kimg_of(study.arms[i], study.arm_recipe(study.arms[i], 0));
+    const Recipe recipe = study.arm_recipe(study.arms[i], 0);
+    if (recipe.feature_file.empty() || !fs::exists(recipe.run_features)) {
+      fail("{}arm {}: evaluation.features = \"{}\": expected a feature network, whose distance is compared", where,
+           study.arms[i].name, recipe.feature_file);
+    }
+    const double kimg = kimg_of(study.arms[i], recipe);
     const double first = kimg_of(study.arms[0], study.arm_recipe(study.arms[0], 0));
     if (kimg != first) {
       fail("{}arm {} sees {:g} kimg, arm {} {:g}; arms are compared at equal images", where, study.arms[0].name, first,
@@ -140,7 +145,6 @@ Recipe stage1_recipe(const Recipe& arm) {
   recipe.schedule = usual.schedule;
   recipe.weight = usual.weight;
   recipe.loss = usual.loss;
-  recipe.resize = usual.resize;
   recipe.teachers.clear();
   recipe.for_discriminator = {};
   recipe.train_teacher = false;
@@ -198,7 +202,7 @@ std::vector<StudyRun> plan_runs(const Study& study, const fs::path& out) {
     for (size_t i = 0; i < study.arms.size(); ++i) {
       const StudyArm& arm = study.arms[i];
       StudyRun run{out / "arms" / arm.name / seed_name, study.arm_recipe(arm, seed), std::nullopt, i, seed};
-      if (!arm.from_teacher && run.recipe.stage1_kimg > 0) {
+      if (!arm.from_teacher && run.recipe.stage1_kimg > 0 && run.recipe.stage2_kimg > 0) {
         Recipe shared = stage1_recipe(run.recipe);
         const auto [found, added] = stage1_runs.emplace(recipe_toml(shared), runs.size());
         // Named by the first arm that needs it.

@@ -24,8 +24,10 @@ std::optional<Finished> read_finished(const fs::path& folder) {
   Finished finished;
   finished.summary = JsonView(read_file(file, 4 << 20), file.string());
   const auto fd = finished.summary.object("student").number("fd");
-  const auto stages = finished.summary.objects("stages");
-  const auto fd_end = stages.empty() ? std::nullopt : stages.back().number("fd_end");
+  std::optional<double> fd_end;
+  for (const JsonView& stage : finished.summary.objects("stages")) {  // one without images has none
+    if (const auto fd = stage.number("fd_end")) fd_end = fd;
+  }
   if (!fd || !fd_end) fail("{}: has no distance; a study needs evaluation.features", file.string());
   finished.fd = *fd;
   finished.fd_end = *fd_end;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <sstream>
 #include <thread>
 
 #include "base/child_process.h"
@@ -32,6 +33,17 @@ std::string last_words(const fs::path& output) {
   return text.substr(text.rfind('\n') + 1);
 }
 
+/// What makes a run what it is, wherever its files lie and whatever it is computed on.
+std::string identity(Recipe recipe) {
+  const auto shorten = [](std::string& path) { path = fs::path(path).filename().string(); };
+  for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) shorten(*path);
+  for (TeacherRecipe& teacher : recipe.teachers) shorten(teacher.file);
+  recipe.from_stage1.clear();
+  recipe.device.clear();
+  recipe.threads = 0;
+  return recipe_toml(recipe);
+}
+
 /// A study at work: its plan and the programs that run.
 class Runner {
  public:
@@ -41,7 +53,7 @@ class Runner {
     for (StudyRun& run : runs_) {
       run.recipe.device = options.device;
       run.recipe.threads = options.threads;
-      if (run.recipe.shards == 0) run.recipe.shards = options.threads;
+      if (run.recipe.shards == 0) run.recipe.shards = shards_so_far().value_or(options.threads);
     }
   }
 
@@ -86,10 +98,21 @@ class Runner {
 
   static void expect_same_recipe(const StudyRun& run) {
     if (!fs::exists(run.folder / "recipe.toml")) return;
-    Recipe there = without_run(RunDirectory::open(run.folder).recipe()), planned = without_run(run.recipe);
-    if (recipe_toml(there) == recipe_toml(planned)) return;
-    fail("{}: holds a run of another recipe than the study's; give another --out, or remove that folder",
-         run.folder.string());
+    const std::string there = identity(RunDirectory::open(run.folder).recipe()), planned = identity(run.recipe);
+    if (there == planned) return;
+    std::istringstream found(there), expected(planned);
+    std::string is, should;
+    while (is == should && std::getline(found, is)) std::getline(expected, should);
+    fail("{}: holds a run of another recipe than the study's: {}, expected {}; give another --out, or remove that folder",
+         run.folder.string(), is, should);
+  }
+
+  /// What the study's first run was begun with: another number draws other random numbers, and runs would not be paired.
+  std::optional<int64_t> shards_so_far() const {
+    for (const StudyRun& run : runs_) {
+      if (fs::exists(run.folder / "recipe.toml")) return RunDirectory::open(run.folder).recipe().shards;
+    }
+    return std::nullopt;
   }
 
   int64_t running() const {

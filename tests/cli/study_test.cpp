@@ -79,7 +79,8 @@ TEST_F(StudyCommand, ComparesArmsOverSeeds) {
 
 TEST_F(StudyCommand, IsDoneOnceOnly) {
   const auto before = fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors"));
-  EXPECT_EQ(run({"study", "s.toml", "--out", "whole"}).status, 0);
+  const std::string again = "cd '" + folder_->path().string() + "' && '" DGL_BINARY "' study s.toml --out whole --quiet --threads ";
+  for (const char* threads : {"1", "2"}) EXPECT_EQ(std::system((again + threads).c_str()), 0) << threads;
   EXPECT_EQ(fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors")), before);
 }
 
@@ -115,6 +116,14 @@ TEST_F(StudyCommand, KilledAndInterruptedItGoesOnToTheSameNumbers) {
   EXPECT_EQ(json_of("cut/results.json"), json_of("whole/results.json"));
 }
 
+TEST_F(StudyCommand, GoesOnWhenItsProgramIsReplaced) {
+  const std::string command = "cd '" + folder_->path().string() + "' && cp '" DGL_BINARY "' mine && { "
+      "./mine study s.toml --out moved --jobs 1 --threads 1 --quiet & "
+      "while ! [ -e moved/stage1/alone/seed0/output.txt ]; do sleep 0.01; done; rm mine; wait $!; }";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(json_of("moved/results.json"), json_of("whole/results.json"));
+}
+
 TEST_F(StudyCommand, AFailedRunHoldsUpNoOther) {
   std::string text = kStudy;
   text += "[[arms]]\nname = \"wild\"\nset = [\"guidance.lambda=1e6\", \"training.loss_limit=1000\", \"guidance.weight=uniform\"]\n";
@@ -134,6 +143,24 @@ TEST_F(StudyCommand, RefusesAFolderOfAnotherStudy) {
   const Outcome outcome = run({"study", "other.toml", "--out", "whole"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_NE(outcome.err.find("another recipe"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("lambda = 0.0, expected lambda = 5.0"), std::string::npos) << outcome.err;
+}
+
+TEST_F(StudyCommand, RefusesAnotherTeacherInAFolderAndAnotherWayToShareTheWork) {
+  const std::string text = kStudy;
+  const auto with = [&](const std::string& part, const std::string& by) {
+    std::string changed = text;
+    return changed.replace(changed.find(part), part.size(), by);
+  };
+  fs::copy_file(at("teacher/model.safetensors"), at("other.safetensors"), fs::copy_options::overwrite_existing);
+  folder_->put("teacher.toml", with("teacher/model.safetensors", "other.safetensors"));
+  const Outcome teacher = run({"study", "teacher.toml", "--out", "whole"});
+  EXPECT_EQ(teacher.status, 1);
+  EXPECT_NE(teacher.err.find("expected teacher = 'other.safetensors'"), std::string::npos) << teacher.err;
+  folder_->put("shards.toml", with("set = [", "set = [\"training.shards=2\", "));
+  const Outcome shards = run({"study", "shards.toml", "--out", "whole"});
+  EXPECT_EQ(shards.status, 1);
+  EXPECT_NE(shards.err.find("shards = 1, expected shards = 2"), std::string::npos) << shards.err;
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ command = "boost"
 /// A folder with a study and the files that it names.
 struct StudyTest : ::testing::Test {
   StudyTest() {
-    folder.put("r.toml", "[student]\nwidth = '1/4'\n");
+    folder.put("r.toml", "[student]\nwidth = '1/4'\n[evaluation]\nfeatures = 'f.safetensors'\n");
+    folder.put("f.safetensors", "x");
     folder.put("t.safetensors", "x");
     folder.put("d.dgldata", "x");
     folder.put("s.toml", kStudy);
@@ -90,6 +91,15 @@ TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
   }
 }
 
+TEST_F(StudyTest, AnArmOfStage1AloneSharesNone) {
+  folder.put("s.toml", with("\"student.width=3/4\"", "\"guidance.stage1_kimg=7\", \"guidance.stage2_kimg=0\""));
+  for (const StudyRun& run : plan_runs(load(), "out")) {
+    if (run.arm != 2u) continue;
+    EXPECT_FALSE(run.needs);
+    EXPECT_EQ(run.recipe.stage1_kimg, 7);
+  }
+}
+
 TEST_F(StudyTest, ListSaysWhatRemains) {
   const std::string text = list_study(load(), folder / "out", {});
   EXPECT_NE(text.find("guided, seed 1"), std::string::npos) << text;
@@ -110,6 +120,7 @@ TEST_F(StudyTest, RefusesWhatItCannotRun) {
   expect_refused(with("guidance.lambda=0.3", "guidance.lamda=0.3"), {"guidance.lamda"});
   expect_refused(with("\"guidance.lambda=0.3\"", "\"guidance.stage2_kimg=9\""), {"guided", "12", "alone", "7", "equal images"});
   expect_refused(with("set = [\"student.width=3/4\"]", "set = 3"), {"arm 3", "set", "array"});
+  expect_refused(with("seeds = 2\nset = [", "seeds = 2\nset = [\"evaluation.features=\", "), {"arm alone", "evaluation.features"});
   expect_refused("recipe = 'r.toml'\nteacher = 't.safetensors'\ndata = 'd.dgldata'\nseeds = 1\n", {"[[arms]]"});
 }
 
