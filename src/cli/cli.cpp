@@ -26,8 +26,12 @@ int run_cli(int argc, char** argv) {
   CommonOptions common;
   for (const Register add : kCommands) add(app, common);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
-    command->add_option("--device", common.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-    command->add_option("--threads", common.threads, "threads to work with (0: all cores)")->capture_default_str();
+    const bool resumes = command->get_name() == "resume", studies = command->get_name() == "study";
+    command->add_option("--device", common.device, resumes ? "cpu, cuda or cuda:N (auto: the run's)" : "auto, cpu, cuda or cuda:N")->capture_default_str();
+    command->add_option("--threads", common.threads,
+                        resumes ? "threads to work with (0: as many as the run began with)"
+                        : studies ? "threads of each run (0: one)"
+                                  : "threads to work with (0: all cores)")->capture_default_str();
     command->add_flag("--quiet", common.quiet, "print results and errors only");
     // The work waits until every option is known.
     command->parse_complete_callback([&common] { init_runtime(common.threads); });

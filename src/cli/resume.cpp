@@ -12,7 +12,7 @@ void add_resume(CLI::App& app, CommonOptions& common) {
     // The same bits need the same number of threads.
     const Recipe recipe = RunDirectory::open(*run).recipe();
     init_runtime(common.threads > 0 ? common.threads : static_cast<int>(recipe.threads));
-    common.status = resume_run(*run, common.quiet);
+    common.status = resume_run(*run, common.device, common.quiet);
   });
 }
 

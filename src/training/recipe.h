@@ -28,7 +28,7 @@ struct Recipe {
   StyleGan2Settings network;
   bool conditional = false;     ///< whether generator and discriminator take labels
   int64_t classes = 0;          ///< labels of conditional networks or a classifier; 0: as many as the data has
-  int64_t channels = 64;        ///< biggan: feature maps at the largest resolution
+  int64_t channels = 64;        ///< biggan: the unit of feature maps (nets/biggan.h)
   int64_t attention = 0;        ///< biggan: side of the feature maps with self-attention; 0: none
   bool hierarchical = true;     ///< biggan: a chunk of the latent for every block
   int64_t shared_dim = 128;     ///< biggan: length of the labels' shared embedding; 0: tables in every block

@@ -86,7 +86,7 @@ void RunDirectory::append_log(const nlohmann::json& line) const {
   const std::string text = line.dump() + "\n";
   const int descriptor = ::open(log().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) fail("{}: cannot be written: {}", log().string(), std::strerror(errno));
-  const bool whole = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool whole = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
   const int why = errno;
   ::close(descriptor);
   if (!whole) fail("{}: cannot be written: {}", log().string(), why == ENOSPC ? "no space left on the device" : std::strerror(why));

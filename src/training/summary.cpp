@@ -1,5 +1,8 @@
 #include "training/summary.h"
 
+#include <cctype>
+#include <cstring>
+
 #include "base/runtime.h"
 #include "metrics/profile.h"
 #include "report/html.h"
@@ -21,13 +24,29 @@ nlohmann::json describe(const Model& model, const std::string& file, std::option
   return json;
 }
 
+/// As one word to a shell.
+std::string shell_word(const std::string& text) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_./-+:=@%,", c); };
+  if (std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 }  // namespace
 
 std::string remake_command(const Recipe& recipe) {
   std::string command = "dgl " + recipe.command;
-  if (!recipe.teacher.empty()) command += " --teacher " + recipe.teacher;
-  command += " --data " + recipe.data + " --recipe recipe.toml --out NEW";
-  return command;
+  const auto add = [&](const char* option, const std::string& path) {
+    if (!path.empty()) command += fmt::format(" {} {}", option, shell_word(path));
+  };
+  add("--teacher", recipe.teacher);
+  add("--data", recipe.data);
+  add("--features", recipe.run_features);
+  add("--from-stage1", recipe.from_stage1);
+  if (recipe.from_teacher) command += " --from-teacher";
+  if (recipe.device != "auto") add("--device", recipe.device);
+  return command + fmt::format(" --recipe recipe.toml --threads {} --out NEW", runtime_threads());
 }
 
 nlohmann::json summarise(const SummaryInput& input) {

@@ -76,9 +76,14 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0, false}};
   }
 
+  const bool second_only = student && (recipe_.from_teacher || !recipe_.from_stage1.empty());
+  if (second_only) stages_[0].images = 0;
   int64_t images = 0;
   for (const Stage& stage : stages_) images += stage.images;
-  if (images == 0) fail("the recipe trains for 0 images; expected training.kimg or guidance.stage1_kimg above 0");
+  if (images == 0) {
+    fail("the recipe trains for 0 images; expected {} above 0",
+         second_only ? "guidance.stage2_kimg" : student ? "guidance.stage1_kimg or stage2_kimg" : "training.kimg");
+  }
 
   const Rational width = student ? Rational::parse(recipe_.width, "student.width") : Rational{};
   const Rational critic_width = student ? discriminator_width(recipe_, width) : width;
@@ -94,6 +99,12 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
     if (family != recipe_.family) {
       fail("{}: a discriminator of {}, which cannot go on learning with {} (guidance.train_teacher)", recipe_.teacher, family,
            recipe_.family);
+    }
+    const Discriminator& critic = *teacher_->discriminator;
+    if (critic.resolution() != info.resolution || critic.channels() != info.channels) {
+      fail("{}: the teacher's discriminator takes {} x {} x {} images and can only go on learning (guidance.train_teacher) "
+           "from images of its own size; the data's are {} x {} x {}", recipe_.teacher, critic.channels(),
+           critic.resolution(), critic.resolution(), info.channels, info.resolution, info.resolution);
     }
     taught_.generator = model_.generator;
     taught_.discriminator = teacher_->discriminator;
@@ -196,7 +207,6 @@ void Trainer::begin_from_teacher() {
   copy_weights(*teacher_->generator, *model_.generator);
   copy_weights(*teacher_->generator_ema, *model_.generator_ema);
   copy_weights(*teacher_->discriminator, *model_.discriminator);
-  stages_[0].images = 0;
   if (teacher_->info.contains("kimg") && teacher_->info["kimg"].is_number()) {
     state_.images = std::llround(teacher_->info["kimg"].get<double>() * 1000);
   }
@@ -464,7 +474,11 @@ void Trainer::finish(const RunDirectory& directory) {
     progress_.print(fmt::format("measuring the result over {} samples", recipe_.final_samples));
     input.result_distance = measure(*result.generator_ema, recipe_.final_samples, kFinalEvaluation);
     if (teacher_ && (teacher_->generator || teacher_->generator_ema)) {
-      input.teacher_distance = measure(teacher_->sampler(recipe_.teacher), recipe_.final_samples, kFinalEvaluation);
+      Generator& theirs = teacher_->sampler(recipe_.teacher);
+      // A teacher of another size has no distance to these images.
+      if (theirs.resolution() == data_->info().resolution && theirs.channels() == data_->info().channels) {
+        input.teacher_distance = measure(theirs, recipe_.final_samples, kFinalEvaluation);
+      }
     }
     result.info["distance"] = {
         {"name", input.metric}, {"samples", recipe_.final_samples}, {"value", *input.result_distance}};
@@ -482,13 +496,18 @@ int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overw
   return trainer.run(RunDirectory::create(out, trainer.recipe(), overwrite));
 }
 
-int resume_run(const std::filesystem::path& path, bool quiet) {
+int resume_run(const std::filesystem::path& path, const std::string& device, bool quiet) {
   const RunDirectory directory = RunDirectory::open(path);
+  Recipe recipe = directory.recipe();
+  if (device != "auto") recipe.device = device;
+  if (recipe.family == "classifier") {
+    fail("{}: the run of a classifier, which keeps no checkpoints; `dgl train --overwrite` makes it anew", path.string());
+  }
   if (std::filesystem::exists(directory.summary())) {
     if (!quiet) fmt::print("{} is done: {}\n", path.string(), directory.model().string());
     return 0;
   }
-  Trainer trainer(directory.recipe(), quiet);
+  Trainer trainer(recipe, quiet);
   return trainer.run(directory);
 }
 

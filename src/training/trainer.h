@@ -86,7 +86,7 @@ class Trainer {
 
 /// Starts a run: checks everything, makes the run directory, trains. `overwrite` replaces an earlier run there.
 int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet);
-/// Goes on with a run; a finished one is left as it is.
-int resume_run(const std::filesystem::path& path, bool quiet);
+/// Goes on with a run, on `device` or, where that is "auto", on its own; a finished one is left as it is.
+int resume_run(const std::filesystem::path& path, const std::string& device, bool quiet);
 
 }  // namespace dgl

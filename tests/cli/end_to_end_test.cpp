@@ -173,6 +173,20 @@ TEST_F(EndToEnd, BoostFromTheTeacherKeepsItsWidth) {
   EXPECT_EQ(summary["student"]["generator"]["params"], summary["teacher"]["generator"]["params"]);
 }
 
+TEST_F(EndToEnd, ATeacherOfAnotherSizeGuidesToTheEnd) {
+  const Words prepare{"prepare", "squares", "--size", "16", "--out", "d16.dgldata"};
+  expect_success(run(prepare));
+  expect_success(run({"train", "--recipe", "r.toml", "--data", "d16.dgldata", "--set", "network.resolution=16", "--set",
+                      "evaluation.features=", "--out", "teacher16"}));
+  Words words = compress("resized", {"--set", "guidance.resize=true"});
+  words[2] = "teacher16/model.safetensors";
+  expect_success(run(words));
+  const auto summary = json_of("resized/summary.json");
+  EXPECT_TRUE(summary["student"].contains("fd"));
+  EXPECT_FALSE(summary["teacher"].contains("fd"));
+  EXPECT_TRUE(fs::exists(at("resized/report.html")));
+}
+
 TEST_F(EndToEnd, WithoutARecipeTheTeachersIsTaken) {
   expect_success(run({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--out", "bare",
                       "--set", "evaluation.features="}));

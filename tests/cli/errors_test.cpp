@@ -90,10 +90,13 @@ TEST_F(Errors, TeachersAndWidths) {
   expect_error(compress({"--teacher", "t/model.safetensors", "--width", "1/8"}), {"1/8", "feature maps"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--width", "5"}), {"width", "5"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t"}), {"stage1"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t", "--stage2-kimg", "0"}), {"0 images", "stage2_kimg"});
   // A teacher of 16 x 16 images.
   expect_status(0, {"prepare", "squares", "--size", "16", "--out", "d16.dgldata"}, {});
   expect_status(0, {"train", "--recipe", "r.toml", "--data", "d16.dgldata", "--set", "network.resolution=16", "--out", "t16"}, {});
   expect_error(compress({"--teacher", "t16/model.safetensors"}), {"t16", "1 x 16 x 16", "1 x 32 x 32"});
+  expect_error(compress({"--teacher", "t16/model.safetensors", "--set", "guidance.resize=true", "--set", "guidance.train_teacher=true"}),
+               {"t16", "1 x 16 x 16", "train_teacher", "1 x 32 x 32"});
   expect_error({"eval", "--model", "t16/model.safetensors", "--data", "d.dgldata", "--features", "none"}, {"none"});
   // Latents and images of the wrong shape.
   save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 5})}}, {}});
