@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -13,6 +15,9 @@
 namespace dgl {
 
 namespace {
+
+/// Names of the files of this process that are being written. A signal's handler reads them: plain pointers, no lock.
+std::array<std::atomic<const char*>, 64> partial_files{};
 
 /// The system's words for errno, with a guess where one helps.
 std::string reason() {
@@ -40,12 +45,24 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   temporary_ += fmt::format(".partial-{}", ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("{}: cannot be written: {}", path_.string(), reason());
+  for (auto& place : partial_files) {
+    const char* free = nullptr;
+    if (place.compare_exchange_strong(free, temporary_.c_str())) break;
+  }
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) {
     ::close(descriptor_);
     ::unlink(temporary_.c_str());
+    forget();
+  }
+}
+
+void AtomicFile::forget() const {
+  for (auto& place : partial_files) {
+    const char* own = temporary_.c_str();
+    if (place.compare_exchange_strong(own, nullptr)) return;
   }
 }
 
@@ -63,6 +80,7 @@ void AtomicFile::write(const void* data, size_t size) {
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail("{}: cannot be written: {}", path_.string(), reason());
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("{}: cannot be written: {}", path_.string(), reason());
+  forget();
   ::close(descriptor_);
   descriptor_ = -1;
   // The rename itself lasts only once the directory is on the disk.
@@ -70,6 +88,12 @@ void AtomicFile::commit() {
   if (const int at = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); at >= 0) {
     ::fsync(at);
     ::close(at);
+  }
+}
+
+void remove_partial_files() noexcept {
+  for (const auto& place : partial_files) {
+    if (const char* path = place.load()) ::unlink(path);
   }
 }
 

@@ -28,9 +28,14 @@ class AtomicFile {
   void commit();
 
  private:
+  void forget() const;
+
   fs::path path_, temporary_;
   int descriptor_ = -1;
 };
+
+/// Removes what every AtomicFile that is not committed has written: for the handler of a signal that ends the process.
+void remove_partial_files() noexcept;
 
 /// Writes `text` to `path` through an AtomicFile.
 void write_file(const fs::path& path, std::string_view text);

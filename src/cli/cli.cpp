@@ -1,8 +1,10 @@
 #include "cli/cli.h"
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/runtime.h"
 #include "cli/commands.h"
 
@@ -16,6 +18,13 @@ constexpr const char* kAbout =
 constexpr Register kCommands[] = {add_prepare, add_train,   add_compress, add_boost,  add_resume, add_sample, add_score,
                                   add_eval,    add_metrics, add_profile,  add_import, add_export, add_bench,  add_report,
                                   add_study};
+
+/// An interrupt leaves no half-written file; commands that go on later take it in their own way (InterruptGuard).
+void end(int signal) {
+  remove_partial_files();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
 
 }  // namespace
 
@@ -37,6 +46,8 @@ int run_cli(int argc, char** argv) {
     command->parse_complete_callback([&common] { init_runtime(common.threads); });
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGINT, end);
+  std::signal(SIGTERM, end);
   try {
     app.parse(argc, argv);
     return common.status;
@@ -59,6 +70,16 @@ int run_cli(int argc, char** argv) {
     fmt::print(stderr, "dgl: error: {}\n", first_line(error.what()));
     return 1;
   }
+}
+
+CLI::Validator within(double low, double high) {
+  const auto check = [=](std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool fits = end != text.c_str() && *end == '\0' && value >= low && value <= high;
+    return fits ? std::string() : fmt::format("{}: expected a number from {:g} to {:g}", text, low, high);
+  };
+  return CLI::Validator(check, fmt::format("FLOAT in [{:g} - {:g}]", low, high));
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "data/image_file.h"
 #include "data/source.h"
 
@@ -13,6 +14,7 @@ using nlohmann::json;
 
 constexpr const char* kIndex = "emoji.json";
 constexpr const char* kImages = "img/google/64/";
+constexpr size_t kMaxEmoji = 16384, kMaxBytes = 64 << 10;  // there are 3786, of 5 kB on average
 constexpr const char* kSkinTones = "Component";  // the category of the five skin tones by themselves
 
 /// The emoji of the npm package emoji-datasource-google, 64 x 64 on a transparent ground; their categories are the labels.
@@ -20,14 +22,19 @@ class Emoji : public Source {
  public:
   Emoji(const NpmPackage& package, bool skin_tones) : path_(package.path()) {
     const std::string origin = package.origin(kIndex);
-    const json index = json::parse(package.read(kIndex), nullptr, /*allow_exceptions=*/false);
+    const json index = parse_json(package.read(kIndex));
     if (!index.is_array() || index.empty()) fail("{}: expected a JSON list of emoji", origin);
     std::vector<std::string> categories;
     const auto add = [&](const json& emoji, const std::string& category) {
       const std::string name = file_name(emoji, origin);
       if (name.empty()) return;
-      files_.push_back(package.read(kImages + name));
-      names_.push_back(package.origin(kImages + name));
+      const std::string file = kImages + name;
+      if (files_.size() == kMaxEmoji) fail("{}: expected at most {} emoji", origin, kMaxEmoji);
+      files_.push_back(package.read(file));
+      if (files_.back().size() > kMaxBytes) {
+        fail("{}: {} bytes, expected at most {}", package.origin(file), files_.back().size(), kMaxBytes);
+      }
+      names_.push_back(package.origin(file));
       categories.push_back(category);
     };
     for (const json& emoji : index) {

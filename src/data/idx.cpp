@@ -71,9 +71,12 @@ class Idx : public Source {
 /// The labels that belong to an images file by the custom of its name; empty if they are not there.
 fs::path labels_beside(const fs::path& images) {
   std::string name = images.filename().string();
-  const size_t at = name.find("images-idx3");
-  if (at == std::string::npos) return {};
-  name.replace(at, 11, "labels-idx1");
+  const auto replace = [&](const std::string& part, const std::string& by) {
+    const size_t at = name.find(part);
+    if (at != std::string::npos) name.replace(at, part.size(), by);
+    return at != std::string::npos;
+  };
+  if (!replace("images-idx3", "labels-idx1") && !replace("images.idx3", "labels.idx1")) return {};
   for (const std::string& candidate : {name, name + ".gz", name.substr(0, name.rfind(".gz"))}) {
     if (fs::is_regular_file(images.parent_path() / candidate)) return images.parent_path() / candidate;
   }
@@ -88,7 +91,7 @@ std::unique_ptr<Source> open_idx(const std::filesystem::path& path) {
     if (start.size() < 4 || (big_endian(start, 0) != kImages && big_endian(start, 0) != kLabels)) return nullptr;
     return std::make_unique<Idx>(path, labels_beside(path));
   }
-  for (const char* name : {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte"}) {
+  for (const char* name : {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"}) {
     if (fs::is_regular_file(path / name)) return std::make_unique<Idx>(path / name, labels_beside(path / name));
   }
   return nullptr;

@@ -41,8 +41,8 @@ bool start(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_set_read_fn(reader.png, &reader, on_read);
   png_set_user_limits(reader.png, kMaxImageSide, kMaxImageSide);
-  png_set_chunk_cache_max(reader.png, 128);
   png_set_chunk_malloc_max(reader.png, 64 << 20);
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // texts and profiles, which may be anything
   png_read_info(reader.png, reader.info);
   png_set_expand(reader.png);  // palettes, fewer than 8 bits, and tRNS as alpha
   png_set_scale_16(reader.png);

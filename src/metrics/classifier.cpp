@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "formats/safetensors.h"
 #include "nets/model.h"
 
@@ -35,7 +36,7 @@ ClassifierShape read_shape(const TensorFile& file, const std::string& origin) {
   const auto found = file.metadata.find(kKey);
   const auto json = found == file.metadata.end()
                         ? nlohmann::json()
-                        : nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+                        : parse_json(found->second);
   if (!json.is_object() || json.value("family", nlohmann::json()) != "classifier") {
     fail("{}: expected a feature network (family classifier)", origin);
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "formats/safetensors.h"
@@ -45,7 +46,7 @@ std::optional<FeatureStatistics> StatisticsCache::read(int64_t dimensions,
     const TensorFile file = load_safetensors(path_);
     const auto found = file.metadata.find(kKey);
     const auto json = found == file.metadata.end() ? nlohmann::json()
-                                                   : nlohmann::json::parse(found->second, nullptr, false);
+                                                   : parse_json(found->second);
     const Tensor &mean = file.at("mean", origin), &covariance = file.at("covariance", origin);
     const bool shaped = mean.scalar_type() == torch::kDouble && covariance.scalar_type() == torch::kDouble &&
                         mean.sizes() == at::IntArrayRef{dimensions} &&

@@ -153,10 +153,19 @@ bool is_singular_value(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".sv0") == 0;  // logged by BigGAN-PyTorch, never read
 }
 
+/// A network of the shape that the part's tensors are of. Error where they are too few for it.
+template <class Network, class Shape>
+std::shared_ptr<Network> make_network(const Part& part, const Shape& shape) {
+  int64_t numbers = 0;
+  for (const auto& [name, tensor] : part.tensors) numbers += tensor.numel();
+  check_size(shape.cost(), numbers, part.origin);
+  return std::make_shared<Network>(shape);
+}
+
 /// The BigGAN of this shape with the part's tensors, each exactly once.
 template <class Network, class Shape>
 std::shared_ptr<Network> import_biggan(const Part& part, const Shape& shape) {
-  const auto network = std::make_shared<Network>(shape);
+  const auto network = make_network<Network>(part, shape);
   TensorFile file, expected;
   put_module(expected, "", *network);
   std::vector<std::string> missing, unknown;
@@ -179,7 +188,7 @@ std::shared_ptr<Generator> import_generator(const Part& part) {
   }
   TensorFile file{translate(part), {}};
   const auto shape = stylegan2_generator_shape(file.tensors, part.origin);
-  const auto network = std::make_shared<StyleGan2Generator>(shape);
+  const auto network = make_network<StyleGan2Generator>(part, shape);
   if (part.dialect == Dialect::rosinality) {
     file.tensors["mapping.w_avg"] =
         part.latent_avg.defined() ? to_our_shape("mapping.w_avg", part.latent_avg) : torch::zeros({shape.mapping.w_dim()});
@@ -200,7 +209,7 @@ std::shared_ptr<Discriminator> import_discriminator(const Part& part, int64_t mi
   }
   const TensorFile file{translate(part), {}};
   const auto shape = stylegan2_discriminator_shape(file.tensors, minibatch_std_group, part.origin);
-  const auto network = std::make_shared<StyleGan2Discriminator>(shape);
+  const auto network = make_network<StyleGan2Discriminator>(part, shape);
   get_module(file, "", *network, part.origin);
   return network;
 }

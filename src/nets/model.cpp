@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace dgl {
 
@@ -79,7 +80,7 @@ TensorFile pack_model(const Model& model) {
 Model unpack_model(const TensorFile& file, const std::string& origin) {
   const auto found = file.metadata.find(kKey);
   if (found == file.metadata.end()) fail("{}: not a dgl model: the header's metadata has no \"{}\"", origin, kKey);
-  const auto settings = nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  const auto settings = parse_json(found->second);
   if (!settings.is_object()) fail("{}: the metadata \"{}\" is not a JSON object", origin, kKey);
 
   // How many numbers stand under a prefix.

@@ -15,13 +15,13 @@ std::string family_of(const nlohmann::json& settings, const std::string& origin)
   return settings["family"].get<std::string>();
 }
 
+}  // namespace
+
 void check_size(const Cost& cost, int64_t max_params, const std::string& origin) {
   if (cost.params > max_params) {
-    fail("{}: the settings describe a network of {} parameters, the file holds {}", origin, cost.params, max_params);
+    fail("{}: it describes a network of {} parameters, but holds {}", origin, cost.params, max_params);
   }
 }
-
-}  // namespace
 
 torch::ScalarType parse_precision(const std::string& text, const std::string& key) {
   if (text == "fp32") return torch::kFloat;

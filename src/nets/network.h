@@ -71,6 +71,9 @@ std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const 
 std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
                                                   int64_t max_params = INT64_MAX);
 
+/// Error (naming `origin`) for a network of more than `max_params` parameters, as many as the file at hand holds.
+void check_size(const Cost& cost, int64_t max_params, const std::string& origin);
+
 /// Error (naming `origin`) unless generator and discriminator agree on the size, channels and labels of images.
 void check_pair(const Generator& generator, const Discriminator& discriminator, const std::string& origin);
 

@@ -1,18 +1,14 @@
 #include "report/json_view.h"
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace dgl {
 
 JsonView::JsonView(const std::string& text, const std::string& where) : where_(where) {
-  try {
-    value_ = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    // Without the library's own "[json.exception.…] ", and not longer than a line: it quotes what it read last.
-    std::string what = error.what();
-    what = what.substr(what.find("] ") == std::string::npos ? 0 : what.find("] ") + 2, 160);
-    fail("{}: malformed JSON: {}", where, what);
-  }
+  std::string why;
+  value_ = parse_json(text, &why);
+  if (value_.is_discarded()) fail("{}: malformed JSON: {}", where, why);
   if (!value_.is_object()) fail("{}: expected a JSON object, got {}", where, value_.type_name());
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/files.h"
 #include "report/html.h"
 #include "report/json_view.h"
@@ -138,7 +139,7 @@ void write_study_report(const fs::path& out) {
   const std::string text = read_file(file, kMaxResultsBytes);
   const JsonView results(text, file.string());
   const std::string metric = results.text("metric").value_or("fd");
-  nlohmann::json data = chart_data(nlohmann::json::parse(text), metric);
+  nlohmann::json data = chart_data(parse_json(text), metric);
   if (const auto teacher = results.object("teacher").number("fd")) data["teacher"] = *teacher;
 
   std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.", results.objects("arms").size(),

@@ -18,13 +18,13 @@ void note(int signal) {
 
 InterruptGuard::InterruptGuard() {
   caught = 0;
-  std::signal(SIGINT, note);
-  std::signal(SIGTERM, note);
+  interrupted_ = std::signal(SIGINT, note);
+  terminated_ = std::signal(SIGTERM, note);
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, interrupted_);
+  std::signal(SIGTERM, terminated_);
 }
 
 int InterruptGuard::received() { return caught; }

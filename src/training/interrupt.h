@@ -13,6 +13,10 @@ class InterruptGuard {
 
   /// The signal that came, or 0.
   static int received();
+
+ private:
+  void (*interrupted_)(int);  // what was done of SIGINT before, and of SIGTERM
+  void (*terminated_)(int);
 };
 
 }  // namespace dgl

@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include "base/json.h"
 #include "base/runtime.h"
 #include "temporary_folder.h"
 
@@ -32,6 +33,32 @@ TEST(AtomicFile, KeepsTheOldFileUntilTheNewIsWhole) {
   EXPECT_EQ(read_file(folder / "a"), "old");
   write_file(folder / "a", "new");
   EXPECT_EQ(read_file(folder / "a"), "new");
+}
+
+TEST(AtomicFile, AnInterruptLeavesNothing) {
+  const TemporaryFolder folder;
+  AtomicFile first(folder / "a"), second(folder / "b");
+  {
+    AtomicFile committed(folder / "c");
+    committed.write("whole");
+    committed.commit();
+  }
+  EXPECT_EQ(folder.entries(), 3u);
+  remove_partial_files();
+  EXPECT_EQ(folder.entries(), 1u);
+  EXPECT_EQ(read_file(folder / "c"), "whole");
+}
+
+TEST(Json, IsDiscardedWithAReason) {
+  std::string why;
+  EXPECT_EQ(parse_json("{\"a\": [1]}", &why)["a"][0], 1);
+  EXPECT_EQ(why, "");
+  EXPECT_TRUE(parse_json("{\"a\": 1", &why).is_discarded());
+  EXPECT_NE(why.find("unexpected end"), std::string::npos) << why;
+  for (const size_t depth : {size_t{40}, size_t{200000}}) {
+    EXPECT_TRUE(parse_json(std::string(depth, '[') + std::string(depth, ']'), &why).is_discarded());
+    EXPECT_NE(why.find("nested"), std::string::npos) << why;
+  }
 }
 
 TEST(AtomicFile, NamesWhatCannotBeWritten) {

@@ -105,6 +105,9 @@ TEST(PrepareEmoji, MalformedPackagesAreErrors) {
   refused(changed([](json& i) { i[0]["image"] = "1f601.png"; }), {"e.tgz", "1f601.png"});
   refused(changed([](json& i) { i.erase(1); i[0]["has_img_google"] = false; }), {"emoji.json", "none"});
   auto broken = small_package();
+  broken["img/google/64/1f600.png"] += std::string(100000, 'x');
+  expect_error([&] { pack(folder, folder.put("e.tgz", archive(broken))); }, {"e.tgz", "1f600.png", "at most 65536"});
+  broken = small_package();
   broken["emoji.json"] = std::string(100000, '[');
   expect_error([&] { pack(folder, folder.put("e.tgz", archive(broken))); }, {"emoji.json"});
   expect_error([&] { pack(folder, folder.put("e.tgz", archive({{"index.js", "x"}}))); },

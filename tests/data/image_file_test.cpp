@@ -1,6 +1,7 @@
 #include "data/image_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "make_files.h"
 #include "temporary_folder.h"
@@ -63,6 +64,21 @@ TEST(Png, AGammaChunkChangesNothing) {
   const std::string gamma = png_chunk("gAMA", test::big_endian_32(100000));
   EXPECT_EQ(decode(make_png(2, 1, 8, 0, "\x40\x80", gamma)).pixels, (Bytes{0x40, 0x80}));
   EXPECT_EQ(decode(make_png(1, 1, 16, 0, "\x40\x40", gamma)).pixels, (Bytes{0x40}));
+}
+
+TEST(Png, TextsAreNotKept) {
+  // Eight megabytes of text in eight thousand bytes, again and again.
+  const std::string text = png_chunk("zTXt", std::string("k\0\0", 3) + test::deflated(std::string(8 << 20, 'x')));
+  std::string chunks;
+  for (int i = 0; i < 100; ++i) chunks += text;
+  const auto peak_kib = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const auto before = peak_kib();
+  EXPECT_EQ(decode(make_png(2, 1, 8, 0, "\x40\x80", chunks)).pixels, (Bytes{0x40, 0x80}));
+  EXPECT_LT(peak_kib() - before, 64 << 10);
 }
 
 TEST(Png, EveryTruncationIsAnError) {

@@ -24,6 +24,15 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
   return big_endian_32(static_cast<uint32_t>(data.size())) + body + big_endian_32(static_cast<uint32_t>(check));
 }
 
+/// In zlib's format, as PNG keeps it.
+inline std::string deflated(const std::string& text) {
+  std::string packed(compressBound(text.size()), '\0');
+  uLongf size = packed.size();
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size());
+  packed.resize(size);
+  return packed;
+}
+
 /// A PNG from its raw rows (`row_bytes` each, without the filter byte); colour types as in the specification: 0 grey,
 /// 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA. `extra`: chunks that stand before the pixels.
 inline std::string make_png(uint32_t width, uint32_t height, int depth, int type, const std::string& pixels,
@@ -31,13 +40,9 @@ inline std::string make_png(uint32_t width, uint32_t height, int depth, int type
   const size_t row_bytes = height ? pixels.size() / height : 0;
   std::string rows;
   for (uint32_t y = 0; y < height; ++y) rows += '\0' + pixels.substr(y * row_bytes, row_bytes);
-  std::string packed(compressBound(rows.size()), '\0');
-  uLongf size = packed.size();
-  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), rows.size());
-  packed.resize(size);
   std::string header = big_endian_32(width) + big_endian_32(height);
   header += {static_cast<char>(depth), static_cast<char>(type), 0, 0, 0};
-  return std::string("\x89PNG\r\n\x1a\n", 8) + png_chunk("IHDR", header) + extra + png_chunk("IDAT", packed) +
+  return std::string("\x89PNG\r\n\x1a\n", 8) + png_chunk("IHDR", header) + extra + png_chunk("IDAT", deflated(rows)) +
          png_chunk("IEND", "");
 }
 

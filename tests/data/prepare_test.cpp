@@ -220,6 +220,9 @@ TEST(PrepareIdx, ASingleFileIsToldByItsContent) {
   expect_error([&] { pack(folder, folder / "digits", sized(0, 0, true)); }, {"digits", "--labels"});
   folder.put("t10k-labels-idx1-ubyte", idx_labels("\x01\x01"));
   EXPECT_EQ(pack(folder, folder.put("t10k-images-idx3-ubyte.gz", gzip(idx_images(2, 8)))).classes, (Names{"0", "1"}));
+  folder.put("dots/train-labels.idx1-ubyte", idx_labels("\x01\x01"));
+  folder.put("dots/train-images.idx3-ubyte.gz", gzip(idx_images(2, 8)));
+  EXPECT_EQ(pack(folder, folder / "dots").classes, (Names{"0", "1"}));
 }
 
 TEST(PrepareIdx, MalformedFilesAreErrors) {

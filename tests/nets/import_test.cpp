@@ -201,6 +201,13 @@ TEST(Import, OtherArchitecturesAreRefused) {
                {"resample_filter", "[1, 3, 3, 1]"});
   expect_error(changed([](TensorFile& f) { f.tensors["G_ema.synthesis.b4.const"] = torch::zeros({9, 4, 4}, torch::kLong); }),
                {"const", "floating-point"});
+  // Sizes that add up to a network of gigabytes, in a file that holds next to nothing of it.
+  expect_error(changed([](TensorFile& f) {
+                 for (auto& [name, tensor] : f.tensors) {
+                   if (name.find("conv") != std::string::npos && tensor.dim() == 4) tensor = torch::zeros({4096, 1, 1, 1});
+                 }
+               }),
+               {"m", "parameters, but holds"});
   expect_error([&] { import_model({checkpoint("ada16")}, {"stylegan2-pytorch"}); }, {"ada16.pt", "stylegan2-ada-pytorch"});
 }
 

@@ -53,6 +53,8 @@ TEST(Model, SaysWhatIsWrong) {
   };
   expect_error(bad([](TensorFile& f) { f.metadata.clear(); }), {"m", "not a dgl model"});
   expect_error(bad([](TensorFile& f) { f.metadata["dgl"] = "[]"; }), {"m", "JSON object"});
+  const std::string deep = std::string(200000, '[') + std::string(200000, ']');
+  expect_error(bad([&](TensorFile& f) { f.metadata["dgl"] = "{\"generator\":" + deep + "}"; }), {"m", "JSON object"});
   expect_error(bad([](TensorFile& f) { f.metadata["dgl"] = "{}"; }), {"no settings of the generator"});
   expect_error(bad([](TensorFile& f) { f.tensors.erase("generator.synthesis.b4.conv1.bias"); }),
                {"no tensor generator.synthesis.b4.conv1.bias"});
