@@ -41,7 +41,9 @@ double accuracy_on(Classifier& network, const Dataset& dataset, const std::vecto
   return static_cast<double>(right) / static_cast<double>(indices.size());
 }
 
-void check_data(const Dataset& dataset, const ClassifierShape& shape) {
+}  // namespace
+
+void check_classifier_data(const Dataset& dataset, const ClassifierShape& shape) {
   const DatasetInfo& info = dataset.info();
   const std::string origin = dataset.path().string();
   if (!dataset.labelled()) fail("{}: the set has no labels; a classifier needs them", origin);
@@ -55,11 +57,9 @@ void check_data(const Dataset& dataset, const ClassifierShape& shape) {
   if (info.count < 2 * kHeldOut) fail("{}: {} images are too few to train on", origin, info.count);
 }
 
-}  // namespace
-
 ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOptions& options,
                                   const ClassifierProgress& progress) {
-  check_data(dataset, options.shape);
+  check_classifier_data(dataset, options.shape);
   std::vector<int64_t> held_out, training;
   for (int64_t i = 0; i < dataset.info().count; ++i) (i % kHeldOut == 0 ? held_out : training).push_back(i);
 

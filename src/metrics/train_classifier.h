@@ -24,9 +24,12 @@ struct ClassifierResult {
 /// Told after every epoch; may be empty.
 using ClassifierProgress = std::function<void(int64_t epoch, double loss, double accuracy)>;
 
+/// Error if a classifier of this shape cannot be trained on the set: no labels, or other images or labels than the shape.
+void check_classifier_data(const Dataset& dataset, const ClassifierShape& shape);
+
 /// Trains a classifier on a labelled set: cross-entropy, Adam with cosine decay, small random rotations, scalings and
 /// shifts. Every tenth image (by index) is held out and only tested on. Repeatable for a seed and number of threads.
-/// Error if the set has no labels, or other images or labels than the shape.
+/// Error as of `check_classifier_data`.
 ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOptions& options,
                                   const ClassifierProgress& progress);
 

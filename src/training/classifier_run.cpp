@@ -18,14 +18,16 @@ int run_classifier(const Recipe& recipe, const std::filesystem::path& out, bool 
   options.lr = recipe.lr;
   options.seed = static_cast<uint64_t>(recipe.seed);
   options.device = parse_device(recipe.device);
+  check_classifier_data(dataset, options.shape);
   const RunDirectory directory = RunDirectory::create(out, recipe, overwrite);
+  const auto alone = directory.occupy();
   Progress progress(quiet);
   const double start = now_seconds();
   const ClassifierResult result =
       train_classifier(dataset, options, [&](int64_t epoch, double loss, double accuracy) {
         progress.print(fmt::format("epoch {}/{} | {} | loss {:.4f} | held-out accuracy {:.2f} %", epoch, recipe.epochs,
                                    duration_text(now_seconds() - start), loss, accuracy * 100));
-        directory.append_log({{"epoch", epoch}, {"loss", {{"cross_entropy", loss}}}, {"accuracy", accuracy}});
+        directory.append_log({{"epoch", epoch}, {"kimg", static_cast<double>(epoch * dataset.info().count) / 1000}, {"loss", {{"cross_entropy", loss}}}, {"accuracy", accuracy}});
       });
   save_classifier(directory.model(), *result.network, result.accuracy);
   progress.print(directory.model().string());

@@ -20,24 +20,54 @@ void make_folder(const fs::path& path) {
   if (error) fail("{}: cannot be made: {}", path.string(), error.message());
 }
 
+/// What a run leaves; nothing else in its folder is ever removed.
+constexpr const char* kNames[] = {"recipe.toml",       "log.jsonl",    "samples",     "checkpoints", "best.safetensors",
+                                  "model.safetensors", "summary.json", "report.html", "output.txt"};
+
+bool is_partial(const fs::path& path) { return path.filename().string().find(".partial-") != std::string::npos; }
+
+/// Whether nothing is in a folder but what an interrupted write left.
+bool is_fresh(const fs::path& path) {
+  return std::all_of(fs::directory_iterator(path), fs::directory_iterator(), [](const auto& entry) { return is_partial(entry.path()); });
+}
+
+/// Error where the new run is made of files of the one that it is to replace.
+void refuse_inputs_within(const fs::path& path, const Recipe& recipe) {
+  std::vector<std::string> inputs{recipe.data, recipe.teacher, recipe.run_features, recipe.from_stage1};
+  for (const TeacherRecipe& teacher : recipe.teachers) inputs.push_back(teacher.file);
+  for (const std::string& input : inputs) {
+    if (input.empty()) continue;
+    const fs::path inside = fs::weakly_canonical(input).lexically_relative(fs::weakly_canonical(path));
+    if (!inside.empty() && *inside.begin() != "..") {
+      fail("{}: lies in the run directory {}, which would be replaced", input, path.string());
+    }
+  }
+}
+
 }  // namespace
 
 RunDirectory RunDirectory::create(const fs::path& path, const Recipe& recipe, bool overwrite) {
+  if (path.empty()) fail("the run directory: expected a name, got an empty one");
   std::error_code error;
   if (fs::exists(fs::symlink_status(path, error))) {
     if (!fs::is_directory(path)) fail("{}: exists and is not a folder", path.string());
-    if (!fs::is_empty(path)) {
+    if (!is_fresh(path)) {
       if (!overwrite) fail("{}: exists already; give --overwrite to replace it, or dgl resume to go on", path.string());
-      if (!fs::exists(path / "recipe.toml")) fail("{}: is not a run directory, so it is not replaced", path.string());
-      fs::remove_all(path, error);
-      if (error) fail("{}: cannot be removed: {}", path.string(), error.message());
+      if (!fs::exists(path / "recipe.toml") || !fs::exists(path / "log.jsonl")) {
+        fail("{}: is not a run directory, so it is not replaced", path.string());
+      }
+      refuse_inputs_within(path, recipe);
+      const auto alone = RunDirectory(path).occupy();
+      for (const char* name : kNames) {
+        fs::remove_all(path / name, error);
+        if (error) fail("{}: cannot be removed: {}", (path / name).string(), error.message());
+      }
     }
   }
-  make_folder(path / "samples");
-  make_folder(path / "checkpoints");
+  make_folder(path);
   write_file(path / "recipe.toml", recipe_toml(recipe));
   write_file(path / "log.jsonl", "");
-  return RunDirectory(path);
+  return open(path);
 }
 
 RunDirectory RunDirectory::open(const fs::path& path) {
@@ -46,6 +76,10 @@ RunDirectory RunDirectory::open(const fs::path& path) {
   make_folder(path / "samples");
   make_folder(path / "checkpoints");
   return RunDirectory(path);
+}
+
+std::unique_ptr<FolderLock> RunDirectory::occupy() const {
+  return std::make_unique<FolderLock>(path_ / "run.lock", [this] { fail("{}: another process works in it", path_.string()); });
 }
 
 Recipe RunDirectory::recipe() const { return load_recipe(path_ / "recipe.toml"); }
@@ -77,7 +111,7 @@ void RunDirectory::prune(int64_t keep) const {
   for (size_t i = static_cast<size_t>(keep); i < all.size(); ++i) fs::remove(all[i], ignored);
   for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "samples"}) {
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().filename().string().find(".partial-") != std::string::npos) fs::remove(entry.path(), ignored);
+      if (is_partial(entry.path())) fs::remove(entry.path(), ignored);
     }
   }
 }

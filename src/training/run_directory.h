@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/folder_lock.h"
 #include "training/recipe.h"
 
 namespace dgl {
@@ -14,11 +16,15 @@ namespace dgl {
 /// summary.json, report.html (docs/formats.md). Knows names and places, not what stands in the files.
 class RunDirectory {
  public:
-  /// Makes a new one with the recipe in it. Error if `path` exists and is not an empty folder, unless `overwrite`,
-  /// which removes an earlier run there (and refuses to remove a folder that is not one).
+  /// Makes a new one with the recipe in it. Error if `path` exists and is not an empty folder, unless `overwrite`, which
+  /// removes what an earlier run left there, and nothing else. It refuses a folder that holds no run, one that a process works
+  /// in, and one that the recipe's own teachers, data or stage 1 lie in.
   static RunDirectory create(const std::filesystem::path& path, const Recipe& recipe, bool overwrite);
   /// Opens one to go on. Error if `path` is not a run directory.
   static RunDirectory open(const std::filesystem::path& path);
+
+  /// Keeps other processes from working in it for as long as the lock lives. Error if one does.
+  [[nodiscard]] std::unique_ptr<FolderLock> occupy() const;
 
   Recipe recipe() const;
 

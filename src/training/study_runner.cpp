@@ -140,7 +140,6 @@ class Runner {
 
   void start(const StudyRun& run, Place& place) {
     if (!fs::exists(run.folder / "recipe.toml")) {
-      fs::remove_all(run.folder);
       RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
     }
     place.process = std::make_unique<ChildProcess>(

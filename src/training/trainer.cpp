@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/runtime.h"
 #include "ops/common.h"
 #include "metrics/dataset_statistics.h"
@@ -142,7 +143,7 @@ void Trainer::save(const std::filesystem::path& path) {
 void Trainer::load(const TensorFile& file, const std::string& origin) {
   const auto text = file.metadata.find(kStateKey);
   if (text == file.metadata.end()) fail("{}: not a checkpoint: the metadata has no \"{}\"", origin, kStateKey);
-  const auto json = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  const auto json = parse_json(text->second);
   RunState state = RunState::from_json(json, origin);
   get_module(file, "generator.", *model_.generator, origin);
   get_module(file, "generator_ema.", *model_.generator_ema, origin);
@@ -493,7 +494,9 @@ void Trainer::finish(const RunDirectory& directory) {
 
 int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
   Trainer trainer(recipe, quiet);
-  return trainer.run(RunDirectory::create(out, trainer.recipe(), overwrite));
+  const RunDirectory directory = RunDirectory::create(out, trainer.recipe(), overwrite);
+  const auto alone = directory.occupy();
+  return trainer.run(directory);
 }
 
 int resume_run(const std::filesystem::path& path, const std::string& device, bool quiet) {
@@ -507,6 +510,7 @@ int resume_run(const std::filesystem::path& path, const std::string& device, boo
     if (!quiet) fmt::print("{} is done: {}\n", path.string(), directory.model().string());
     return 0;
   }
+  const auto alone = directory.occupy();
   Trainer trainer(recipe, quiet);
   return trainer.run(directory);
 }

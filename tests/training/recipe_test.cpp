@@ -108,7 +108,23 @@ TEST(RunDirectory, RefusesWhatItWouldHarm) {
   expect_error([&] { RunDirectory::open(folder / "none"); }, {"none"});
   const auto run = RunDirectory::create(folder / "run", {}, false);
   expect_error([&] { RunDirectory::create(folder / "run", {}, false); }, {"run", "exists"});
+  folder.put("run/mine.txt", "x");
+  folder.put("run/model.safetensors", "x");
   EXPECT_NO_THROW(RunDirectory::create(folder / "run", {}, true));
+  EXPECT_TRUE(fs::exists(folder / "run/mine.txt"));
+  EXPECT_FALSE(fs::exists(folder / "run/model.safetensors"));
+  expect_error([&] { RunDirectory::create("", {}, false); }, {"empty"});
+  // Not while a process works in it, nor where the new run is made of it.
+  {
+    const auto alone = run.occupy();
+    expect_error([&] { RunDirectory::create(folder / "run", {}, true); }, {"run", "another process"});
+    expect_error([&] { const auto second = run.occupy(); }, {"run", "another process"});
+  }
+  for (std::string Recipe::*input : {&Recipe::teacher, &Recipe::data, &Recipe::from_stage1}) {
+    Recipe recipe;
+    recipe.*input = (input == &Recipe::from_stage1 ? folder / "run" : folder / "run/model.safetensors").string();
+    expect_error([&] { RunDirectory::create(folder / "run", recipe, true); }, {"run", "would be replaced"});
+  }
 }
 
 TEST(RunDirectory, KeepsTheNewestCheckpoints) {
