@@ -54,6 +54,9 @@ void add_run_options(CLI::App& command, RunOptions& options, bool recipe_require
 Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,
                       const std::string& text = "", const std::string& origin = "");
 
+/// Checks that an option is a number from `low` to `high`; CLI11's own checks let nan pass.
+CLI::Validator within(double low, double high);
+
 /// Everything before the first line break.
 std::string first_line(const std::string& text);
 

@@ -22,12 +22,12 @@ void add_student_options(CLI::App& command, StudentOptions& options) {
       ->required()->allow_extra_args(false);
   add_run_options(command, options, /*recipe_required=*/false);
   command.add_option("--lambda", options.lambdas, "weight of the teacher's term in stage 2; one for all teachers, or one for each")
-      ->check(CLI::NonNegativeNumber)->allow_extra_args(false);
+      ->check(within(0, 1e6))->allow_extra_args(false);
   command.add_option("--schedule", options.schedule,
                      "of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
   command.add_option("--weight", options.weight, "of the teacher: uniform, score, gradient, confidence");
-  command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")->check(CLI::NonNegativeNumber);
-  command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")->check(CLI::NonNegativeNumber);
+  command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")->check(within(0, 1e9));
+  command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")->check(within(0, 1e9));
 }
 
 int run_student(StudentOptions& options, CommonOptions& common, const std::string& name) {
@@ -37,6 +37,9 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   if (options.lambdas.size() > 1 && options.lambdas.size() != options.teachers.size()) {
     fail("--lambda: given {} times for {} teachers; expected once, or once for each", options.lambdas.size(),
          options.teachers.size());
+  }
+  if (options.stage1_kimg >= 0 && (options.from_teacher || !options.from_stage1.empty())) {
+    throw UsageError("--stage1-kimg: a run that starts at stage 2 has no stage 1");
   }
   if (!options.lambdas.empty()) set("guidance.lambda", options.lambdas[0]);
   set("guidance.stage1_kimg", options.stage1_kimg);

@@ -121,12 +121,12 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
   command->add_option("--batch", a->batch, "of them at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
-  command->add_option("--psi", a->psi, "truncation; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
+  command->add_option("--psi", a->psi, "truncation; 1: none")->check(within(-10, 10))->capture_default_str();
   command->add_option("--kid-subsets", a->kid.subsets, "of kid")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--kid-subset-size", a->kid.subset_size, "of kid")->check(CLI::Range(2, 1000000))->capture_default_str();
   command->add_option("--is-splits", a->is_splits, "of is")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--memory", a->memory, "GiB that kid, is and pr may hold features in")
-      ->check(CLI::Range(0.0, 1e6))->capture_default_str();
+      ->check(within(0, 1e6))->capture_default_str();
   command->add_flag("--each-label", a->each_label, "fid, is and accuracy of each label's images, too");
   command->add_flag("--json", a->json, "print one JSON object");
   command->callback([a, &common] { run(*a, common); });

@@ -49,6 +49,9 @@ nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device de
 
 void run(const ProfileArguments& arguments, const CommonOptions& common) {
   if (arguments.model.empty() == arguments.recipe.empty()) throw UsageError("profile: expected --model or --recipe");
+  if (arguments.recipe.empty() && !(arguments.width.empty() && arguments.discriminator_width.empty() && arguments.overrides.empty())) {
+    throw UsageError("profile: --width, --discriminator-width and --set go with --recipe; a model has its width");
+  }
   const auto device = parse_device(common.device);
   const nlohmann::json result =
       arguments.model.empty() ? profile_recipe(arguments) : profile_model(arguments, device);

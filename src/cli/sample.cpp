@@ -17,8 +17,7 @@ namespace {
 
 struct SampleArguments {
   std::string model, out, latents, precision = "fp32";
-  int64_t count = 64, batch = 64, label = -1;
-  uint64_t seed = 0;
+  int64_t count = 64, batch = 64, label = -1, seed = 0;
   double psi = 1;
   bool each_label = false, overwrite = false;
 };
@@ -33,16 +32,14 @@ std::pair<torch::Tensor, torch::Tensor> read_latents(const std::string& path, co
   return {z.to(torch::kFloat), read_labels(file, z.size(0), generator.classes(), path)};
 }
 
+fs::path image_file(const fs::path& folder, int64_t i) { return folder / fmt::format("{:06d}.png", i); }
+
 /// A folder with one PNG an image: 000000.png, 000001.png, …
-void write_folder(const fs::path& folder, const torch::Tensor& images, bool overwrite) {
+void write_folder(const fs::path& folder, const torch::Tensor& images) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail("{}: cannot be made: {}", folder.string(), error.message());
-  for (int64_t i = 0; i < images.size(0); ++i) {
-    const fs::path file = folder / fmt::format("{:06d}.png", i);
-    refuse_existing(file, overwrite);
-    write_grid(file, images.slice(0, i, i + 1), 1);
-  }
+  for (int64_t i = 0; i < images.size(0); ++i) write_grid(image_file(folder, i), images.slice(0, i, i + 1), 1);
 }
 
 void run(const SampleArguments& arguments, const CommonOptions& common) {
@@ -62,13 +59,14 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (arguments.each_label && generator.classes() == 0) fail("--each-label: {} has no labels", arguments.model);
   generator.to(device);
   generator.set_activations(parse_precision(arguments.precision, "--precision"));
+  const auto seed = static_cast<uint64_t>(arguments.seed);
   torch::Tensor z, labels;
   if (arguments.each_label) {
-    z = draw_latents(generator, arguments.count * generator.classes(), arguments.seed);
+    z = draw_latents(generator, arguments.count * generator.classes(), seed);
     labels = torch::arange(generator.classes()).repeat_interleave(arguments.count);
   } else if (arguments.latents.empty()) {
-    z = draw_latents(generator, arguments.count, arguments.seed);
-    labels = draw_labels(generator, arguments.count, arguments.seed);
+    z = draw_latents(generator, arguments.count, seed);
+    labels = draw_labels(generator, arguments.count, seed);
   } else {
     std::tie(z, labels) = read_latents(arguments.latents, generator);
   }
@@ -76,6 +74,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (generator.classes() > 0 && !labels.defined()) {
     fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
   }
+  for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
   std::vector<torch::Tensor> batches;
   const ops::FrozenWeights frozen;
   for (int64_t first = 0; first < z.size(0); first += arguments.batch) {
@@ -86,7 +85,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   }
   const torch::Tensor images = at::cat(batches);
   if (folder) {
-    write_folder(out, images, arguments.overwrite);
+    write_folder(out, images);
   } else if (out.extension() == ".png") {
     const auto square = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
     write_grid(out, images, arguments.each_label ? arguments.count : square);
@@ -105,12 +104,13 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<SampleArguments>();
   command->add_option("--model", a->model, "a model file")->required();
   command->add_option("--out", a->out, "grid.png, a folder, or x.safetensors")->required();
-  command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
-  command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
-  command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")->check(CLI::Range(-10.0, 10.0))->capture_default_str();
+  auto* count = command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
+  auto* seed = command->add_option("--seed", a->seed, "of the latents")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")->check(within(-10, 10))->capture_default_str();
   auto* label = command->add_option("--label", a->label, "draw this label only (conditional models)")->check(CLI::NonNegativeNumber);
   auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")->excludes(label);
-  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")->excludes(each);
+  command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")
+      ->excludes(each)->excludes(count)->excludes(seed);
   command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
   command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16")->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "replace files that are there");

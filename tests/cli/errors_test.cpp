@@ -108,6 +108,29 @@ TEST_F(Errors, TeachersAndWidths) {
   expect_status(1, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "t"}, {"t", "exists"});
 }
 
+TEST_F(Errors, OptionsThatHaveNoEffectOrAreNoNumbers) {
+  expect_status(0, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "t"}, {});
+  save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 4})}}, {}});
+  const Words sample{"sample", "--model", "t/model.safetensors", "--out", "out"};
+  const auto usage = [&](Words words, const Words& more, const Words& says) {
+    words.insert(words.end(), more.begin(), more.end());
+    expect_status(2, words, says);
+  };
+  usage(sample, {"--latents", "z", "-n", "9"}, {"--latents", "--count"});
+  usage(sample, {"--latents", "z", "--seed", "9"}, {"--latents", "--seed"});
+  usage(sample, {"--psi", "nan"}, {"--psi", "nan"});
+  usage(sample, {"--seed", "-1"}, {"--seed"});
+  usage({"profile", "--model", "t/model.safetensors"}, {"--width", "1/2"}, {"--width", "--recipe"});
+  const Words compress{"compress", "--teacher", "t/model.safetensors", "--data", "d.dgldata", "--out", "out"};
+  for (const char* option : {"--lambda", "--stage1-kimg", "--stage2-kimg"}) usage(compress, {option, "nan"}, {option, "nan"});
+  usage(compress, {"--stage1-kimg", "1", "--from-stage1", "t"}, {"--stage1-kimg", "no stage 1"});
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+  // A folder that holds one of the names already is left as it is.
+  folder_.put("out/000002.png", "mine");
+  expect_status(1, {"sample", "--model", "t/model.safetensors", "--out", "out", "-n", "4"}, {"000002.png", "--overwrite"});
+  EXPECT_FALSE(fs::exists(folder_ / "out/000000.png"));
+}
+
 TEST_F(Errors, Runs) {
   expect_error({"resume", "none"}, {"none", "run directory"});
   expect_error({"report", "squares"}, {"squares"});
