@@ -8,6 +8,7 @@
 #include "ops/common.h"
 #include "ops/conv2d.h"
 #include "ops/modulate.h"
+#include "ops/recompute.h"
 #include "ops/winograd.h"
 
 namespace dgl::ops {
@@ -74,26 +75,12 @@ struct Layer : Function<Layer> {
   }
 
   /// Where the gradients are to be differentiated again: those of the composition, computed anew.
-  static variable_list differentiable_backward(variable_list saved, const std::array<bool, kNoise>& needs,
+  static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kNoise>& needs,
                                                const Tensor& dy, Activation a) {
     const TwiceDifferentiable twice;
-    // Aliases, since one input may be made of another, and what is wanted is the layer's gradient alone.
-    for (size_t i = 0; i < kNoise; ++i) {
-      if (needs[i]) saved[i] = saved[i].view_as(saved[i]);
-    }
-    const Tensor y = composition(saved[kX], saved[kWeight], saved[kStyles], saved[kDemodulation], saved[kStrength],
-                                 saved[kBias], saved[kNoise], a);
-    variable_list inputs;
-    for (size_t i = 0; i < kNoise; ++i) {
-      if (needs[i]) inputs.push_back(saved[i]);
-    }
-    const auto gradients = torch::autograd::grad({y}, inputs, {dy}, /*retain_graph=*/true, /*create_graph=*/true,
-                                                 /*allow_unused=*/true);
-    variable_list result(9);
-    for (size_t i = 0, next = 0; i < kNoise; ++i) {
-      if (needs[i]) result[i] = gradients[next++];
-    }
-    return result;
+    return recomputed_gradients(saved, needs, dy, 9, [&](const variable_list& in) {
+      return composition(in[kX], in[kWeight], in[kStyles], in[kDemodulation], in[kStrength], in[kBias], in[kNoise], a);
+    });
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "ops/common.h"
 #include "ops/lanes.h"
+#include "ops/recompute.h"
 #include "ops/runs.h"
 
 namespace dgl::ops {
@@ -254,24 +255,13 @@ struct Layer : Function<Layer> {
   }
 
   /// Where the gradients are to be differentiated again: those of the composition, computed anew.
-  static variable_list differentiable_backward(variable_list saved, const std::array<bool, kMean>& needs,
+  static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
                                                const Tensor& dy, NormStatistics s, bool upsample) {
-    // Aliases, since one input may be made of another, and what is wanted is the layer's gradient alone.
-    for (size_t i = 0; i < kMean; ++i) {
-      if (needs[i]) saved[i] = saved[i].view_as(saved[i]);
-    }
     const Tensor shift = or_undefined(saved[kShift]);
     if (shift.defined()) s.mean = s.mean + shift.detach();
-    const Tensor y = composition(saved[kX], shift, saved[kGain], saved[kBias], s, upsample, /*store=*/false);
-    variable_list inputs, result(9);
-    for (size_t i = 0; i < kMean; ++i) {
-      if (needs[i]) inputs.push_back(saved[i]);
-    }
-    const auto gradients = torch::autograd::grad({y}, inputs, {dy}, /*retain_graph=*/true, /*create_graph=*/true);
-    for (size_t i = 0, next = 0; i < kMean; ++i) {
-      if (needs[i]) result[i] = gradients[next++];
-    }
-    return result;
+    return recomputed_gradients(saved, needs, dy, 9, [&](const variable_list& in) {
+      return composition(in[kX], or_undefined(in[kShift]), in[kGain], in[kBias], s, upsample, /*store=*/false);
+    });
   }
 };
 

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "report/html.h"
 #include "report/json_view.h"
 #include "report/page_files.h"

@@ -27,7 +27,10 @@ int run_classifier(const Recipe& recipe, const std::filesystem::path& out, bool 
       train_classifier(dataset, options, [&](int64_t epoch, double loss, double accuracy) {
         progress.print(fmt::format("epoch {}/{} | {} | loss {:.4f} | held-out accuracy {:.2f} %", epoch, recipe.epochs,
                                    duration_text(now_seconds() - start), loss, accuracy * 100));
-        directory.append_log({{"epoch", epoch}, {"kimg", static_cast<double>(epoch * dataset.info().count) / 1000}, {"loss", {{"cross_entropy", loss}}}, {"accuracy", accuracy}});
+        directory.append_log({{"epoch", epoch},
+                              {"kimg", static_cast<double>(epoch * dataset.info().count) / 1000},
+                              {"loss", {{"cross_entropy", loss}}},
+                              {"accuracy", accuracy}});
       });
   save_classifier(directory.model(), *result.network, result.accuracy);
   progress.print(directory.model().string());

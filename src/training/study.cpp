@@ -115,6 +115,7 @@ double kimg_of(const StudyArm& arm, const Recipe& recipe) {
 
 void check_arms(const Study& study, const std::string& where) {
   if (study.arms.empty()) fail("{}expected one [[arms]] at least", where);
+  double first = 0;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (study.arms[k].name == study.arms[i].name) fail("{}two arms are called {}", where, study.arms[i].name);
@@ -125,7 +126,7 @@ void check_arms(const Study& study, const std::string& where) {
            study.arms[i].name, recipe.feature_file);
     }
     const double kimg = kimg_of(study.arms[i], recipe);
-    const double first = kimg_of(study.arms[0], study.arm_recipe(study.arms[0], 0));
+    if (i == 0) first = kimg;
     if (kimg != first) {
       fail("{}arm {} sees {:g} kimg, arm {} {:g}; arms are compared at equal images", where, study.arms[0].name, first,
            study.arms[i].name, kimg);

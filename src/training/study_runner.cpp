@@ -50,10 +50,11 @@ class Runner {
   Runner(const Study& study, const fs::path& out, const StudyOptions& options)
       : study_(study), out_(out), options_(options), runs_(plan_runs(study, out)), places_(runs_.size()), progress_(options.quiet) {
     jobs_ = options.jobs > 0 ? options.jobs : std::max<int64_t>(1, usable_cores() / options.threads);
+    const int64_t shards = shards_so_far().value_or(options.threads);
     for (StudyRun& run : runs_) {
       run.recipe.device = options.device;
       run.recipe.threads = options.threads;
-      if (run.recipe.shards == 0) run.recipe.shards = shards_so_far().value_or(options.threads);
+      if (run.recipe.shards == 0) run.recipe.shards = shards;
     }
   }
 

@@ -9,12 +9,13 @@
 namespace dgl::test {
 namespace {
 
-std::shared_ptr<Discriminator> make_critic(int64_t seed, int64_t channels = 1) {
+std::shared_ptr<Discriminator> make_critic(int64_t seed, int64_t channels = 1, int64_t classes = 0) {
   torch::manual_seed(static_cast<uint64_t>(seed));
   StyleGan2Settings s;
   s.resolution = 8;
   s.img_channels = channels;
   s.channel_max = 4;
+  s.classes = classes;
   return std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
 }
 
@@ -54,12 +55,7 @@ TEST(Guidance, TermIsTheFormulaAndItsGradientFlowsToTheImagesAlone) {
 }
 
 TEST(Guidance, ATeacherOfLabelsNeedsAStudentOfAsMany) {
-  StyleGan2Settings s;
-  s.resolution = 8;
-  s.img_channels = 1;
-  s.channel_max = 4;
-  s.classes = 5;
-  const auto critic = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
+  const auto critic = make_critic(1, 1, 5);
   Guidance guidance;
   expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 4); }, {"5 labels", "the student 4"});
   expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); }, {"5 labels", "network.conditional"});
@@ -103,12 +99,7 @@ TEST(Guidance, AWeightScalesEachImagesLoss) {
 
 // Not with those of the fakes.
 TEST(Guidance, RealImagesAreJudgedWithTheirOwnLabels) {
-  StyleGan2Settings s;
-  s.resolution = 8;
-  s.img_channels = 1;
-  s.channel_max = 4;
-  s.classes = 5;
-  const auto critic = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(s, {}));
+  const auto critic = make_critic(2, 1, 5);
   Guidance guidance;
   Teacher teacher = make_teacher(critic, constant_schedule(1));
   teacher.weight = make_weight("confidence:0.5", "weight");
