@@ -70,6 +70,19 @@ std::vector<std::string> JsonView::texts(const std::string& key) const {
   return value->get<std::vector<std::string>>();
 }
 
+std::vector<std::vector<double>> JsonView::rows(const std::string& key, size_t width) const {
+  const nlohmann::json* value = find(key);
+  if (!value) return {};
+  const auto is_number = [](const nlohmann::json& item) { return item.is_number(); };
+  const auto is_row = [&](const nlohmann::json& item) {
+    return item.is_array() && item.size() >= width && std::all_of(item.begin(), item.end(), is_number);
+  };
+  if (!value->is_array() || !std::all_of(value->begin(), value->end(), is_row)) {
+    fail("{}: key {}{}: expected an array of arrays of {} numbers", where_, path_, key, width);
+  }
+  return value->get<std::vector<std::vector<double>>>();
+}
+
 std::vector<std::pair<std::string, double>> JsonView::numbers(size_t most) const {
   if (value_.size() > most) fail("{}: key {}: expected at most {} entries, got {}", where_, path_, most, value_.size());
   std::vector<std::pair<std::string, double>> all;

@@ -24,6 +24,8 @@ class JsonView {
   JsonView object(const std::string& key) const;
   std::vector<JsonView> objects(const std::string& key) const;
   std::vector<std::string> texts(const std::string& key) const;
+  /// An array of arrays of `width` numbers or more.
+  std::vector<std::vector<double>> rows(const std::string& key, size_t width) const;
   /// The numbers of an object of numbers, in the order of their names. Error if there are more than `most`.
   std::vector<std::pair<std::string, double>> numbers(size_t most) const;
 

@@ -45,9 +45,11 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                         is_control ? "" : spread_text(arm.object("ratio")),
                         mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
   }
-  if (const auto teacher = results.object("teacher").number("fd")) {
+  const JsonView teacher = results.object("teacher");
+  if (const auto fd = teacher.number("fd")) {
+    const auto error = teacher.number("error");
     rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td></tr>\n",
-                        figure_text(*teacher));
+                        figure_text(*fd) + (error ? "\u00a0±\u00a0" + figure_text(*error) : ""));
   }
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
                      "paired: each run against the control arm’s of the same seed; the ratio is the geometric mean of "

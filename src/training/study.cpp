@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <regex>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -195,23 +196,58 @@ Study load_study(const fs::path& path) {
   return study;
 }
 
+void choose_runs(Study& study, const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) {
+  for (const int64_t seed : seeds) {
+    if (std::count(study.seeds.begin(), study.seeds.end(), seed) == 0) {
+      fail("--seeds {}: the study has {}", seed, fmt::join(study.seeds, ", "));
+    }
+  }
+  if (!seeds.empty()) study.seeds = seeds;
+  std::sort(study.seeds.begin(), study.seeds.end());
+  study.seeds.erase(std::unique(study.seeds.begin(), study.seeds.end()), study.seeds.end());
+  std::vector<std::string> names;
+  for (const StudyArm& arm : study.arms) names.push_back(arm.name);
+  for (const std::string& arm : arms) {
+    if (std::count(names.begin(), names.end(), arm) == 0) fail("--arms {}: the study has {}", arm, fmt::join(names, ", "));
+  }
+  if (arms.empty()) return;
+  for (StudyArm& arm : study.arms) arm.here = std::count(arms.begin(), arms.end(), arm.name) > 0;
+}
+
+std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
+  std::istringstream left(a), right(b);
+  std::string is, should;
+  while (is == should && (left || right)) {
+    if (!std::getline(left, is)) is.clear();
+    if (!std::getline(right, should)) should.clear();
+  }
+  return {is, should};
+}
+
 std::vector<StudyRun> plan_runs(const Study& study, const fs::path& out) {
+  struct Stage1 {
+    std::string name;             ///< of the first arm that has it
+    std::optional<size_t> index;  ///< in the plan
+  };
   std::vector<StudyRun> runs;
   for (const int64_t seed : study.seeds) {
     const std::string seed_name = fmt::format("seed{}", seed);
-    std::map<std::string, size_t> stage1_runs;  // by recipe
+    std::map<std::string, Stage1> stages;  // by recipe
     for (size_t i = 0; i < study.arms.size(); ++i) {
       const StudyArm& arm = study.arms[i];
       StudyRun run{out / "arms" / arm.name / seed_name, study.arm_recipe(arm, seed), std::nullopt, i, seed};
       if (!arm.from_teacher && run.recipe.stage1_kimg > 0 && run.recipe.stage2_kimg > 0) {
         Recipe shared = stage1_recipe(run.recipe);
-        const auto [found, added] = stage1_runs.emplace(recipe_toml(shared), runs.size());
-        // Named by the first arm that needs it.
-        if (added) runs.push_back({out / "stage1" / arm.name / seed_name, shared, std::nullopt, std::nullopt, seed});
-        run.needs = found->second;
-        run.recipe.from_stage1 = absolute_path(runs[found->second].folder.string());
+        Stage1& stage = stages.emplace(recipe_toml(shared), Stage1{arm.name, std::nullopt}).first->second;
+        if (!arm.here) continue;
+        if (!stage.index) {
+          stage.index = runs.size();
+          runs.push_back({out / "stage1" / stage.name / seed_name, shared, std::nullopt, std::nullopt, seed});
+        }
+        run.needs = stage.index;
+        run.recipe.from_stage1 = absolute_path(runs[*stage.index].folder.string());
       }
-      runs.push_back(run);
+      if (arm.here) runs.push_back(run);
     }
   }
   return runs;

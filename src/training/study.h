@@ -15,6 +15,7 @@ struct StudyArm {
   std::string command = "compress";    ///< compress or boost
   bool from_teacher = false;           ///< boost: stage 2 starts from the teacher's own networks
   std::vector<std::string> overrides;  ///< recipe keys, "guidance.lambda=0.3"
+  bool here = true;                    ///< it is run here; others' results may come from elsewhere
 };
 
 /// An experiment: arms over seeds, from shared stage-1 states, at equal numbers of images (docs/studies.md).
@@ -37,6 +38,13 @@ struct Study {
 /// images.
 Study load_study(const std::filesystem::path& path);
 
+/// Leaves of a study what is to be run here: the arms called `arms` and `seeds` of its own, all of them where the list is
+/// empty. Error that names one that the study lacks.
+void choose_runs(Study& study, const std::vector<std::string>& arms, const std::vector<int64_t>& seeds);
+
+/// The first lines in which two texts differ: of `a`, of `b`.
+std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b);
+
 /// One training run of a study.
 struct StudyRun {
   std::filesystem::path folder;  ///< the run directory, within the study's folder
@@ -46,7 +54,7 @@ struct StudyRun {
   int64_t seed = 0;
 };
 
-/// All runs of a study in `out`, those of the first seed first, each after the one it needs. Arms whose recipes agree in
+/// All runs of a study that are run here, in `out`, those of the first seed first, each after the one it needs. Arms whose recipes agree in
 /// all that a stage 1 depends on share one.
 std::vector<StudyRun> plan_runs(const Study& study, const std::filesystem::path& out);
 

@@ -1,38 +1,17 @@
 #include "training/study_results.h"
 
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/paths.h"
 #include "report/json_view.h"
 #include "report/run_log.h"
 
 namespace dgl {
 
 namespace {
-
-/// What a finished run says of itself.
-struct Finished {
-  double fd = 0;      ///< of the result, over the final samples
-  double fd_end = 0;  ///< at the last image
-  JsonView summary;
-};
-
-std::optional<Finished> read_finished(const fs::path& folder) {
-  const fs::path file = folder / "summary.json";
-  if (!fs::exists(file)) return std::nullopt;
-  Finished finished;
-  finished.summary = JsonView(read_file(file, 4 << 20), file.string());
-  const auto fd = finished.summary.object("student").number("fd");
-  std::optional<double> fd_end;
-  for (const JsonView& stage : finished.summary.objects("stages")) {  // one without images has none
-    if (const auto fd = stage.number("fd_end")) fd_end = fd;
-  }
-  if (!fd || !fd_end) fail("{}: has no distance; a study needs evaluation.features", file.string());
-  finished.fd = *fd;
-  finished.fd_end = *fd_end;
-  return finished;
-}
 
 nlohmann::json spread_json(const std::vector<double>& values) {
   const Spread spread = spread_of(values);
@@ -54,27 +33,75 @@ nlohmann::json ratio_json(const std::vector<double>& logarithms) {
   return json;
 }
 
-/// Distances of an arm's runs by thousands of images, those of their stage 1 before their own.
-class ArmCurve {
- public:
-  void add(const fs::path& folder) {
-    if (!fs::exists(folder / "log.jsonl")) return;
-    // Counts of images are whole numbers, so that seeds meet at the same ones.
-    for (const CurvePoint& point : read_run_log(folder / "log.jsonl").distance) points_[std::llround(point.kimg * 1000)].push_back(point.value);
-  }
-  /// [kimg, mean, least, greatest, count] in order.
-  nlohmann::json json() const {
-    nlohmann::json all = nlohmann::json::array();
-    for (const auto& [images, values] : points_) {
-      const auto [low, high] = std::minmax_element(values.begin(), values.end());
-      all.push_back({static_cast<double>(images) / 1000, spread_of(values).mean, *low, *high, values.size()});
-    }
-    return all;
-  }
+constexpr uint64_t kMostBytes = 64 << 20;
 
- private:
-  std::map<int64_t, std::vector<double>> points_;
-};
+void add_point(std::map<int64_t, StudyNumbers::Point>& curve, int64_t images, const StudyNumbers::Point& other) {
+  const auto [at, added] = curve.emplace(images, other);
+  if (added) return;
+  StudyNumbers::Point& point = at->second;
+  const auto mine = static_cast<double>(point.count), others = static_cast<double>(other.count);
+  point.mean = (point.mean * mine + other.mean * others) / (mine + others);
+  point.least = std::min(point.least, other.least);
+  point.greatest = std::max(point.greatest, other.greatest);
+  point.count += other.count;
+}
+
+/// Counts of images are whole numbers, so that seeds meet at the same ones.
+int64_t images_of(double kimg) { return std::llround(kimg * 1000); }
+
+void add_log(std::map<int64_t, StudyNumbers::Point>& curve, const fs::path& folder) {
+  if (!fs::exists(folder / "log.jsonl")) return;
+  for (const CurvePoint& point : read_run_log(folder / "log.jsonl").distance) {
+    add_point(curve, images_of(point.kimg), {point.value, point.value, point.value, 1});
+  }
+}
+
+nlohmann::json curve_json(const std::map<int64_t, StudyNumbers::Point>& curve) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const auto& [images, point] : curve) {
+    all.push_back({static_cast<double>(images) / 1000, point.mean, point.least, point.greatest, point.count});
+  }
+  return all;
+}
+
+nlohmann::json run_json(int64_t seed, const StudyNumbers::Run& run) {
+  nlohmann::json json = {{"seed", seed}, {"folder", run.folder}};
+  const auto put = [&](const char* key, const auto& value) {
+    if (value) json[key] = *value;
+  };
+  put("fd", run.fd);
+  put("fd_end", run.fd_end);
+  put("kimg", run.kimg);
+  put("failure", run.failure);
+  put("from", run.from);
+  return json;
+}
+
+/// Index of the arm of `study` that a results file means. Error if it has none, or one of another recipe.
+size_t arm_of(const Study& study, const JsonView& arm, const std::vector<std::string>& overrides, const std::string& where) {
+  const std::string name = arm.text("name").value_or("");
+  for (size_t i = 0; i < study.arms.size(); ++i) {
+    if (study.arms[i].name != name) continue;
+    Study other = study;
+    other.overrides = overrides;
+    StudyArm there = study.arms[i];
+    there.command = arm.text("command").value_or(there.command);
+    there.overrides = arm.texts("set");
+    // Other words may come to the same recipe.
+    const std::string should = recipe_toml(study.arm_recipe(study.arms[i], 0));
+    const auto is = [&] {
+      try {
+        return recipe_toml(other.arm_recipe(there, 0));
+      } catch (const Error& error) {
+        fail("{}: arm {}: {}", where, name, error.what());
+      }
+    }();
+    if (is == should) return i;
+    const auto [line, expected] = first_difference(is, should);
+    fail("{}: arm {} is of another recipe: {}, expected {}", where, name, line, expected);
+  }
+  fail("{}: has an arm {}, which the study lacks", where, name);
+}
 
 }  // namespace
 
@@ -92,65 +119,146 @@ Spread spread_of(const std::vector<double>& values) {
   return spread;
 }
 
-nlohmann::json study_results(const Study& study, const std::vector<StudyRun>& runs,
-                             const std::map<size_t, std::string>& failures) {
+StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures) {
   const auto root_of = [](const StudyRun& run) { return run.folder.parent_path().parent_path().parent_path(); };
-  std::map<int64_t, double> control;  // by seed
-  std::vector<std::map<int64_t, double>> results(study.arms.size());
-  std::vector<std::vector<double>> ends(study.arms.size());
-  std::vector<ArmCurve> curves(study.arms.size());
-  std::vector<nlohmann::json> arms(study.arms.size());
-  nlohmann::json teacher, metric, samples;
+  StudyNumbers numbers;
+  numbers.arms.resize(study.arms.size());
   for (size_t i = 0; i < runs.size(); ++i) {
-    const StudyRun& run = runs[i];
-    if (!run.arm) continue;
-    const size_t arm = *run.arm;
-    if (run.needs) curves[arm].add(runs[*run.needs].folder);
-    curves[arm].add(run.folder);
-    nlohmann::json json = {{"seed", run.seed}, {"folder", run.folder.lexically_relative(root_of(run)).string()}};
-    if (const auto finished = read_finished(run.folder)) {
-      const JsonView student = finished->summary.object("student"), result = finished->summary.object("result");
-      results[arm][run.seed] = finished->fd;
-      ends[arm].push_back(finished->fd_end);
-      if (study.arms[arm].name == study.control) control[run.seed] = finished->fd;
-      json["fd"] = finished->fd;
-      json["fd_end"] = finished->fd_end;
-      if (const auto kimg = result.number("kimg")) json["kimg"] = *kimg;
-      if (const auto params = student.object("generator").number("params")) arms[arm]["params"] = *params;
-      if (const auto fd = finished->summary.object("teacher").number("fd")) teacher["fd"] = *fd;
-      if (const auto name = finished->summary.text("metric")) metric = *name;
-      if (const auto count = finished->summary.number("metric_samples")) samples = *count;
+    if (!runs[i].arm) continue;
+    StudyNumbers::Arm& arm = numbers.arms[*runs[i].arm];
+    if (runs[i].needs) add_log(arm.curve, runs[*runs[i].needs].folder);
+    add_log(arm.curve, runs[i].folder);
+    StudyNumbers::Run& run = arm.runs[runs[i].seed];
+    run.folder = runs[i].folder.lexically_relative(root_of(runs[i])).string();
+    if (const auto why = failures.find(i); why != failures.end()) run.failure = why->second;
+    const fs::path file = runs[i].folder / "summary.json";
+    if (!fs::exists(file)) continue;
+    const JsonView summary(read_file(file, 4 << 20), file.string());
+    run.fd = summary.object("student").number("fd");
+    for (const JsonView& stage : summary.objects("stages")) {  // one without images has none
+      if (const auto fd = stage.number("fd_end")) run.fd_end = fd;
     }
-    if (const auto why = failures.find(i); why != failures.end()) json["failure"] = why->second;
-    arms[arm]["runs"].push_back(json);
+    if (!run.fd || !run.fd_end) fail("{}: has no distance; a study needs evaluation.features", file.string());
+    run.kimg = summary.object("result").number("kimg");
+    arm.params = summary.object("student").object("generator").number("params");
+    if (const auto fd = summary.object("teacher").number("fd")) numbers.teacher_fd.emplace(runs[i].seed, *fd);
+    if (const auto name = summary.text("metric")) numbers.metric = name;
+    if (const auto count = summary.number("metric_samples")) numbers.metric_samples = count;
   }
+  return numbers;
+}
 
-  nlohmann::json json = {{"study", study.name},       {"title", study.title},  {"control", study.control},
-                         {"seeds", study.seeds},      {"metric", metric},      {"metric_samples", samples},
-                         {"teacher", teacher},        {"set", study.overrides},
+StudyNumbers read_results(const fs::path& file, const Study& study) {
+  const std::string where = file.string(), text = read_file(file, kMostBytes);
+  const JsonView results(text, where);
+  const auto expect = [&](const char* what, const std::optional<std::string>& is, const std::string& should) {
+    if (is && *is != should) fail("{}: is of the {} {}, expected {}, the study's", where, what, *is, should);
+  };
+  expect("recipe", results.text("recipe"), file_name(study.recipe_file));
+  expect("teacher", results.object("teacher").text("file"), file_name(study.teacher));
+  expect("data", results.text("data"), file_name(study.data));
+  StudyNumbers numbers;
+  numbers.arms.resize(study.arms.size());
+  numbers.metric = results.text("metric");
+  numbers.metric_samples = results.number("metric_samples");
+  for (const JsonView& view : results.objects("arms")) {
+    StudyNumbers::Arm& arm = numbers.arms[arm_of(study, view, results.texts("set"), where)];
+    const std::string name = view.text("name").value_or("");
+    arm.params = view.number("params");
+    for (const JsonView& run : view.objects("runs")) {
+      const auto seed = run.number("seed");
+      if (!seed || *seed < 0 || *seed > 9e15 || *seed != std::floor(*seed)) fail("{}: arm {}: a run without a seed", where, name);
+      StudyNumbers::Run read{run.text("folder").value_or(""), run.number("fd"), run.number("fd_end"), run.number("kimg"),
+                             run.text("failure"), run.text("from").value_or(where)};
+      if (!read.failure && !(read.fd && read.fd_end)) {
+        fail("{}: arm {}, seed {:g} is not done there; expected a study that is", where, name, *seed);
+      }
+      if (!arm.runs.emplace(static_cast<int64_t>(*seed), read).second) fail("{}: arm {} has seed {:g} twice", where, name, *seed);
+      if (const auto fd = run.number("teacher_fd")) numbers.teacher_fd.emplace(static_cast<int64_t>(*seed), *fd);
+    }
+    for (const std::vector<double>& point : view.rows("curve", 5)) {
+      if (!(point[0] >= 0 && point[0] < 1e12 && point[4] >= 1 && point[4] < 1e6)) {
+        fail("{}: arm {}: curve: expected [kimg, mean, least, greatest, count]", where, name);
+      }
+      add_point(arm.curve, images_of(point[0]), {point[1], point[2], point[3], static_cast<int64_t>(point[4])});
+    }
+  }
+  return numbers;
+}
+
+void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& name) {
+  const auto take = [](auto& mine, const auto& other) {
+    if (!mine) mine = other;
+    return !other || *mine == *other;
+  };
+  if (!take(to.metric, from.metric)) fail("{}: measures {}, expected {}", name, *from.metric, *to.metric);
+  if (!take(to.metric_samples, from.metric_samples)) {
+    fail("{}: {} over {:g} samples, expected {:g}", name, from.metric.value_or("fd"), *from.metric_samples, *to.metric_samples);
+  }
+  to.teacher_fd.insert(from.teacher_fd.begin(), from.teacher_fd.end());
+  for (size_t i = 0; i < study.arms.size(); ++i) {
+    StudyNumbers::Arm& arm = to.arms[i];
+    take(arm.params, from.arms[i].params);
+    for (const auto& [seed, run] : from.arms[i].runs) {
+      if (!arm.runs.emplace(seed, run).second) {
+        fail("{}: arm {}, seed {} is run here, or stands in another file, too; expected it once (--seeds and --arms choose what "
+             "is run here)", name, study.arms[i].name, seed);
+      }
+    }
+    for (const auto& [images, point] : from.arms[i].curve) add_point(arm.curve, images, point);
+  }
+}
+
+nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
+  nlohmann::json json = {{"study", study.name},
+                         {"title", study.title},
+                         {"control", study.control},
+                         {"recipe", file_name(study.recipe_file)},
+                         {"data", file_name(study.data)},
+                         {"teacher", {{"file", file_name(study.teacher)}}},
+                         {"set", study.overrides},
                          {"arms", nlohmann::json::array()}};
-  json["recipe"] = fs::path(study.recipe_file).filename().string();
+  if (numbers.metric) json["metric"] = *numbers.metric;
+  if (numbers.metric_samples) json["metric_samples"] = *numbers.metric_samples;
+  std::vector<double> teacher;
+  for (const auto& [seed, fd] : numbers.teacher_fd) teacher.push_back(fd);
+  if (!teacher.empty()) json["teacher"]["fd"] = spread_of(teacher).mean;
+  if (teacher.size() > 1) json["teacher"]["error"] = spread_of(teacher).error;
+  std::map<int64_t, double> control;  // by seed
+  std::set<int64_t> seeds;
+  for (size_t i = 0; i < study.arms.size(); ++i) {
+    for (const auto& [seed, run] : numbers.arms[i].runs) {
+      seeds.insert(seed);
+      if (run.fd && study.arms[i].name == study.control) control[seed] = *run.fd;
+    }
+  }
+  json["seeds"] = seeds;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     const StudyArm& arm = study.arms[i];
-    nlohmann::json& entry = arms[i];
-    entry["name"] = arm.name;
-    entry["command"] = arm.command;
-    entry["set"] = arm.overrides;
-    std::vector<double> values, differences, logarithms;
-    for (const auto& [seed, value] : results[i]) {
-      values.push_back(value);
+    const StudyNumbers::Arm& known = numbers.arms[i];
+    nlohmann::json entry = {{"name", arm.name}, {"command", arm.command}, {"set", arm.overrides}, {"runs", nlohmann::json::array()}};
+    if (known.params) entry["params"] = *known.params;
+    std::vector<double> values, ends, differences, logarithms;
+    for (const auto& [seed, run] : known.runs) {
+      entry["runs"].push_back(run_json(seed, run));
+      if (const auto fd = numbers.teacher_fd.find(seed); run.fd && fd != numbers.teacher_fd.end()) {
+        entry["runs"].back()["teacher_fd"] = fd->second;
+      }
+      if (!run.fd) continue;
+      values.push_back(*run.fd);
+      ends.push_back(run.fd_end.value());
       const auto other = control.find(seed);
       if (other == control.end()) continue;
-      differences.push_back(value - other->second);
-      if (value > 0 && other->second > 0) logarithms.push_back(std::log(value / other->second));
+      differences.push_back(*run.fd - other->second);
+      if (*run.fd > 0 && other->second > 0) logarithms.push_back(std::log(*run.fd / other->second));
     }
     entry["fd"] = spread_json(values);
-    entry["fd_end"] = spread_json(ends[i]);
+    entry["fd_end"] = spread_json(ends);
     if (arm.name != study.control) {
       entry["difference"] = spread_json(differences);
       entry["ratio"] = ratio_json(logarithms);
     }
-    entry["curve"] = curves[i].json();
+    entry["curve"] = curve_json(known.curve);
     json["arms"].push_back(entry);
   }
   return json;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,10 +17,43 @@ struct Spread {
 };
 Spread spread_of(const std::vector<double>& values);
 
+/// What is known of the runs of a study, finished or failed.
+struct StudyNumbers {
+  struct Run {
+    std::string folder;              ///< within the study's folder, there where it was run
+    std::optional<double> fd;        ///< of the result, over the final samples; nothing before it is done
+    std::optional<double> fd_end;    ///< at the last image
+    std::optional<double> kimg;      ///< where the result was reached
+    std::optional<std::string> failure, from;  ///< why it failed; the results file it was read from
+  };
+  struct Point {
+    double mean = 0, least = 0, greatest = 0;
+    int64_t count = 0;
+  };
+  struct Arm {
+    std::map<int64_t, Run> runs;      ///< by seed
+    std::map<int64_t, Point> curve;   ///< distance over all its runs, by images seen, those of stage 1 among them
+    std::optional<double> params;     ///< of the generator
+  };
+  std::vector<Arm> arms;  ///< as the study has them
+  std::map<int64_t, double> teacher_fd;  ///< by seed, from whose latents the teacher's samples are drawn, too
+  std::optional<double> metric_samples;
+  std::optional<std::string> metric;
+};
+
+/// The numbers of the runs in their folders. `failures`: why runs of the plan failed, by index.
+StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures);
+
+/// The numbers of a results.json of the same study, made elsewhere. Error that names the file and what is wrong: it is of
+/// another recipe, teacher or data, has an arm that the study lacks or has otherwise, or a run that is neither done nor failed.
+StudyNumbers read_results(const std::filesystem::path& file, const Study& study);
+
+/// Adds the numbers of other runs. Error that names `from` if both have one of an arm and seed, or have other metrics.
+void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& name);
+
 /// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance at
 /// the last image, of the differences to the control arm at the same seed, the geometric mean of the ratios to it, and its
-/// curve; of what there is so far. `failures`: why runs of the plan failed, by index.
-nlohmann::json study_results(const Study& study, const std::vector<StudyRun>& runs,
-                             const std::map<size_t, std::string>& failures);
+/// curve; of what there is so far.
+nlohmann::json study_results(const Study& study, const StudyNumbers& numbers);
 
 }  // namespace dgl

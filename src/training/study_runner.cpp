@@ -2,13 +2,13 @@
 
 #include <chrono>
 #include <cmath>
-#include <sstream>
 #include <thread>
 
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/folder_lock.h"
+#include "base/paths.h"
 #include "base/runtime.h"
 #include "report/run_log.h"
 #include "report/study_report.h"
@@ -35,7 +35,7 @@ std::string last_words(const fs::path& output) {
 
 /// What makes a run what it is, wherever its files lie and whatever it is computed on.
 std::string identity(Recipe recipe) {
-  const auto shorten = [](std::string& path) { path = fs::path(path).filename().string(); };
+  const auto shorten = [](std::string& path) { path = file_name(path); };
   for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) shorten(*path);
   for (TeacherRecipe& teacher : recipe.teachers) shorten(teacher.file);
   recipe.from_stage1.clear();
@@ -60,6 +60,8 @@ class Runner {
 
   int run() {
     for (const StudyRun& run : runs_) expect_same_recipe(run);
+    for (const fs::path& file : options_.with) elsewhere_.push_back(read_results(file, study_));
+    numbers();
     InterruptGuard interrupts;
     std::optional<FolderLock> lock;
     try {
@@ -101,9 +103,7 @@ class Runner {
     if (!fs::exists(run.folder / "recipe.toml")) return;
     const std::string there = identity(RunDirectory::open(run.folder).recipe()), planned = identity(run.recipe);
     if (there == planned) return;
-    std::istringstream found(there), expected(planned);
-    std::string is, should;
-    while (is == should && std::getline(found, is)) std::getline(expected, should);
+    const auto [is, should] = first_difference(there, planned);
     fail("{}: holds a run of another recipe than the study's: {}, expected {}; give another --out, or remove that folder",
          run.folder.string(), is, should);
   }
@@ -188,8 +188,14 @@ class Runner {
     return all;
   }
 
+  StudyNumbers numbers() const {
+    StudyNumbers all = read_runs(study_, runs_, failures());
+    for (size_t i = 0; i < elsewhere_.size(); ++i) add_numbers(study_, all, elsewhere_[i], options_.with[i].string());
+    return all;
+  }
+
   void write_results() {
-    write_file(out_ / "results.json", study_results(study_, runs_, failures()).dump(2) + "\n");
+    write_file(out_ / "results.json", study_results(study_, numbers()).dump(2) + "\n");
     write_study_report(out_);
   }
 
@@ -219,6 +225,7 @@ class Runner {
   StudyOptions options_;
   std::vector<StudyRun> runs_;
   std::vector<Place> places_;
+  std::vector<StudyNumbers> elsewhere_;  ///< as options_.with
   Progress progress_;
   int64_t jobs_ = 1;
   double shown_ = 0;

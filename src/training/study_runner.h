@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "training/study.h"
 
@@ -12,6 +13,7 @@ struct StudyOptions {
   int64_t threads = 1;  ///< of each run
   std::string device = "auto";
   bool quiet = false;
+  std::vector<std::filesystem::path> with;  ///< results.json of runs made elsewhere, counted in
 };
 
 /// How far a run is.

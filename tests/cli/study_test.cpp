@@ -124,6 +124,23 @@ TEST_F(StudyCommand, GoesOnWhenItsProgramIsReplaced) {
   EXPECT_EQ(json_of("moved/results.json"), json_of("whole/results.json"));
 }
 
+TEST_F(StudyCommand, SeedsAreRunInTwoPlacesAndCountedTogether) {
+  const Outcome there = run({"study", "s.toml", "--out", "there", "--seeds", "1"});
+  ASSERT_EQ(there.status, 0) << there.err;
+  const Words words{"study", "s.toml", "--out", "here", "--seeds", "0", "--with", "there/results.json"};
+  const Outcome here = run(words);
+  ASSERT_EQ(here.status, 0) << here.err;
+  auto together = json_of("here/results.json");
+  for (auto& arm : together["arms"]) {
+    EXPECT_EQ(arm["runs"][1]["from"], "there/results.json");
+    arm["runs"][1].erase("from");
+  }
+  EXPECT_EQ(together, json_of("whole/results.json"));
+  const Outcome twice = run({"study", "s.toml", "--out", "whole", "--with", "there/results.json"});
+  EXPECT_EQ(twice.status, 1);
+  EXPECT_NE(twice.err.find("there/results.json: arm alone, seed 1"), std::string::npos) << twice.err;
+}
+
 TEST_F(StudyCommand, AFailedRunHoldsUpNoOther) {
   std::string text = kStudy;
   text += "[[arms]]\nname = \"wild\"\nset = [\"guidance.lambda=1e6\", \"training.loss_limit=1000\", \"guidance.weight=uniform\"]\n";

@@ -12,7 +12,7 @@ namespace dgl::test {
 namespace {
 
 const char* const kResults = R"({"study":"s","title":"A <quarter>","control":"alone","metric":"fd_x","metric_samples":100,
- "teacher":{"fd":21},
+ "teacher":{"fd":21,"error":0.5},
  "arms":[{"name":"alone","runs":[{"seed":0,"folder":"arms/alone/seed0","fd":50,"fd_end":51,"kimg":7},{"seed":1,"folder":"arms/alone/seed1","fd":60,"fd_end":61,"kimg":7}],
           "fd":{"count":2,"mean":55,"deviation":7.07,"error":5},"fd_end":{"count":2,"mean":56,"deviation":7.07,"error":5},
           "curve":[[3,80,70,90,2],[7,56,51,61,2]]},
@@ -38,7 +38,7 @@ TEST_F(StudyReport, ShowsArmsCurvesAndGrids) {
   EXPECT_TRUE(has("<h1>A &lt;quarter&gt;</h1>"));
   EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.00</td><td>7.07</td><td>56.0\u00a0±\u00a05.00</td><td>control</td><td></td><td>–</td>"));
   EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.0200</td><td>-5.0</td>"));
-  EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0\u00a0±\u00a00.500</td>"));
   EXPECT_TRUE(has("status 1: diverged"));
   EXPECT_TRUE(has("<strong>guided, seed 0</strong>"));
   EXPECT_TRUE(has(base64(read_file(folder / "arms/guided/seed0/samples/final.png"))));

@@ -1,6 +1,7 @@
 #include "training/study.h"
 
 #include <cmath>
+#include <functional>
 
 #include "base/files.h"
 #include "temporary_folder.h"
@@ -137,8 +138,9 @@ TEST(Spread, MeanDeviationAndErrorOfTheMean) {
 
 /// A finished run as the study reads it.
 void finish(const TemporaryFolder& folder, const std::string& run, double fd) {
+  const double teacher = run.back() == '0' ? 1.5 : 2.5;  // by seed
   folder.put(run + "/summary.json", fmt::format(R"({{"metric":"fd_x","metric_samples":100,"student":{{"fd":{0},"generator":{{"params":5}}}},
-      "teacher":{{"fd":1.5}},"result":{{"kimg":7}},"stages":[{{"fd_end":9}},{{"fd_end":{1}}}]}})", fd, fd + 1));
+      "teacher":{{"fd":{2}}},"result":{{"kimg":7}},"stages":[{{"fd_end":9}},{{"fd_end":{1}}}]}})", fd, fd + 1, teacher));
   folder.put(run + "/log.jsonl", fmt::format("{{\"stage\":2,\"kimg\":7,\"fd\":{}}}\n", fd + 1));
 }
 
@@ -153,12 +155,14 @@ TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
   const auto runs = plan_runs(study, folder / "out");
   size_t failed = 0;
   while (runs[failed].folder != folder / "out/arms/wider/seed0") ++failed;
-  const auto json = study_results(study, runs, {{failed, "status 1: diverged"}});
+  const auto json = study_results(study, read_runs(study, runs, {{failed, "status 1: diverged"}}));
   EXPECT_EQ(json["metric"], "fd_x");
-  EXPECT_EQ(json["teacher"]["fd"], 1.5);
+  EXPECT_EQ(json["teacher"]["fd"], 2);
+  EXPECT_EQ(json["teacher"]["error"], 0.5);
   const auto& alone = json["arms"][0];
   const auto& guided = json["arms"][1];
   const auto& wider = json["arms"][2];
+  EXPECT_EQ(guided["runs"][1]["teacher_fd"], 2.5);
   EXPECT_EQ(alone["fd"]["mean"], 15);
   EXPECT_NEAR(alone["fd"]["error"].get<double>(), 5, 1e-12);
   EXPECT_FALSE(alone.contains("difference"));
@@ -175,6 +179,94 @@ TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
   EXPECT_EQ(wider["difference"]["mean"], -16);
   EXPECT_FALSE(wider["difference"].contains("error"));
   EXPECT_EQ(json["arms"][3]["fd"]["count"], 0);
+}
+
+/// Where each seed was run by itself, in two folders.
+struct StudyElsewhere : StudyTest {
+  StudyElsewhere() {
+    for (int seed : {0, 1}) {
+      for (const char* place : {"whole", seed == 0 ? "here" : "there"}) {
+        finish(folder, fmt::format("{}/arms/alone/seed{}", place, seed), 10 + 10 * seed);
+        finish(folder, fmt::format("{}/arms/guided/seed{}", place, seed), 9 + 8 * seed);
+        folder.put(fmt::format("{}/stage1/alone/seed{}/log.jsonl", place, seed), fmt::format("{{\"stage\":1,\"kimg\":3,\"fd\":{}}}\n", 30 + seed));
+      }
+    }
+    put_results(there({"alone", "guided"}, {1}));
+  }
+  Study chosen(const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) const {
+    Study study = load();
+    choose_runs(study, arms, seeds);
+    return study;
+  }
+  nlohmann::json there(const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) const {
+    const Study study = chosen(arms, seeds);
+    return study_results(study, read_runs(study, plan_runs(study, folder / "there"), {}));
+  }
+  void put_results(const nlohmann::json& json) const { folder.put("there/results.json", json.dump()); }
+  /// Results of seed 0 here and what the other file has.
+  nlohmann::json together() const {
+    const Study study = chosen({"alone", "guided"}, {0});
+    StudyNumbers numbers = read_runs(study, plan_runs(study, folder / "here"), {});
+    add_numbers(study, numbers, read_results(folder / "there/results.json", study), "F");
+    return study_results(study, numbers);
+  }
+  void expect_not_taken(const std::function<void(nlohmann::json&)>& change, const std::vector<std::string>& words) const {
+    nlohmann::json json = there({"alone", "guided"}, {1});
+    change(json);
+    put_results(json);
+    expect_error([&] { together(); }, words);
+  }
+};
+
+TEST_F(StudyElsewhere, ComesToWhatOnePlaceWouldHave) {
+  const Study study = chosen({"alone", "guided"}, {});
+  auto whole = study_results(study, read_runs(study, plan_runs(study, folder / "whole"), {})), joined = together();
+  EXPECT_EQ(joined["arms"][1]["runs"][1]["from"], (folder / "there/results.json").string());
+  for (auto& arm : joined["arms"]) {
+    for (auto& run : arm["runs"]) run.erase("from");
+  }
+  EXPECT_EQ(joined, whole);
+  EXPECT_EQ(whole["arms"][1]["fd"]["count"], 2);
+}
+
+TEST_F(StudyElsewhere, OtherWordsForTheSameRecipeAreTaken) {
+  nlohmann::json json = there({"alone", "guided"}, {1});
+  json["set"].push_back("student.width=1/4");  // which the recipe says, too
+  put_results(json);
+  EXPECT_EQ(together()["arms"][0]["fd"]["count"], 2);
+}
+
+TEST_F(StudyElsewhere, RefusesWhatCannotBeCountedIn) {
+  expect_not_taken([](auto& json) { json["recipe"] = "q.toml"; }, {"there/results.json", "recipe q.toml", "r.toml"});
+  expect_not_taken([](auto& json) { json["teacher"]["file"] = "u.safetensors"; }, {"teacher u.safetensors"});
+  expect_not_taken([](auto& json) { json["data"] = "e.dgldata"; }, {"data e.dgldata"});
+  expect_not_taken([](auto& json) { json["metric"] = "fd_y"; }, {"F", "measures fd_y", "fd_x"});
+  expect_not_taken([](auto& json) { json["metric_samples"] = 99; }, {"F", "99 samples", "100"});
+  expect_not_taken([](auto& json) { json["set"].push_back("training.batch=8"); }, {"arm alone", "batch = 8"});
+  expect_not_taken([](auto& json) { json["set"].push_back("training.bach=8"); }, {"arm alone", "training.bach"});
+  expect_not_taken([](auto& json) { json["arms"][1]["set"] = {"guidance.lambda=0.4"}; }, {"arm guided", "lambda = 0.4"});
+  expect_not_taken([](auto& json) { json["arms"][1]["name"] = "x"; }, {"an arm x"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seed"] = 0.5; }, {"arm guided", "seed"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seed"] = 0; }, {"F", "arm guided, seed 0", "--seeds"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0].erase("fd"); }, {"arm guided, seed 1", "not done"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"].push_back(json["arms"][1]["runs"][0]); }, {"arm guided", "seed 1 twice"});
+  expect_not_taken([](auto& json) { json["arms"][1]["curve"][0] = {1, 2, 3}; }, {"curve", "5 numbers"});
+  expect_not_taken([](auto& json) { json["arms"][1]["curve"][0][0] = 1e300; }, {"curve", "kimg"});
+  folder.put("there/results.json", "{");
+  expect_error([&] { together(); }, {"there/results.json", "malformed JSON"});
+}
+
+TEST_F(StudyTest, RunsWhatIsChosen) {
+  Study study = load();
+  choose_runs(study, {"boosted", "guided"}, {1, 1});
+  const auto runs = plan_runs(study, "out");
+  std::vector<std::string> folders;
+  for (const StudyRun& run : runs) folders.push_back(run.folder.string());
+  // Stage 1 has the name that it has in the whole study.
+  EXPECT_EQ(folders, (std::vector<std::string>{"out/stage1/alone/seed1", "out/arms/guided/seed1", "out/stage1/boosted/seed1",
+                                               "out/arms/boosted/seed1"}));
+  expect_error([&] { choose_runs(study, {"x"}, {}); }, {"--arms x", "alone, guided, wider, boosted"});
+  expect_error([&] { choose_runs(study, {}, {0}); }, {"--seeds 0", "the study has 1"});
 }
 
 }  // namespace
