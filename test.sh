@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds dgl with warnings as errors and runs all its tests. About 20 minutes on two cores.
+# Installs what is missing, builds dgl with warnings as errors and runs all its tests. Between 12 and 40 minutes on two cores.
 # With CI=true chromium is installed too, for the test of the report in a browser, and the readers of files are tested
 # under AddressSanitizer as well.
 # Usage: ./test.sh [ARGUMENT OF CTEST...]
@@ -27,4 +27,4 @@ if [[ ${CI:-} == true ]]; then
 fi
 
 step "Test"
-ctest --test-dir build --output-on-failure "$@"
+ctest --test-dir build --output-on-failure --parallel "$(nproc)" "$@"

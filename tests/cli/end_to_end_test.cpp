@@ -230,7 +230,8 @@ TEST_F(EndToEnd, PlainOperationsAndBfloat16TrainAlike) {
              half = losses("bf16", "training.precision=bf16");
   for (const char* name : {"g_main", "g_reg", "d_main", "d_reg"}) {
     const double expected = plain[name].get<double>();
-    EXPECT_NEAR(fast[name].get<double>(), expected, 1e-4 * std::abs(expected)) << name;
+    // Adam's first step follows the sign of every gradient, also of those that are rounding alone.
+    EXPECT_NEAR(fast[name].get<double>(), expected, 2e-3 * std::abs(expected)) << name;
     EXPECT_NEAR(half[name].get<double>(), expected, 0.1 * std::abs(expected)) << name;
   }
 }

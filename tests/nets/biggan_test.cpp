@@ -219,12 +219,14 @@ TEST(BigGan, Bfloat16IsNearFloat32) {
   };
   for (const bool reference : {false, true}) {
     ops::set_use_reference(reference);
+    // The plain operations round every map between them, the fast ones only what they pass on.
+    const double most = reference ? 0.2 : 0.1;
     for (const double momentum : {0.0, 0.1}) {
       const auto whole = results(torch::kFloat, momentum), half = results(torch::kBFloat16, momentum);
       for (size_t i = 0; i < whole.size(); ++i) {
         EXPECT_EQ(half[i].scalar_type(), torch::kFloat);
         EXPECT_FALSE(half[i].equal(whole[i])) << i;
-        EXPECT_LT((half[i] - whole[i]).norm().item<double>(), 0.1 * whole[i].norm().item<double>()) << i;
+        EXPECT_LT((half[i] - whole[i]).norm().item<double>(), most * whole[i].norm().item<double>()) << i;
       }
     }
   }

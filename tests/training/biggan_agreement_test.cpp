@@ -28,9 +28,10 @@ class BigGanStep : public ::testing::Test {
     EXPECT_NEAR(loss.item<double>(), expected, 2e-4 * std::abs(expected)) << name;
   }
 
-  void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, double scale, const std::string& name) {
+  void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, double scale, const std::string& name,
+                   double tolerance = 2e-4) {
     const double difference = (actual - expected).abs().max().item<double>() / scale;
-    EXPECT_LT(difference, tolerance_) << name;
+    EXPECT_LT(difference, tolerance) << name;
     if (difference > largest_) {
       largest_ = difference;
       worst_ = name;
@@ -44,6 +45,8 @@ class BigGanStep : public ::testing::Test {
   }
 
   /// Compares every parameter's gradient; those that are rounding alone are held against the largest gradient of all.
+  /// One value before a ReLU lies 8e-8 from its kink, where rounding, which differs between processors and operations,
+  /// decides whether its gradient flows.
   void expect_gradients(const torch::nn::Module& network, const std::string& phase) {
     double largest = 0;
     for (const auto& item : network.named_parameters()) {
@@ -54,7 +57,7 @@ class BigGanStep : public ::testing::Test {
       const torch::Tensor expected = at("grad." + phase + "." + item.key());
       const bool rounding = phase == "g_main" && is_centred(item.key());
       expect_near(item.value().grad(), expected, rounding ? largest : expected.abs().max().item<double>(),
-                  phase + " " + item.key());
+                  phase + " " + item.key(), 2e-3);
     }
     fmt::print("{}: largest relative difference of a gradient {:.1e}, at {}\n", phase, largest_, worst_);
   }
@@ -107,7 +110,7 @@ class BigGanStep : public ::testing::Test {
   const TensorFile golden_ = load_safetensors(kGolden / "step.safetensors");
   std::shared_ptr<BigGanGenerator> generator_;
   std::shared_ptr<BigGanDiscriminator> discriminator_;
-  double tolerance_ = 2e-4, largest_ = 0;
+  double largest_ = 0;
   std::string worst_;  // where it is
 };
 
@@ -116,11 +119,7 @@ TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
   check_step();
 }
 
-// One value before a ReLU lies 8e-8 from its kink, where rounding decides whether the gradient flows.
-TEST_F(BigGanStep, TheFastOperationsToo) {
-  tolerance_ = 2e-3;
-  check_step();
-}
+TEST_F(BigGanStep, TheFastOperationsToo) { check_step(); }
 
 TEST_F(BigGanStep, OrthogonalRegularisation) {
   largest_ = 0;
