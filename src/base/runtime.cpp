@@ -21,6 +21,9 @@ int usable_cores() {
 void init_runtime(int threads) {
   if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);
   at::set_num_threads(threads > 0 ? threads : usable_cores());
+  // On a GPU: fp32 is fp32, not TF32, and convolutions are computed in one way only.
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2147483647);
   mallopt(M_TOP_PAD, 64 << 20);
@@ -34,10 +37,10 @@ torch::Device parse_device(const std::string& text) {
   static const std::regex cuda("cuda(:[0-9]{1,3})?");
   if (!std::regex_match(text, cuda)) fail("--device {}: expected auto, cpu, cuda or cuda:N", text);
   if (!torch::cuda::is_available()) fail("--device {}: this libtorch sees no GPU; expected auto or cpu", text);
-  const torch::Device device(text);
-  const auto count = static_cast<int>(torch::cuda::device_count());
-  if (device.has_index() && device.index() >= count) fail("--device {}: there are {} GPUs, counted from 0", text, count);
-  return device;
+  if (text == "cuda") return torch::kCUDA;
+  const int index = std::stoi(text.substr(text.find(':') + 1)), count = static_cast<int>(torch::cuda::device_count());
+  if (index >= count) fail("--device {}: there are {} GPUs, counted from 0", text, count);
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 
 double now_seconds() {

@@ -24,15 +24,21 @@ torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t se
   return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
 }
 
+int64_t images_at_once(const Generator& generator) {
+  constexpr int64_t kMost = 64, kPixels = kMost * 256 * 256;
+  return std::clamp<int64_t>(kPixels / (generator.resolution() * generator.resolution()), 1, kMost);
+}
+
 void for_each_sample(Generator& generator, const SampleOptions& options,
                      const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
   torch::NoGradGuard no_grad;
   const ops::FrozenWeights frozen;
   const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
   const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
-  for (int64_t first = 0; first < options.count; first += options.batch) {
+  const int64_t batch = std::min(options.batch, images_at_once(generator));
+  for (int64_t first = 0; first < options.count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
-      return all.defined() ? all.slice(0, first, std::min(options.count, first + options.batch)) : all;
+      return all.defined() ? all.slice(0, first, std::min(options.count, first + batch)) : all;
     };
     const torch::Tensor batch_labels = part(labels);
     use(to_bytes(generator.sample(part(latents).to(options.device),

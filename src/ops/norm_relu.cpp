@@ -26,8 +26,9 @@ Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, con
   const bool batch = s.momentum > 0, stored = store || !batch;
   const Tensor y = at::batch_norm(v, {}, {}, stored ? s.mean : Tensor(), stored ? s.var : Tensor(), batch, s.momentum,
                                   s.epsilon, false);
-  const Tensor z = at::relu(at::addcmul(as_image(bias), y, as_image(gain))).to(x.scalar_type());
-  return upsample ? at::upsample_nearest2d(z, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}) : z;
+  const Tensor z = at::relu(at::addcmul(as_image(bias), y, as_image(gain)));
+  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
+  return (upsample ? at::upsample_nearest2d(z, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}) : z).to(x.scalar_type());
 }
 
 template <class F>

@@ -148,7 +148,9 @@ bool serves(const Tensor& y, const Tensor& s) {
 
 Tensor add_upsampled(const Tensor& y, const Tensor& s) {
   if (serves(y, s)) return AddUpsampled::apply(y, s);
-  return y + at::upsample_nearest2d(s, at::IntArrayRef{y.size(2), y.size(3)});
+  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
+  const Tensor wide = s.scalar_type() == torch::kBFloat16 ? s.to(torch::kFloat) : s;
+  return y + at::upsample_nearest2d(wide, at::IntArrayRef{y.size(2), y.size(3)}).to(s.scalar_type());
 }
 
 Tensor add_pooled(const Tensor& y, const Tensor& s) {

@@ -170,7 +170,7 @@ struct UpFirDn : Function<UpFirDn> {
     context->saved_data["gain"] = gain;
     context->saved_data["height"] = x.size(2);
     context->saved_data["width"] = x.size(3);
-    return fast(x, r);
+    return has_fast_kernel(x) ? fast(x, r) : reference(x, r);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -199,7 +199,9 @@ Tensor upfirdn2d(const Tensor& x, const Resample& r) {
   if (r.taps.empty() || static_cast<int64_t>(r.taps.size()) > kMaxTaps || r.gain <= 0) {
     fail("upfirdn2d: {} taps with gain {}, expected 1 to {} taps and a positive gain", r.taps.size(), r.gain, kMaxTaps);
   }
-  if (use_reference() || !has_fast_kernel(x)) return reference(x, r);
+  if (use_reference()) return reference(x, r);
+  // Elsewhere, too, it is its own gradient: libtorch would differentiate a depthwise convolution twice by way of its kernel's
+  // gradient, a convolution by the whole image for every map.
   return UpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
 }
 

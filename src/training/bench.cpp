@@ -61,9 +61,11 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     result[phase.name] = seconds[seconds.size() / 2];
     step += seconds[seconds.size() / 2] / static_cast<double>(phase.interval);
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  result["peak_memory_bytes"] = int64_t{usage.ru_maxrss} * 1024;
+  if (device.is_cpu()) {  // a GPU's memory is not this process's
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    result["peak_memory_bytes"] = int64_t{usage.ru_maxrss} * 1024;
+  }
   model.generator->eval();
   for (const int64_t batch : {1, 16}) {
     result[fmt::format("sample_{}", batch)] = generator_latency(*model.generator, batch, device, 15);
