@@ -109,6 +109,7 @@ void RunDirectory::prune(int64_t keep) const {
   std::error_code ignored;
   const auto all = checkpoints();
   for (size_t i = static_cast<size_t>(keep); i < all.size(); ++i) fs::remove(all[i], ignored);
+  fs::remove(interrupted(), ignored);
   for (const fs::path& folder : {path_, path_ / "checkpoints", path_ / "samples"}) {
     for (const auto& entry : fs::directory_iterator(folder)) {
       if (is_partial(entry.path())) fs::remove(entry.path(), ignored);

@@ -35,12 +35,14 @@ class RunDirectory {
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path sample(const std::string& name) const { return path_ / "samples" / (name + ".png"); }
   std::filesystem::path checkpoint(int64_t step) const;
+  /// Where an interrupt came between two checkpoints; gone with the next one.
+  std::filesystem::path interrupted() const { return path_ / "checkpoints" / "interrupted.safetensors"; }
   /// The end of stage `number`, kept for other runs to start from.
   std::filesystem::path stage_end(int64_t number) const;
 
   /// Checkpoints on the disk, the newest first.
   std::vector<std::filesystem::path> checkpoints() const;
-  /// Removes all but the newest `keep` checkpoints, and what an interrupted write left.
+  /// Removes all but the newest `keep` checkpoints, that of an interrupt before them, and what an interrupted write left.
   void prune(int64_t keep) const;
 
   /// Appends one line to the log and syncs it.

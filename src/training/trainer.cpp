@@ -165,9 +165,9 @@ void Trainer::load_guidance(const TensorFile& file, const std::string& origin) {
   }
 }
 
-void Trainer::load_newest(const RunDirectory& directory) {
+void Trainer::load_newest(const RunDirectory& directory, const std::vector<std::filesystem::path>& paths) {
   std::string why;
-  for (const auto& path : directory.checkpoints()) {
+  for (const auto& path : paths) {
     try {
       const TensorFile file = load_safetensors(path);
       load_guidance(file, path.string());
@@ -391,7 +391,8 @@ void Trainer::handle_divergence(const RunDirectory& directory, const std::string
     fail("{}: training diverged {} times, now: {}", directory.path().string(), retries, what);
   }
   progress_.print(fmt::format("training diverged: {}; going back to the last checkpoint", what));
-  load_newest(directory);
+  // Those of ticks only: where an interrupt came must not decide what the run comes to.
+  load_newest(directory, directory.checkpoints());
   state_.retries = retries;
 }
 
@@ -404,7 +405,9 @@ void Trainer::end_stage(const RunDirectory& directory, const Stage& stage) {
 }
 
 void Trainer::start(const RunDirectory& directory) {
-  if (!directory.checkpoints().empty()) return load_newest(directory);
+  auto paths = directory.checkpoints();
+  if (std::filesystem::exists(directory.interrupted())) paths.insert(paths.begin(), directory.interrupted());
+  if (!paths.empty()) return load_newest(directory, paths);
   directory.truncate_log(0);
   save(directory.checkpoint(state_.step));
 }
@@ -445,12 +448,13 @@ int Trainer::run(const RunDirectory& directory) {
       if (state_.tick_images > 0) tick(directory, stage);
       if (done) end_stage(directory, stage);
     }
-    if (due || done || InterruptGuard::received()) {
+    if (due || done) {
       save(directory.checkpoint(state_.step));
       directory.prune(recipe_.checkpoint_keep);
       last = now_seconds();
     }
     if (const int signal = InterruptGuard::received(); signal && state_.stage <= static_cast<int64_t>(stages_.size())) {
+      if (!due && !done) save(directory.interrupted());
       progress_.print(fmt::format("interrupted; `dgl resume {}` goes on", directory.path().string()));
       return 128 + signal;
     }

@@ -45,7 +45,7 @@ class Trainer {
   void learn(Objective& objective, const Model& model, const Phase& phase, const StepInput& input, Adam& optimiser,
              uint64_t seed, const std::string& prefix);
   void train_teacher(StepInput& input, const std::vector<Batch>& real, uint64_t seed);
-  void load_newest(const RunDirectory& directory);
+  void load_newest(const RunDirectory& directory, const std::vector<std::filesystem::path>& paths);
   void begin_from_stage1();
   void begin_from_teacher();
   void save(const std::filesystem::path& path);
