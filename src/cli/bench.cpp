@@ -16,7 +16,7 @@ void add_bench(CLI::App& app, CommonOptions& common) {
   };
   auto a = std::make_shared<Arguments>();
   command->add_option("--recipe", a->recipe, "settings, a TOML file")->required();
-  command->add_option("--width", a->width, "of the networks")->capture_default_str();
+  command->add_option("--width", a->width, "of the generator, and of the discriminator unless the recipe keeps that at another")->capture_default_str();
   command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
   command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16");
   command->add_flag("--guided", a->guided, "with a full-width teacher's term in the generator's phase");

@@ -26,6 +26,8 @@ void add_student_options(CLI::App& command, StudentOptions& options) {
   command.add_option("--schedule", options.schedule,
                      "of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
   command.add_option("--weight", options.weight, "of the teacher: uniform, score, gradient, confidence");
+  command.add_option("--from-stage1", options.from_stage1,
+                     "a run whose finished stage 1 this one starts from (experiments share it so)");
   command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")->check(within(0, 1e9));
   command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")->check(within(0, 1e9));
 }
@@ -73,8 +75,6 @@ void add_compress(CLI::App& app, CommonOptions& common) {
   auto options = std::make_shared<StudentOptions>();
   add_student_options(*command, *options);
   command->add_option("--width", options->width, "share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
-  command->add_option("--from-stage1", options->from_stage1,
-                      "a compress run whose finished stage 1 this one starts from (experiments share it so)");
   command->callback([options, &common] { common.status = run_student(*options, common, "compress"); });
 }
 
@@ -84,7 +84,8 @@ void add_boost(CLI::App& app, CommonOptions& common) {
   options->width = "1";
   add_student_options(*command, *options);
   command->add_flag("--from-teacher", options->from_teacher,
-                    "start stage 2 from the teacher's own networks in place of a stage 1");
+                    "start stage 2 from the teacher's own networks in place of a stage 1")
+      ->excludes("--from-stage1");
   command->callback([options, &common] { common.status = run_student(*options, common, "boost"); });
 }
 

@@ -70,6 +70,14 @@ std::vector<std::string> JsonView::texts(const std::string& key) const {
   return value->get<std::vector<std::string>>();
 }
 
+std::vector<std::pair<std::string, std::string>> JsonView::texts() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& item : value_.items()) {
+    if (const auto value = text(item.key())) all.emplace_back(item.key(), *value);
+  }
+  return all;
+}
+
 std::vector<std::vector<double>> JsonView::rows(const std::string& key, size_t width) const {
   const nlohmann::json* value = find(key);
   if (!value) return {};

@@ -26,6 +26,8 @@ class JsonView {
   std::vector<std::string> texts(const std::string& key) const;
   /// An array of arrays of `width` numbers or more.
   std::vector<std::vector<double>> rows(const std::string& key, size_t width) const;
+  /// The texts of an object of texts, in the order of their names.
+  std::vector<std::pair<std::string, std::string>> texts() const;
   /// The numbers of an object of numbers, in the order of their names. Error if there are more than `most`.
   std::vector<std::pair<std::string, double>> numbers(size_t most) const;
 

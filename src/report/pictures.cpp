@@ -30,7 +30,8 @@ std::optional<double> sample_kimg(const fs::path& path) {
 }  // namespace
 
 std::optional<Picture> read_picture(const fs::path& path) {
-  if (!fs::exists(path)) return std::nullopt;
+  std::error_code error;
+  if (!fs::exists(path, error)) return std::nullopt;
   std::string file = read_file(path, kMaxPictureBytes);
   // The signature, then the chunk IHDR with width and height (PNG specification, 5.2 and 11.2.2).
   const std::string_view head = std::string_view(file).substr(0, 24);

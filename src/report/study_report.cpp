@@ -1,10 +1,10 @@
 #include "report/study_report.h"
 
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
 #include "report/html.h"
 #include "report/json_view.h"
 #include "report/page_files.h"
@@ -112,20 +112,14 @@ std::string pictures_section(const fs::path& out, const JsonView& results) {
 }
 
 /// What report.js draws from: the arms' curves.
-nlohmann::json chart_data(const nlohmann::json& results, const std::string& metric) {
+nlohmann::json chart_data(const JsonView& results, const std::string& metric) {
   nlohmann::json arms = nlohmann::json::array();
   double kimg = 0;
-  for (const auto& arm : results.value("arms", nlohmann::json::array())) {
-    const auto curve = arm.find("curve");
-    if (curve == arm.end() || !curve->is_array() || curve->empty()) continue;
-    for (const auto& point : *curve) {
-      if (!point.is_array() || point.size() < 4) fail("results.json: curve: expected [kimg, mean, least, greatest, count]");
-      for (const auto& number : point) {
-        if (!number.is_number()) fail("results.json: curve: expected numbers");
-      }
-      kimg = std::max(kimg, point[0].get<double>());
-    }
-    arms.push_back({{"name", arm.value("name", "")}, {"points", *curve}});
+  for (const JsonView& arm : results.objects("arms")) {
+    const auto curve = arm.rows("curve", 4);  // kimg, mean, least, greatest
+    if (curve.empty()) continue;
+    for (const std::vector<double>& point : curve) kimg = std::max(kimg, point[0]);
+    arms.push_back({{"name", arm.text("name").value_or("")}, {"points", curve}});
   }
   nlohmann::json data = {{"metric", metric}, {"kimg", kimg}, {"arms", arms},
                          {"stages", nlohmann::json::array()}, {"distance", nlohmann::json::array()},
@@ -141,11 +135,14 @@ void write_study_report(const fs::path& out) {
   const std::string text = read_file(file, kMaxResultsBytes);
   const JsonView results(text, file.string());
   const std::string metric = results.text("metric").value_or("fd");
-  nlohmann::json data = chart_data(parse_json(text), metric);
+  nlohmann::json data = chart_data(results, metric);
   if (const auto teacher = results.object("teacher").number("fd")) data["teacher"] = *teacher;
 
-  std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.", results.objects("arms").size(),
-                                 results.objects("arms").empty() ? 0 : results.objects("arms")[0].objects("runs").size());
+  std::set<double> seeds;
+  for (const JsonView& arm : results.objects("arms")) {
+    for (const JsonView& run : arm.objects("runs")) seeds.insert(run.number("seed").value_or(0));
+  }
+  std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.", results.objects("arms").size(), seeds.size());
   if (const auto samples = results.number("metric_samples")) lead += fmt::format(" {} over {:g} samples.", escape_html(metric), *samples);
   const std::string title = results.text("title").value_or(results.text("study").value_or("study"));
   const std::string chart =

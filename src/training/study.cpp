@@ -3,10 +3,12 @@
 #include <cmath>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/paths.h"
 #include "training/toml_file.h"
 
@@ -110,13 +112,14 @@ StudyArm read_arm(const toml::table& table, const std::string& where) {
 }
 
 /// Images that a run sees.
-double kimg_of(const StudyArm& arm, const Recipe& recipe) {
-  return (arm.from_teacher ? 0 : recipe.stage1_kimg) + recipe.stage2_kimg;
+int64_t images_of(const StudyArm& arm, const Recipe& recipe) {
+  const auto images = [](double kimg) { return std::llround(kimg * 1000); };
+  return (arm.from_teacher ? 0 : images(recipe.stage1_kimg)) + images(recipe.stage2_kimg);
 }
 
 void check_arms(const Study& study, const std::string& where) {
   if (study.arms.empty()) fail("{}expected one [[arms]] at least", where);
-  double first = 0;
+  int64_t first = 0;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (study.arms[k].name == study.arms[i].name) fail("{}two arms are called {}", where, study.arms[i].name);
@@ -126,11 +129,11 @@ void check_arms(const Study& study, const std::string& where) {
       fail("{}arm {}: evaluation.features = \"{}\": expected a feature network, whose distance is compared", where,
            study.arms[i].name, recipe.feature_file);
     }
-    const double kimg = kimg_of(study.arms[i], recipe);
-    if (i == 0) first = kimg;
-    if (kimg != first) {
-      fail("{}arm {} sees {:g} kimg, arm {} {:g}; arms are compared at equal images", where, study.arms[0].name, first,
-           study.arms[i].name, kimg);
+    const int64_t images = images_of(study.arms[i], recipe);
+    if (i == 0) first = images;
+    if (images != first) {
+      fail("{}arm {} sees {} images, arm {} {}; arms are compared at equal images", where, study.arms[0].name, first,
+           study.arms[i].name, images);
     }
   }
   const auto named = [&](const StudyArm& arm) { return arm.name == study.control; };
@@ -196,24 +199,6 @@ Study load_study(const fs::path& path) {
   return study;
 }
 
-void choose_runs(Study& study, const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) {
-  for (const int64_t seed : seeds) {
-    if (std::count(study.seeds.begin(), study.seeds.end(), seed) == 0) {
-      fail("--seeds {}: the study has {}", seed, fmt::join(study.seeds, ", "));
-    }
-  }
-  if (!seeds.empty()) study.seeds = seeds;
-  std::sort(study.seeds.begin(), study.seeds.end());
-  study.seeds.erase(std::unique(study.seeds.begin(), study.seeds.end()), study.seeds.end());
-  std::vector<std::string> names;
-  for (const StudyArm& arm : study.arms) names.push_back(arm.name);
-  for (const std::string& arm : arms) {
-    if (std::count(names.begin(), names.end(), arm) == 0) fail("--arms {}: the study has {}", arm, fmt::join(names, ", "));
-  }
-  if (arms.empty()) return;
-  for (StudyArm& arm : study.arms) arm.here = std::count(arms.begin(), arms.end(), arm.name) > 0;
-}
-
 std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
   std::istringstream left(a), right(b);
   std::string is, should;
@@ -225,32 +210,78 @@ std::pair<std::string, std::string> first_difference(const std::string& a, const
 }
 
 std::vector<StudyRun> plan_runs(const Study& study, const fs::path& out) {
-  struct Stage1 {
-    std::string name;             ///< of the first arm that has it
-    std::optional<size_t> index;  ///< in the plan
-  };
   std::vector<StudyRun> runs;
   for (const int64_t seed : study.seeds) {
     const std::string seed_name = fmt::format("seed{}", seed);
-    std::map<std::string, Stage1> stages;  // by recipe
+    std::map<std::string, size_t> stage1_runs;  // by recipe
     for (size_t i = 0; i < study.arms.size(); ++i) {
       const StudyArm& arm = study.arms[i];
       StudyRun run{out / "arms" / arm.name / seed_name, study.arm_recipe(arm, seed), std::nullopt, i, seed};
       if (!arm.from_teacher && run.recipe.stage1_kimg > 0 && run.recipe.stage2_kimg > 0) {
         Recipe shared = stage1_recipe(run.recipe);
-        Stage1& stage = stages.emplace(recipe_toml(shared), Stage1{arm.name, std::nullopt}).first->second;
-        if (!arm.here) continue;
-        if (!stage.index) {
-          stage.index = runs.size();
-          runs.push_back({out / "stage1" / stage.name / seed_name, shared, std::nullopt, std::nullopt, seed});
-        }
-        run.needs = stage.index;
-        run.recipe.from_stage1 = absolute_path(runs[*stage.index].folder.string());
+        const auto [found, added] = stage1_runs.emplace(recipe_toml(shared), runs.size());
+        // Named by the first arm that needs it.
+        if (added) runs.push_back({out / "stage1" / arm.name / seed_name, shared, std::nullopt, std::nullopt, seed});
+        run.needs = found->second;
+        run.recipe.from_stage1 = absolute_path(runs[found->second].folder.string());
       }
-      if (arm.here) runs.push_back(run);
+      runs.push_back(run);
     }
   }
   return runs;
+}
+
+void choose_runs(const Study& study, std::vector<StudyRun>& runs, const std::vector<std::string>& arms,
+                 const std::vector<int64_t>& seeds) {
+  const auto among = [](const auto& list, const auto& value) { return std::find(list.begin(), list.end(), value) != list.end(); };
+  std::vector<std::string> names;
+  for (const StudyArm& arm : study.arms) names.push_back(arm.name);
+  for (const std::string& arm : arms) {
+    if (!among(names, arm)) fail("--arms {}: the study has {}", arm, fmt::join(names, ", "));
+  }
+  for (const int64_t seed : seeds) {
+    if (!among(study.seeds, seed)) fail("--seeds {}: the study has {}", seed, fmt::join(study.seeds, ", "));
+  }
+  for (StudyRun& run : runs) {
+    run.here = (seeds.empty() || among(seeds, run.seed)) && (!run.arm || arms.empty() || among(arms, names[*run.arm]));
+  }
+  leave_out_unused_stages(runs);
+}
+
+void leave_out_unused_stages(std::vector<StudyRun>& runs) {
+  std::vector<bool> used(runs.size());
+  for (const StudyRun& run : runs) {
+    if (run.needs && run.here) used[*run.needs] = true;
+  }
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (!runs[i].arm) runs[i].here = used[i];
+  }
+}
+
+std::string recipe_identity(Recipe recipe) {
+  for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) *path = file_name(*path);
+  for (TeacherRecipe& teacher : recipe.teachers) teacher.file = file_name(teacher.file);
+  recipe.from_stage1.clear();
+  recipe.device.clear();
+  recipe.threads = 0;
+  return recipe_toml(recipe);
+}
+
+std::map<std::string, std::string> hash_inputs(const Study& study) {
+  std::set<std::string> files{study.teacher, study.data};
+  for (const StudyArm& arm : study.arms) {
+    const Recipe recipe = study.arm_recipe(arm, 0);
+    files.insert(recipe.run_features);
+    for (const TeacherRecipe& teacher : recipe.teachers) files.insert(teacher.file);
+  }
+  std::map<std::string, std::string> hashes;
+  for (const std::string& file : files) {
+    const MappedFile content(file);
+    // Two files may have one name.
+    std::string& hash = hashes[file_name(file)];
+    hash += (hash.empty() ? "" : " ") + hex64(xxh64(content.data(), content.size()));
+  }
+  return hashes;
 }
 
 }  // namespace dgl

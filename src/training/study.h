@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,6 @@ struct StudyArm {
   std::string command = "compress";    ///< compress or boost
   bool from_teacher = false;           ///< boost: stage 2 starts from the teacher's own networks
   std::vector<std::string> overrides;  ///< recipe keys, "guidance.lambda=0.3"
-  bool here = true;                    ///< it is run here; others' results may come from elsewhere
 };
 
 /// An experiment: arms over seeds, from shared stage-1 states, at equal numbers of images (docs/studies.md).
@@ -38,10 +38,6 @@ struct Study {
 /// images.
 Study load_study(const std::filesystem::path& path);
 
-/// Leaves of a study what is to be run here: the arms called `arms` and `seeds` of its own, all of them where the list is
-/// empty. Error that names one that the study lacks.
-void choose_runs(Study& study, const std::vector<std::string>& arms, const std::vector<int64_t>& seeds);
-
 /// The first lines in which two texts differ: of `a`, of `b`.
 std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b);
 
@@ -52,10 +48,25 @@ struct StudyRun {
   std::optional<size_t> needs;  ///< the run of the plan whose stage 1 this one starts from
   std::optional<size_t> arm;    ///< index of the arm; nothing for a stage 1 that arms share
   int64_t seed = 0;
+  bool here = true;  ///< it is to be run here; what is done counts in any case
 };
 
-/// All runs of a study that are run here, in `out`, those of the first seed first, each after the one it needs. Arms whose recipes agree in
+/// All runs of a study in `out`, those of the first seed first, each after the one it needs. Arms whose recipes agree in
 /// all that a stage 1 depends on share one.
 std::vector<StudyRun> plan_runs(const Study& study, const std::filesystem::path& out);
+
+/// Leaves of a plan what is to be run here: the arms called `arms` and the `seeds`, all where a list is empty, and the stages 1
+/// that they start from. Error that names one that the study lacks.
+void choose_runs(const Study& study, std::vector<StudyRun>& runs, const std::vector<std::string>& arms,
+                 const std::vector<int64_t>& seeds);
+
+/// Leaves out the stages 1 from which no run that is to be run here starts.
+void leave_out_unused_stages(std::vector<StudyRun>& runs);
+
+/// What makes a run what it is, as TOML: its recipe, wherever its files lie and whatever it is computed on.
+std::string recipe_identity(Recipe recipe);
+
+/// Hashes of the contents of a study's files: teacher, data, feature networks and further teachers, by their names.
+std::map<std::string, std::string> hash_inputs(const Study& study);
 
 }  // namespace dgl

@@ -77,31 +77,16 @@ nlohmann::json run_json(int64_t seed, const StudyNumbers::Run& run) {
   return json;
 }
 
-/// Index of the arm of `study` that a results file means. Error if it has none, or one of another recipe.
-size_t arm_of(const Study& study, const JsonView& arm, const std::vector<std::string>& overrides, const std::string& where) {
-  const std::string name = arm.text("name").value_or("");
+/// Index of the arm of `study` that a results file means. Error if it has none.
+size_t arm_of(const Study& study, const std::string& name, const std::string& where) {
   for (size_t i = 0; i < study.arms.size(); ++i) {
-    if (study.arms[i].name != name) continue;
-    Study other = study;
-    other.overrides = overrides;
-    StudyArm there = study.arms[i];
-    there.command = arm.text("command").value_or(there.command);
-    there.overrides = arm.texts("set");
-    // Other words may come to the same recipe.
-    const std::string should = recipe_toml(study.arm_recipe(study.arms[i], 0));
-    const auto is = [&] {
-      try {
-        return recipe_toml(other.arm_recipe(there, 0));
-      } catch (const Error& error) {
-        fail("{}: arm {}: {}", where, name, error.what());
-      }
-    }();
-    if (is == should) return i;
-    const auto [line, expected] = first_difference(is, should);
-    fail("{}: arm {} is of another recipe: {}, expected {}", where, name, line, expected);
+    if (study.arms[i].name == name) return i;
   }
   fail("{}: has an arm {}, which the study lacks", where, name);
 }
+
+/// A number that no study exceeds; sums of them stay finite.
+bool is_modest(double value) { return std::abs(value) < 1e12; }
 
 }  // namespace
 
@@ -119,19 +104,25 @@ Spread spread_of(const std::vector<double>& values) {
   return spread;
 }
 
-StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures) {
+StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures,
+                       const std::map<std::string, std::string>& inputs) {
   const auto root_of = [](const StudyRun& run) { return run.folder.parent_path().parent_path().parent_path(); };
   StudyNumbers numbers;
+  numbers.inputs = inputs;
   numbers.arms.resize(study.arms.size());
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!runs[i].arm) continue;
     StudyNumbers::Arm& arm = numbers.arms[*runs[i].arm];
+    Recipe recipe = runs[i].recipe;
+    recipe.seed = 0;
+    arm.recipe = recipe_identity(recipe);
+    const fs::path file = runs[i].folder / "summary.json";
+    if (!runs[i].here && !fs::exists(file)) continue;
     if (runs[i].needs) add_log(arm.curve, runs[*runs[i].needs].folder);
     add_log(arm.curve, runs[i].folder);
     StudyNumbers::Run& run = arm.runs[runs[i].seed];
     run.folder = runs[i].folder.lexically_relative(root_of(runs[i])).string();
     if (const auto why = failures.find(i); why != failures.end()) run.failure = why->second;
-    const fs::path file = runs[i].folder / "summary.json";
     if (!fs::exists(file)) continue;
     const JsonView summary(read_file(file, 4 << 20), file.string());
     run.fd = summary.object("student").number("fd");
@@ -151,33 +142,31 @@ StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, co
 StudyNumbers read_results(const fs::path& file, const Study& study) {
   const std::string where = file.string(), text = read_file(file, kMostBytes);
   const JsonView results(text, where);
-  const auto expect = [&](const char* what, const std::optional<std::string>& is, const std::string& should) {
-    if (is && *is != should) fail("{}: is of the {} {}, expected {}, the study's", where, what, *is, should);
-  };
-  expect("recipe", results.text("recipe"), file_name(study.recipe_file));
-  expect("teacher", results.object("teacher").text("file"), file_name(study.teacher));
-  expect("data", results.text("data"), file_name(study.data));
   StudyNumbers numbers;
+  for (const auto& [name, hash] : results.object("inputs").texts()) numbers.inputs[name] = hash;
   numbers.arms.resize(study.arms.size());
   numbers.metric = results.text("metric");
   numbers.metric_samples = results.number("metric_samples");
   for (const JsonView& view : results.objects("arms")) {
-    StudyNumbers::Arm& arm = numbers.arms[arm_of(study, view, results.texts("set"), where)];
     const std::string name = view.text("name").value_or("");
+    StudyNumbers::Arm& arm = numbers.arms[arm_of(study, name, where)];
+    const auto recipe = view.text("recipe");
+    if (!recipe) fail("{}: arm {}: expected its recipe", where, name);
+    arm.recipe = *recipe;
     arm.params = view.number("params");
     for (const JsonView& run : view.objects("runs")) {
       const auto seed = run.number("seed");
-      if (!seed || *seed < 0 || *seed > 9e15 || *seed != std::floor(*seed)) fail("{}: arm {}: a run without a seed", where, name);
-      StudyNumbers::Run read{run.text("folder").value_or(""), run.number("fd"), run.number("fd_end"), run.number("kimg"),
+      if (!seed || *seed < 0 || !is_modest(*seed) || *seed != std::floor(*seed)) fail("{}: arm {}: a run without a seed", where, name);
+      StudyNumbers::Run read{fmt::format("arms/{}/seed{:g}", name, *seed), run.number("fd"), run.number("fd_end"), run.number("kimg"),
                              run.text("failure"), run.text("from").value_or(where)};
-      if (!read.failure && !(read.fd && read.fd_end)) {
-        fail("{}: arm {}, seed {:g} is not done there; expected a study that is", where, name, *seed);
-      }
+      if (!read.failure && !read.fd) fail("{}: arm {}, seed {:g} is not done there; expected a study that is", where, name, *seed);
+      const bool whole = !read.fd || (read.fd_end && is_modest(*read.fd) && is_modest(*read.fd_end));
+      if (!whole) fail("{}: arm {}, seed {:g}: expected two distances, fd and fd_end", where, name, *seed);
       if (!arm.runs.emplace(static_cast<int64_t>(*seed), read).second) fail("{}: arm {} has seed {:g} twice", where, name, *seed);
-      if (const auto fd = run.number("teacher_fd")) numbers.teacher_fd.emplace(static_cast<int64_t>(*seed), *fd);
+      if (const auto fd = run.number("teacher_fd"); fd && is_modest(*fd)) numbers.teacher_fd.emplace(static_cast<int64_t>(*seed), *fd);
     }
     for (const std::vector<double>& point : view.rows("curve", 5)) {
-      if (!(point[0] >= 0 && point[0] < 1e12 && point[4] >= 1 && point[4] < 1e6)) {
+      if (!(std::all_of(point.begin(), point.end(), is_modest) && point[0] >= 0 && point[4] >= 1)) {
         fail("{}: arm {}: curve: expected [kimg, mean, least, greatest, count]", where, name);
       }
       add_point(arm.curve, images_of(point[0]), {point[1], point[2], point[3], static_cast<int64_t>(point[4])});
@@ -186,23 +175,35 @@ StudyNumbers read_results(const fs::path& file, const Study& study) {
   return numbers;
 }
 
-void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& name) {
+void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& file) {
+  if (from.inputs != to.inputs) {
+    std::string names;
+    for (const auto& [name, hash] : to.inputs) {
+      const auto other = from.inputs.find(name);
+      if (other == from.inputs.end() || other->second != hash) names += (names.empty() ? "" : ", ") + name;
+    }
+    fail("{}: is of other files than the study's {}", file, names.empty() ? "" : names);
+  }
   const auto take = [](auto& mine, const auto& other) {
     if (!mine) mine = other;
     return !other || *mine == *other;
   };
-  if (!take(to.metric, from.metric)) fail("{}: measures {}, expected {}", name, *from.metric, *to.metric);
+  if (!take(to.metric, from.metric)) fail("{}: measures {}, expected {}", file, *from.metric, *to.metric);
   if (!take(to.metric_samples, from.metric_samples)) {
-    fail("{}: {} over {:g} samples, expected {:g}", name, from.metric.value_or("fd"), *from.metric_samples, *to.metric_samples);
+    fail("{}: {} over {:g} samples, expected {:g}", file, from.metric.value_or("fd"), *from.metric_samples, *to.metric_samples);
   }
   to.teacher_fd.insert(from.teacher_fd.begin(), from.teacher_fd.end());
   for (size_t i = 0; i < study.arms.size(); ++i) {
     StudyNumbers::Arm& arm = to.arms[i];
+    const std::string& recipe = from.arms[i].recipe;
+    if (!recipe.empty() && recipe != arm.recipe) {
+      const auto [line, expected] = first_difference(recipe, arm.recipe);
+      fail("{}: arm {} is of another recipe: {}, expected {}", file, study.arms[i].name, line, expected);
+    }
     take(arm.params, from.arms[i].params);
     for (const auto& [seed, run] : from.arms[i].runs) {
       if (!arm.runs.emplace(seed, run).second) {
-        fail("{}: arm {}, seed {} is run here, or stands in another file, too; expected it once (--seeds and --arms choose what "
-             "is run here)", name, study.arms[i].name, seed);
+        fail("{}: arm {}, seed {} is done here, too, or stands in another file; expected it once", file, study.arms[i].name, seed);
       }
     }
     for (const auto& [images, point] : from.arms[i].curve) add_point(arm.curve, images, point);
@@ -214,8 +215,8 @@ nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
                          {"title", study.title},
                          {"control", study.control},
                          {"recipe", file_name(study.recipe_file)},
-                         {"data", file_name(study.data)},
-                         {"teacher", {{"file", file_name(study.teacher)}}},
+                         {"inputs", numbers.inputs},
+                         {"teacher", nlohmann::json::object()},
                          {"set", study.overrides},
                          {"arms", nlohmann::json::array()}};
   if (numbers.metric) json["metric"] = *numbers.metric;
@@ -236,7 +237,8 @@ nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
   for (size_t i = 0; i < study.arms.size(); ++i) {
     const StudyArm& arm = study.arms[i];
     const StudyNumbers::Arm& known = numbers.arms[i];
-    nlohmann::json entry = {{"name", arm.name}, {"command", arm.command}, {"set", arm.overrides}, {"runs", nlohmann::json::array()}};
+    nlohmann::json entry = {{"name", arm.name}, {"command", arm.command}, {"set", arm.overrides}, {"recipe", known.recipe},
+                            {"runs", nlohmann::json::array()}};
     if (known.params) entry["params"] = *known.params;
     std::vector<double> values, ends, differences, logarithms;
     for (const auto& [seed, run] : known.runs) {

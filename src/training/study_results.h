@@ -34,22 +34,27 @@ struct StudyNumbers {
     std::map<int64_t, Run> runs;      ///< by seed
     std::map<int64_t, Point> curve;   ///< distance over all its runs, by images seen, those of stage 1 among them
     std::optional<double> params;     ///< of the generator
+    std::string recipe;               ///< what makes its runs what they are, but for the seed (recipe_identity)
   };
   std::vector<Arm> arms;  ///< as the study has them
   std::map<int64_t, double> teacher_fd;  ///< by seed, from whose latents the teacher's samples are drawn, too
   std::optional<double> metric_samples;
+  std::map<std::string, std::string> inputs;  ///< hashes of the study's files, by their names
   std::optional<std::string> metric;
 };
 
-/// The numbers of the runs in their folders. `failures`: why runs of the plan failed, by index.
-StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures);
+/// The numbers of the runs in their folders: of those that are run here, and of all that are done. `failures`: why runs of the
+/// plan failed, by index. `inputs`: hash_inputs.
+StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, const std::map<size_t, std::string>& failures,
+                       const std::map<std::string, std::string>& inputs);
 
-/// The numbers of a results.json of the same study, made elsewhere. Error that names the file and what is wrong: it is of
-/// another recipe, teacher or data, has an arm that the study lacks or has otherwise, or a run that is neither done nor failed.
+/// The numbers of a results.json of the same study, made elsewhere. Error that names the file and what is wrong: it has an arm
+/// that the study lacks, a run that is neither done nor failed, or values that no study writes.
 StudyNumbers read_results(const std::filesystem::path& file, const Study& study);
 
-/// Adds the numbers of other runs. Error that names `from` if both have one of an arm and seed, or have other metrics.
-void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& name);
+/// Adds the numbers of other runs. Error that names `file`, theirs, if they are of another recipe, other files or another
+/// metric, or if both have a run of one arm and seed.
+void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& file);
 
 /// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance at
 /// the last image, of the differences to the control arm at the same seed, the geometric mean of the ratios to it, and its

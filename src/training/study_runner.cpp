@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/folder_lock.h"
-#include "base/paths.h"
 #include "base/runtime.h"
+#include "report/json_view.h"
 #include "report/run_log.h"
 #include "report/study_report.h"
 #include "training/interrupt.h"
@@ -33,15 +33,10 @@ std::string last_words(const fs::path& output) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-/// What makes a run what it is, wherever its files lie and whatever it is computed on.
-std::string identity(Recipe recipe) {
-  const auto shorten = [](std::string& path) { path = file_name(path); };
-  for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) shorten(*path);
-  for (TeacherRecipe& teacher : recipe.teachers) shorten(teacher.file);
-  recipe.from_stage1.clear();
-  recipe.device.clear();
-  recipe.threads = 0;
-  return recipe_toml(recipe);
+/// Runs at a time. A GPU has room for one, for all that is known of it.
+int64_t jobs_of(const StudyOptions& options) {
+  if (options.jobs > 0) return options.jobs;
+  return parse_device(options.device).is_cuda() ? 1 : std::max<int64_t>(1, usable_cores() / options.threads);
 }
 
 /// A study at work: its plan and the programs that run.
@@ -49,19 +44,16 @@ class Runner {
  public:
   Runner(const Study& study, const fs::path& out, const StudyOptions& options)
       : study_(study), out_(out), options_(options), runs_(plan_runs(study, out)), places_(runs_.size()), progress_(options.quiet) {
-    jobs_ = options.jobs > 0 ? options.jobs : std::max<int64_t>(1, usable_cores() / options.threads);
-    const int64_t shards = shards_so_far().value_or(options.threads);
-    for (StudyRun& run : runs_) {
-      run.recipe.device = options.device;
-      run.recipe.threads = options.threads;
-      if (run.recipe.shards == 0) run.recipe.shards = shards;
-    }
+    jobs_ = jobs_of(options);
+    choose_runs(study, runs_, options.arms, options.seeds);
+    for (const fs::path& file : options.with) elsewhere_.push_back(read_results(file, study));
+    inputs_ = hash_inputs(study);
   }
 
   int run() {
-    for (const StudyRun& run : runs_) expect_same_recipe(run);
-    for (const fs::path& file : options_.with) elsewhere_.push_back(read_results(file, study_));
-    numbers();
+    std::error_code error;
+    fs::create_directories(out_, error);
+    if (error) fail("{}: cannot be made: {}", out_.string(), error.message());
     InterruptGuard interrupts;
     std::optional<FolderLock> lock;
     try {
@@ -73,9 +65,7 @@ class Runner {
     } catch (const Interrupted&) {
       return 128 + InterruptGuard::received();
     }
-    for (size_t i = 0; i < runs_.size(); ++i) {
-      if (standing_of(runs_[i]).state == RunStanding::kDone) places_[i].state = Place::kDone;
-    }
+    prepare();
     while (!InterruptGuard::received()) {
       const bool started = start_next();
       const bool ended = collect();
@@ -87,7 +77,7 @@ class Runner {
     if (const int signal = InterruptGuard::received()) return stop(signal);
     write_results();
     report_failures();
-    progress_.print(fmt::format("{}: {} runs done; {}", study_.name, runs_.size(), (out_ / "report.html").string()));
+    progress_.print(fmt::format("{}: {} runs done; {}", study_.name, count_here(), (out_ / "report.html").string()));
     return 0;
   }
 
@@ -99,13 +89,48 @@ class Runner {
     std::string error;
   };
 
+  /// What is done and what is to be done, now that nobody else works here. Error where the two do not go together.
+  void prepare() {
+    const int64_t shards = shards_so_far().value_or(options_.threads);
+    for (StudyRun& run : runs_) {
+      run.recipe.device = options_.device;
+      run.recipe.threads = options_.threads;
+      if (run.recipe.shards == 0) run.recipe.shards = shards;
+      expect_same_recipe(run);
+    }
+    expect_same_inputs();
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      if (standing_of(runs_[i]).state == RunStanding::kDone) places_[i].state = Place::kDone;
+    }
+    for (const StudyNumbers& other : elsewhere_) {
+      for (size_t i = 0; i < runs_.size(); ++i) {
+        const StudyRun& run = runs_[i];
+        if (run.arm && other.arms[*run.arm].runs.count(run.seed) > 0) runs_[i].here = false;
+      }
+    }
+    leave_out_unused_stages(runs_);
+    results();
+  }
+
   static void expect_same_recipe(const StudyRun& run) {
     if (!fs::exists(run.folder / "recipe.toml")) return;
-    const std::string there = identity(RunDirectory::open(run.folder).recipe()), planned = identity(run.recipe);
+    const std::string there = recipe_identity(RunDirectory::open(run.folder).recipe()), planned = recipe_identity(run.recipe);
     if (there == planned) return;
     const auto [is, should] = first_difference(there, planned);
     fail("{}: holds a run of another recipe than the study's: {}, expected {}; give another --out, or remove that folder",
          run.folder.string(), is, should);
+  }
+
+  /// The folder's runs were begun with the same files, whatever lies under their names now.
+  void expect_same_inputs() const {
+    const fs::path file = out_ / "inputs.json";
+    if (!fs::exists(file)) return write_file(file, nlohmann::json(inputs_).dump(2) + "\n");
+    for (const auto& [name, hash] : JsonView(read_file(file, 1 << 20), file.string()).texts()) {
+      const auto now = inputs_.find(name);
+      if (now == inputs_.end() || now->second == hash) continue;
+      fail("{}: the runs there were begun with another {} than the study's, which has changed; give another --out", out_.string(),
+           name);
+    }
   }
 
   /// What the study's first run was begun with: another number draws other random numbers, and runs would not be paired.
@@ -116,6 +141,10 @@ class Runner {
     return std::nullopt;
   }
 
+  int64_t count_here() const {
+    return std::count_if(runs_.begin(), runs_.end(), [](const StudyRun& run) { return run.here; });
+  }
+
   int64_t running() const {
     return std::count_if(places_.begin(), places_.end(), [](const Place& p) { return p.state == Place::kRunning; });
   }
@@ -124,7 +153,7 @@ class Runner {
   bool start_next() {
     if (running() >= jobs_) return false;
     for (size_t i = 0; i < runs_.size(); ++i) {
-      if (places_[i].state != Place::kToDo) continue;
+      if (!runs_[i].here || places_[i].state != Place::kToDo) continue;
       if (const auto needs = runs_[i].needs) {
         if (places_[*needs].state == Place::kFailed) {
           places_[i].state = Place::kFailed;
@@ -142,6 +171,8 @@ class Runner {
   void start(const StudyRun& run, Place& place) {
     if (!fs::exists(run.folder / "recipe.toml")) {
       RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
+    } else {
+      write_file(run.folder / "recipe.toml", recipe_toml(run.recipe));  // its files may lie elsewhere by now
     }
     place.process = std::make_unique<ChildProcess>(
         std::vector<std::string>{own_program(), "resume", run.folder.string(), "--threads", std::to_string(options_.threads)},
@@ -172,12 +203,12 @@ class Runner {
     int64_t done = 0;
     std::string working;
     for (size_t i = 0; i < runs_.size(); ++i) {
-      done += places_[i].state == Place::kDone;
+      done += runs_[i].here && places_[i].state == Place::kDone;
       if (places_[i].state != Place::kRunning) continue;
       const RunStanding standing = standing_of(runs_[i]);
       working += fmt::format(" | {} {:g}/{:g} kimg", run_name(runs_[i]), standing.kimg, standing.kimg_total);
     }
-    progress_.update(fmt::format("{} of {} runs done{}", done, runs_.size(), working));
+    progress_.update(fmt::format("{} of {} runs done{}", done, count_here(), working));
   }
 
   std::map<size_t, std::string> failures() const {
@@ -188,21 +219,22 @@ class Runner {
     return all;
   }
 
-  StudyNumbers numbers() const {
-    StudyNumbers all = read_runs(study_, runs_, failures());
+  std::string results() const {
+    StudyNumbers all = read_runs(study_, runs_, failures(), inputs_);
     for (size_t i = 0; i < elsewhere_.size(); ++i) add_numbers(study_, all, elsewhere_[i], options_.with[i].string());
-    return all;
+    // What a failed program said need not be UTF-8.
+    return study_results(study_, all).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }
 
   void write_results() {
-    write_file(out_ / "results.json", study_results(study_, numbers()).dump(2) + "\n");
+    write_file(out_ / "results.json", results());
     write_study_report(out_);
   }
 
   void report_failures() const {
     const auto all = failures();
     if (all.empty()) return;
-    fail("{} of {} runs failed, the first: {}: {}", all.size(), runs_.size(), run_name(runs_[all.begin()->first]),
+    fail("{} of {} runs failed, the first: {}: {}", all.size(), count_here(), run_name(runs_[all.begin()->first]),
          all.begin()->second);
   }
 
@@ -226,6 +258,7 @@ class Runner {
   std::vector<StudyRun> runs_;
   std::vector<Place> places_;
   std::vector<StudyNumbers> elsewhere_;  ///< as options_.with
+  std::map<std::string, std::string> inputs_;
   Progress progress_;
   int64_t jobs_ = 1;
   double shown_ = 0;
@@ -254,19 +287,19 @@ RunStanding standing_of(const StudyRun& run) {
 }
 
 int run_study(const Study& study, const fs::path& out, const StudyOptions& options) {
-  std::error_code error;
-  fs::create_directories(out, error);
-  if (error) fail("{}: cannot be made: {}", out.string(), error.message());
   return Runner(study, out, options).run();
 }
 
 std::string list_study(const Study& study, const fs::path& out, const StudyOptions& options) {
-  const std::vector<StudyRun> runs = plan_runs(study, out);
-  const int64_t jobs = options.jobs > 0 ? options.jobs : std::max<int64_t>(1, usable_cores() / options.threads);
+  std::vector<StudyRun> runs = plan_runs(study, out);
+  choose_runs(study, runs, options.arms, options.seeds);
+  const int64_t jobs = jobs_of(options);
   std::string text;
   double kimg_left = 0, speeds = 0;
-  int64_t done = 0, measured = 0;
+  int64_t done = 0, measured = 0, count = 0;
   for (const StudyRun& run : runs) {
+    if (!run.here) continue;
+    ++count;
     const RunStanding standing = standing_of(run);
     const char* word = standing.state == RunStanding::kDone ? "done" : standing.state == RunStanding::kBegun ? "begun" : "to do";
     text += fmt::format("{:<40} {:<6} {:g} of {:g} kimg\n", run_name(run), word, standing.kimg, standing.kimg_total);
@@ -277,7 +310,7 @@ std::string list_study(const Study& study, const fs::path& out, const StudyOptio
       ++measured;
     }
   }
-  text += fmt::format("{} of {} runs done, {:g} kimg left", done, runs.size(), kimg_left);
+  text += fmt::format("{} of {} runs done, {:g} kimg left", done, count, kimg_left);
   if (measured > 0 && kimg_left > 0) {
     const double seconds = kimg_left * 1000 / (speeds / static_cast<double>(measured)) / static_cast<double>(jobs);
     text += fmt::format(", about {} at {} runs at a time and {:.0f} images/s each, evaluation left out",

@@ -9,10 +9,12 @@ namespace dgl {
 
 /// How a study is run.
 struct StudyOptions {
-  int64_t jobs = 0;     ///< runs at a time; 0: as many as the cores allow
+  int64_t jobs = 0;     ///< runs at a time; 0: as many as the cores allow, one on a GPU
   int64_t threads = 1;  ///< of each run
   std::string device = "auto";
   bool quiet = false;
+  std::vector<std::string> arms;  ///< to run of the study's; none: all of them
+  std::vector<int64_t> seeds;     ///< to run of the study's; none: all of them
   std::vector<std::filesystem::path> with;  ///< results.json of runs made elsewhere, counted in
 };
 

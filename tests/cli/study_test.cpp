@@ -125,11 +125,11 @@ TEST_F(StudyCommand, GoesOnWhenItsProgramIsReplaced) {
 }
 
 TEST_F(StudyCommand, SeedsAreRunInTwoPlacesAndCountedTogether) {
-  const Outcome there = run({"study", "s.toml", "--out", "there", "--seeds", "1"});
+  const Outcome there = run({"study", "--seeds", "1", "s.toml", "--out", "there"});
   ASSERT_EQ(there.status, 0) << there.err;
-  const Words words{"study", "s.toml", "--out", "here", "--seeds", "0", "--with", "there/results.json"};
-  const Outcome here = run(words);
+  const Outcome here = run({"study", "--with", "there/results.json", "s.toml", "--out", "here"});
   ASSERT_EQ(here.status, 0) << here.err;
+  EXPECT_NE(here.err.find("3 runs done"), std::string::npos) << here.err;
   auto together = json_of("here/results.json");
   for (auto& arm : together["arms"]) {
     EXPECT_EQ(arm["runs"][1]["from"], "there/results.json");
@@ -139,6 +139,47 @@ TEST_F(StudyCommand, SeedsAreRunInTwoPlacesAndCountedTogether) {
   const Outcome twice = run({"study", "s.toml", "--out", "whole", "--with", "there/results.json"});
   EXPECT_EQ(twice.status, 1);
   EXPECT_NE(twice.err.find("there/results.json: arm alone, seed 1"), std::string::npos) << twice.err;
+}
+
+TEST_F(StudyCommand, ArmsOneAfterTheOtherComeToTheWhole) {
+  for (const char* arm : {"ramp", "alone"}) {
+    const Outcome outcome = run({"study", "--arms", arm, "s.toml", "--out", "by-arms"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+  }
+  EXPECT_EQ(json_of("by-arms/results.json"), json_of("whole/results.json"));
+}
+
+TEST_F(StudyCommand, ABegunRunGoesOnWithItsFilesWhereTheyLieNow) {
+  // Names that nothing else has, so that they are found beside the study only.
+  std::string study = kStudy, recipe = read_file(at("r.toml"));
+  const auto rename = [](std::string& text, const std::string& name, const std::string& to) {
+    text.replace(text.find(name), name.size(), to);
+  };
+  rename(study, "r.toml", "r1.toml");
+  rename(study, "teacher/model.safetensors", "t1.safetensors");
+  rename(study, "d.dgldata", "d1.dgldata");
+  rename(recipe, "features.safetensors", "f1.safetensors");
+  folder_->put("place/s.toml", study);
+  folder_->put("place/r1.toml", recipe);
+  fs::copy_file(at("teacher/model.safetensors"), at("place/t1.safetensors"));
+  fs::copy_file(at("d.dgldata"), at("place/d1.dgldata"));
+  fs::copy_file(at("features.safetensors"), at("place/f1.safetensors"));
+  const Program dgl(*folder_);
+  const pid_t child = dgl.start({"study", "place/s.toml", "--out", "place/out", "--jobs", "1"});
+  for (int i = 0; i < 60000 && !fs::exists(at("place/out/stage1/alone/seed0/log.jsonl")); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ::kill(child, SIGTERM);
+  EXPECT_EQ(dgl.wait(child).status, 143);
+  fs::rename(at("place"), at("moved-place"));
+  const Outcome rest = run({"study", "moved-place/s.toml", "--out", "moved-place/out"});
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  const auto moved = json_of("moved-place/out/results.json"), whole = json_of("whole/results.json");
+  for (size_t arm : {0, 1}) EXPECT_EQ(moved["arms"][arm]["runs"], whole["arms"][arm]["runs"]);
+  folder_->put("moved-place/t1.safetensors", read_file(at("moved-place/t1.safetensors")) + '\n');
+  const Outcome other = run({"study", "moved-place/s.toml", "--out", "moved-place/out"});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_NE(other.err.find("begun with another t1.safetensors"), std::string::npos) << other.err;
 }
 
 TEST_F(StudyCommand, AFailedRunHoldsUpNoOther) {

@@ -132,6 +132,7 @@ TEST(RunDirectory, KeepsTheNewestCheckpoints) {
   const auto run = RunDirectory::create(folder / "run", {}, false);
   for (const int64_t step : {5, 100, 20, 1000000}) folder.put("run/checkpoints/" + run.checkpoint(step).filename().string(), "x");
   folder.put("run/checkpoints/stage1.safetensors", "x");
+  folder.put("run/checkpoints/interrupted.safetensors", "x");
   folder.put("run/checkpoints/000007.safetensors.partial-3", "x");
   run.prune(2);
   const auto left = run.checkpoints();
@@ -140,6 +141,7 @@ TEST(RunDirectory, KeepsTheNewestCheckpoints) {
   EXPECT_EQ(left[1], run.checkpoint(100));
   EXPECT_TRUE(fs::exists(run.stage_end(1)));
   EXPECT_FALSE(fs::exists(folder / "run/checkpoints/000007.safetensors.partial-3"));
+  EXPECT_FALSE(fs::exists(run.interrupted()));
 }
 
 TEST(RunDirectory, LogIsCutBack) {

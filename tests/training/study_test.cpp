@@ -119,7 +119,7 @@ TEST_F(StudyTest, RefusesWhatItCannotRun) {
   expect_refused(with("\"boost\"", "\"dance\""), {"arm 4", "dance"});
   expect_refused(with("seeds = 2", "seeds = 2\ncontrol = 'x'"), {"control", "\"x\""});
   expect_refused(with("guidance.lambda=0.3", "guidance.lamda=0.3"), {"guidance.lamda"});
-  expect_refused(with("\"guidance.lambda=0.3\"", "\"guidance.stage2_kimg=9\""), {"guided", "12", "alone", "7", "equal images"});
+  expect_refused(with("\"guidance.lambda=0.3\"", "\"guidance.stage2_kimg=9\""), {"guided", "12000", "alone", "7000", "equal images"});
   expect_refused(with("set = [\"student.width=3/4\"]", "set = 3"), {"arm 3", "set", "array"});
   expect_refused(with("seeds = 2\nset = [", "seeds = 2\nset = [\"evaluation.features=\", "), {"arm alone", "evaluation.features"});
   expect_refused("recipe = 'r.toml'\nteacher = 't.safetensors'\ndata = 'd.dgldata'\nseeds = 1\n", {"[[arms]]"});
@@ -155,7 +155,7 @@ TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
   const auto runs = plan_runs(study, folder / "out");
   size_t failed = 0;
   while (runs[failed].folder != folder / "out/arms/wider/seed0") ++failed;
-  const auto json = study_results(study, read_runs(study, runs, {{failed, "status 1: diverged"}}));
+  const auto json = study_results(study, read_runs(study, runs, {{failed, "status 1: diverged"}}, {}));
   EXPECT_EQ(json["metric"], "fd_x");
   EXPECT_EQ(json["teacher"]["fd"], 2);
   EXPECT_EQ(json["teacher"]["error"], 0.5);
@@ -191,27 +191,24 @@ struct StudyElsewhere : StudyTest {
         folder.put(fmt::format("{}/stage1/alone/seed{}/log.jsonl", place, seed), fmt::format("{{\"stage\":1,\"kimg\":3,\"fd\":{}}}\n", 30 + seed));
       }
     }
-    put_results(there({"alone", "guided"}, {1}));
+    put_results(there());
   }
-  Study chosen(const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) const {
-    Study study = load();
-    choose_runs(study, arms, seeds);
-    return study;
+  StudyNumbers numbers(const std::string& place, const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) const {
+    const Study study = load();
+    auto runs = plan_runs(study, folder / place);
+    choose_runs(study, runs, arms, seeds);
+    return read_runs(study, runs, {}, hash_inputs(study));
   }
-  nlohmann::json there(const std::vector<std::string>& arms, const std::vector<int64_t>& seeds) const {
-    const Study study = chosen(arms, seeds);
-    return study_results(study, read_runs(study, plan_runs(study, folder / "there"), {}));
-  }
+  nlohmann::json there() const { return study_results(load(), numbers("there", {"alone", "guided"}, {1})); }
   void put_results(const nlohmann::json& json) const { folder.put("there/results.json", json.dump()); }
   /// Results of seed 0 here and what the other file has.
   nlohmann::json together() const {
-    const Study study = chosen({"alone", "guided"}, {0});
-    StudyNumbers numbers = read_runs(study, plan_runs(study, folder / "here"), {});
-    add_numbers(study, numbers, read_results(folder / "there/results.json", study), "F");
-    return study_results(study, numbers);
+    StudyNumbers all = numbers("here", {"alone", "guided"}, {0});
+    add_numbers(load(), all, read_results(folder / "there/results.json", load()), "F");
+    return study_results(load(), all);
   }
   void expect_not_taken(const std::function<void(nlohmann::json&)>& change, const std::vector<std::string>& words) const {
-    nlohmann::json json = there({"alone", "guided"}, {1});
+    nlohmann::json json = there();
     change(json);
     put_results(json);
     expect_error([&] { together(); }, words);
@@ -219,8 +216,7 @@ struct StudyElsewhere : StudyTest {
 };
 
 TEST_F(StudyElsewhere, ComesToWhatOnePlaceWouldHave) {
-  const Study study = chosen({"alone", "guided"}, {});
-  auto whole = study_results(study, read_runs(study, plan_runs(study, folder / "whole"), {})), joined = together();
+  auto whole = study_results(load(), numbers("whole", {"alone", "guided"}, {})), joined = together();
   EXPECT_EQ(joined["arms"][1]["runs"][1]["from"], (folder / "there/results.json").string());
   for (auto& arm : joined["arms"]) {
     for (auto& run : arm["runs"]) run.erase("from");
@@ -229,44 +225,68 @@ TEST_F(StudyElsewhere, ComesToWhatOnePlaceWouldHave) {
   EXPECT_EQ(whole["arms"][1]["fd"]["count"], 2);
 }
 
-TEST_F(StudyElsewhere, OtherWordsForTheSameRecipeAreTaken) {
-  nlohmann::json json = there({"alone", "guided"}, {1});
-  json["set"].push_back("student.width=1/4");  // which the recipe says, too
-  put_results(json);
-  EXPECT_EQ(together()["arms"][0]["fd"]["count"], 2);
+TEST_F(StudyElsewhere, WhatIsDoneCountsThoughItIsNotChosen) {
+  const auto json = study_results(load(), numbers("whole", {"guided"}, {1}));
+  EXPECT_EQ(json["arms"][0]["fd"]["count"], 2);
+  EXPECT_EQ(json["arms"][1]["difference"]["count"], 2);
+  EXPECT_EQ(json["arms"][2]["runs"].size(), 0u);
+}
+
+TEST_F(StudyElsewhere, FilesAreToldApartByWhatTheyHold) {
+  const auto before = hash_inputs(load());
+  EXPECT_EQ(before.size(), 3u);
+  folder.put("t.safetensors", "y");
+  const auto after = hash_inputs(load());
+  EXPECT_NE(after.at("t.safetensors"), before.at("t.safetensors"));
+  EXPECT_EQ(after.at("d.dgldata"), before.at("d.dgldata"));
 }
 
 TEST_F(StudyElsewhere, RefusesWhatCannotBeCountedIn) {
-  expect_not_taken([](auto& json) { json["recipe"] = "q.toml"; }, {"there/results.json", "recipe q.toml", "r.toml"});
-  expect_not_taken([](auto& json) { json["teacher"]["file"] = "u.safetensors"; }, {"teacher u.safetensors"});
-  expect_not_taken([](auto& json) { json["data"] = "e.dgldata"; }, {"data e.dgldata"});
+  expect_not_taken([](auto& json) { json["inputs"]["t.safetensors"] = "0"; }, {"F", "other files", "t.safetensors"});
+  expect_not_taken([](auto& json) { json["inputs"] = 3; }, {"there/results.json", "inputs", "object"});
   expect_not_taken([](auto& json) { json["metric"] = "fd_y"; }, {"F", "measures fd_y", "fd_x"});
   expect_not_taken([](auto& json) { json["metric_samples"] = 99; }, {"F", "99 samples", "100"});
-  expect_not_taken([](auto& json) { json["set"].push_back("training.batch=8"); }, {"arm alone", "batch = 8"});
-  expect_not_taken([](auto& json) { json["set"].push_back("training.bach=8"); }, {"arm alone", "training.bach"});
-  expect_not_taken([](auto& json) { json["arms"][1]["set"] = {"guidance.lambda=0.4"}; }, {"arm guided", "lambda = 0.4"});
+  expect_not_taken([](auto& json) { json["arms"][1].erase("recipe"); }, {"there/results.json", "arm guided", "expected its recipe"});
+  expect_not_taken([](auto& json) {
+    std::string recipe = json["arms"][1]["recipe"];
+    const size_t at = recipe.find("lambda = ");
+    json["arms"][1]["recipe"] = recipe.replace(at, recipe.find('\n', at) - at, "lambda = 0.4");
+  }, {"F", "arm guided is of another recipe: lambda = 0.4", "expected lambda = 0."});
   expect_not_taken([](auto& json) { json["arms"][1]["name"] = "x"; }, {"an arm x"});
   expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seed"] = 0.5; }, {"arm guided", "seed"});
-  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seed"] = 0; }, {"F", "arm guided, seed 0", "--seeds"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seed"] = 0; }, {"F", "arm guided, seed 0", "once"});
   expect_not_taken([](auto& json) { json["arms"][1]["runs"][0].erase("fd"); }, {"arm guided, seed 1", "not done"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0].erase("fd_end"); }, {"arm guided, seed 1", "two distances"});
+  expect_not_taken([](auto& json) {
+    json["arms"][1]["runs"][0].erase("fd_end");
+    json["arms"][1]["runs"][0]["failure"] = "x";
+  }, {"arm guided, seed 1", "two distances"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["fd"] = 1e300; }, {"arm guided, seed 1", "two distances"});
   expect_not_taken([](auto& json) { json["arms"][1]["runs"].push_back(json["arms"][1]["runs"][0]); }, {"arm guided", "seed 1 twice"});
   expect_not_taken([](auto& json) { json["arms"][1]["curve"][0] = {1, 2, 3}; }, {"curve", "5 numbers"});
-  expect_not_taken([](auto& json) { json["arms"][1]["curve"][0][0] = 1e300; }, {"curve", "kimg"});
+  expect_not_taken([](auto& json) { json["arms"][1]["curve"][0][1] = 1e300; }, {"curve", "kimg"});
   folder.put("there/results.json", "{");
   expect_error([&] { together(); }, {"there/results.json", "malformed JSON"});
 }
 
 TEST_F(StudyTest, RunsWhatIsChosen) {
-  Study study = load();
-  choose_runs(study, {"boosted", "guided"}, {1, 1});
-  const auto runs = plan_runs(study, "out");
+  const Study study = load();
+  auto runs = plan_runs(study, "out");
+  choose_runs(study, runs, {"boosted", "guided"}, {1, 1});
   std::vector<std::string> folders;
-  for (const StudyRun& run : runs) folders.push_back(run.folder.string());
+  for (const StudyRun& run : runs) {
+    if (run.here) folders.push_back(run.folder.string());
+  }
   // Stage 1 has the name that it has in the whole study.
   EXPECT_EQ(folders, (std::vector<std::string>{"out/stage1/alone/seed1", "out/arms/guided/seed1", "out/stage1/boosted/seed1",
                                                "out/arms/boosted/seed1"}));
-  expect_error([&] { choose_runs(study, {"x"}, {}); }, {"--arms x", "alone, guided, wider, boosted"});
-  expect_error([&] { choose_runs(study, {}, {0}); }, {"--seeds 0", "the study has 1"});
+  expect_error([&] { choose_runs(study, runs, {"x"}, {}); }, {"--arms x", "alone, guided, wider, boosted"});
+  expect_error([&] { choose_runs(study, runs, {}, {2}); }, {"--seeds 2", "the study has 0, 1"});
+}
+
+TEST_F(StudyTest, ImagesAreCountedWhole) {
+  folder.put("s.toml", with("\"student.width=3/4\"", "\"guidance.stage1_kimg=2.8\", \"guidance.stage2_kimg=4.2\""));
+  EXPECT_EQ(load().arms.size(), 4u);  // 2.8 + 4.2 is not 7
 }
 
 }  // namespace
