@@ -284,28 +284,31 @@ Recipe without_run(const Recipe& recipe) {
 
 std::string recipe_toml(const Recipe& recipe) {
   Recipe copy = recipe;
-  toml::table top;
-  const auto insert = [](toml::table& table, const Key& key) {
-    std::visit([&](auto* value) { table.insert(key.name, *value); }, key.value);
+  // toml++ as Debian builds it writes seventeen digits of every number, 0.3 as 0.29999999999999999.
+  const auto line = [](const Key& key) {
+    return std::visit([&](auto* value) {
+      using T = std::decay_t<decltype(*value)>;
+      std::ostringstream text;
+      if constexpr (std::is_same_v<T, double>) {
+        const std::string digits = fmt::format("{}", *value);
+        text << digits << (digits.find_first_of(".en") == std::string::npos ? ".0" : "");
+      } else {
+        text << toml::value<T>(*value);
+      }
+      return fmt::format("{} = {}\n", key.name, text.str());
+    }, key.value);
   };
-  for (const Key& key : keys_of(copy)) {
-    toml::table* table = &top;
-    if (*key.table) {
-      if (!top.contains(key.table)) top.insert(key.table, toml::table{});
-      table = top.get(key.table)->as_table();
-    }
-    insert(*table, key);
+  std::map<std::string, std::string> tables;  // what stands in each
+  for (const Key& key : keys_of(copy)) tables[key.table] += line(key);
+  std::string text = tables[""];
+  for (const auto& [name, lines] : tables) {
+    if (!name.empty()) text += fmt::format("\n[{}]\n{}", name, lines);
   }
-  toml::array teachers;
   for (TeacherRecipe& teacher : copy.teachers) {
-    toml::table table;
-    for (const Key& key : keys_of(teacher)) insert(table, key);
-    teachers.push_back(std::move(table));
+    text += "\n[[guidance.teachers]]\n";
+    for (const Key& key : keys_of(teacher)) text += line(key);
   }
-  if (!teachers.empty()) top.get("guidance")->as_table()->insert("teachers", std::move(teachers));
-  std::ostringstream out;
-  out << top << "\n";
-  return out.str();
+  return text;
 }
 
 }  // namespace dgl

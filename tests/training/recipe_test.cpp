@@ -35,6 +35,8 @@ TEST(Recipe, RoundTripKeepsEveryKey) {
   recipe.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"}, {"b.safetensors", 0.25, "constant", "uniform", ""}};
   const std::string text = recipe_toml(recipe);
   EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
+  // Numbers as people write them.
+  EXPECT_NE(text.find("\nbeta2 = 0.99\n"), std::string::npos) << text;
   EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
   ASSERT_EQ(parse_recipe(text, "r").teachers.size(), 2u);
   EXPECT_EQ(parse_recipe(text, "r").teachers[0].weight, "score");
