@@ -12,7 +12,7 @@ namespace {
 
 struct EvalArguments {
   std::string model, data, features, metrics = "fid";
-  int64_t samples = 10000, batch = 64;
+  int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
   KidOptions kid;
@@ -119,7 +119,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--metrics", a->metrics, "fid, kid, is, pr and accuracy, or some of them, with commas between; fid is "
                       "called so with Inception alone")->capture_default_str();
   command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
-  command->add_option("--batch", a->batch, "of them at a time")->check(CLI::Range(1, 65536))->capture_default_str();
+  command->add_option("--batch", a->batch, "of them at a time (0: 64, fewer above 256 px)")->check(CLI::Range(0, 65536))->capture_default_str();
   command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
   command->add_option("--psi", a->psi, "truncation; 1: none")->check(within(-10, 10))->capture_default_str();
   command->add_option("--kid-subsets", a->kid.subsets, "of kid")->check(CLI::Range(1, 1000000))->capture_default_str();

@@ -17,7 +17,7 @@ namespace {
 
 struct SampleArguments {
   std::string model, out, latents, precision = "fp32";
-  int64_t count = 64, batch = 64, label = -1, seed = 0;
+  int64_t count = 64, batch = 0, label = -1, seed = 0;
   double psi = 1;
   bool each_label = false, overwrite = false;
 };
@@ -77,9 +77,10 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
   std::vector<torch::Tensor> batches;
   const ops::FrozenWeights frozen;
-  for (int64_t first = 0; first < z.size(0); first += arguments.batch) {
+  const int64_t batch = arguments.batch > 0 ? arguments.batch : images_at_once(generator);
+  for (int64_t first = 0; first < z.size(0); first += batch) {
     const auto part = [&](const torch::Tensor& all) {
-      return all.defined() ? all.slice(0, first, std::min(z.size(0), first + arguments.batch)).to(device) : all;
+      return all.defined() ? all.slice(0, first, std::min(z.size(0), first + batch)).to(device) : all;
     };
     batches.push_back(generator.sample(part(z), part(labels), arguments.psi).cpu().contiguous());
   }
@@ -111,7 +112,7 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")->excludes(label);
   command->add_option("--latents", a->latents, "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")
       ->excludes(each)->excludes(count)->excludes(seed);
-  command->add_option("--batch", a->batch, "images at a time")->check(CLI::Range(1, 65536))->capture_default_str();
+  command->add_option("--batch", a->batch, "images at a time (0: 64, fewer above 256 px)")->check(CLI::Range(0, 65536))->capture_default_str();
   command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16")->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "replace files that are there");
   command->callback([a, &common] { run(*a, common); });

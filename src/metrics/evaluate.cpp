@@ -35,7 +35,7 @@ void for_each_sample(Generator& generator, const SampleOptions& options,
   const ops::FrozenWeights frozen;
   const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
   const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
-  const int64_t batch = std::min(options.batch, images_at_once(generator));
+  const int64_t batch = options.batch > 0 ? options.batch : images_at_once(generator);
   for (int64_t first = 0; first < options.count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(options.count, first + batch)) : all;

@@ -11,7 +11,7 @@ namespace dgl {
 /// What is drawn from a generator to measure it.
 struct SampleOptions {
   int64_t count = 5000;
-  int64_t batch = 64;  ///< at most; fewer of large images
+  int64_t batch = 0;  ///< drawn at once; 0: images_at_once
   uint64_t seed = 0;  ///< latents are a function of it alone, whatever the batch
   double psi = 1;
   torch::Device device = torch::kCPU;
@@ -25,7 +25,8 @@ torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t s
 /// for an unconditional generator.
 torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
 
-/// How many images of a generator are drawn at once, at most: their feature maps must find room.
+/// How many images of a generator are drawn at once where nothing else is said: 64, fewer above 256 px, since their feature
+/// maps must find room.
 int64_t images_at_once(const Generator& generator);
 
 /// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) and their labels [n] on

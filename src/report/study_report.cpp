@@ -98,7 +98,7 @@ std::string pictures_section(const fs::path& out, const JsonView& results) {
       const std::string folder = run.text("folder").value_or("");
       // Names of a results file are not followed out of its folder.
       if (folder.empty() || fs::path(folder).is_absolute() || folder.find("..") != std::string::npos) continue;
-      const std::string name = fmt::format("{}, seed {:g}", arm.text("name").value_or(""), run.number("seed").value_or(0));
+      const std::string name = fmt::format("{}, seed {:.0f}", arm.text("name").value_or(""), run.number("seed").value_or(0));
       if (add(out / folder / "samples" / "final.png", name)) break;
     }
   }

@@ -274,14 +274,14 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
     files.insert(recipe.run_features);
     for (const TeacherRecipe& teacher : recipe.teachers) files.insert(teacher.file);
   }
-  std::map<std::string, std::string> hashes;
+  std::map<std::string, std::set<std::string>> hashes;  // two files may have one name
   for (const std::string& file : files) {
     const MappedFile content(file);
-    // Two files may have one name.
-    std::string& hash = hashes[file_name(file)];
-    hash += (hash.empty() ? "" : " ") + hex64(xxh64(content.data(), content.size()));
+    hashes[file_name(file)].insert(hex64(xxh64(content.data(), content.size())));
   }
-  return hashes;
+  std::map<std::string, std::string> joined;
+  for (const auto& [name, all] : hashes) joined[name] = fmt::format("{}", fmt::join(all, " "));
+  return joined;
 }
 
 }  // namespace dgl

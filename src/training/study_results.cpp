@@ -152,18 +152,21 @@ StudyNumbers read_results(const fs::path& file, const Study& study) {
     StudyNumbers::Arm& arm = numbers.arms[arm_of(study, name, where)];
     const auto recipe = view.text("recipe");
     if (!recipe) fail("{}: arm {}: expected its recipe", where, name);
-    arm.recipe = *recipe;
+    arm.recipe = recipe_identity(parse_recipe(*recipe, fmt::format("{}: arm {}: recipe", where, name)));
     arm.params = view.number("params");
     for (const JsonView& run : view.objects("runs")) {
-      const auto seed = run.number("seed");
-      if (!seed || *seed < 0 || !is_modest(*seed) || *seed != std::floor(*seed)) fail("{}: arm {}: a run without a seed", where, name);
-      StudyNumbers::Run read{fmt::format("arms/{}/seed{:g}", name, *seed), run.number("fd"), run.number("fd_end"), run.number("kimg"),
+      constexpr double kGreatestSeed = 9007199254740991;  // of a recipe
+      const auto number = run.number("seed");
+      const bool whole_number = number && *number >= 0 && *number <= kGreatestSeed && *number == std::floor(*number);
+      if (!whole_number) fail("{}: arm {}: a run without a seed", where, name);
+      const auto seed = static_cast<int64_t>(*number);
+      StudyNumbers::Run read{fmt::format("arms/{}/seed{}", name, seed), run.number("fd"), run.number("fd_end"), run.number("kimg"),
                              run.text("failure"), run.text("from").value_or(where)};
-      if (!read.failure && !read.fd) fail("{}: arm {}, seed {:g} is not done there; expected a study that is", where, name, *seed);
+      if (!read.failure && !read.fd) fail("{}: arm {}, seed {} is not done there; expected a study that is", where, name, seed);
       const bool whole = !read.fd || (read.fd_end && is_modest(*read.fd) && is_modest(*read.fd_end));
-      if (!whole) fail("{}: arm {}, seed {:g}: expected two distances, fd and fd_end", where, name, *seed);
-      if (!arm.runs.emplace(static_cast<int64_t>(*seed), read).second) fail("{}: arm {} has seed {:g} twice", where, name, *seed);
-      if (const auto fd = run.number("teacher_fd"); fd && is_modest(*fd)) numbers.teacher_fd.emplace(static_cast<int64_t>(*seed), *fd);
+      if (!whole) fail("{}: arm {}, seed {}: expected two distances, fd and fd_end", where, name, seed);
+      if (!arm.runs.emplace(seed, read).second) fail("{}: arm {} has seed {} twice", where, name, seed);
+      if (const auto fd = run.number("teacher_fd"); fd && is_modest(*fd)) numbers.teacher_fd.emplace(seed, *fd);
     }
     for (const std::vector<double>& point : view.rows("curve", 5)) {
       if (!(std::all_of(point.begin(), point.end(), is_modest) && point[0] >= 0 && point[4] >= 1)) {
@@ -177,12 +180,16 @@ StudyNumbers read_results(const fs::path& file, const Study& study) {
 
 void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& file) {
   if (from.inputs != to.inputs) {
-    std::string names;
-    for (const auto& [name, hash] : to.inputs) {
-      const auto other = from.inputs.find(name);
-      if (other == from.inputs.end() || other->second != hash) names += (names.empty() ? "" : ", ") + name;
-    }
-    fail("{}: is of other files than the study's {}", file, names.empty() ? "" : names);
+    std::set<std::string> names;
+    const auto add_unlike = [&](const auto& these, const auto& those) {
+      for (const auto& [name, hash] : these) {
+        const auto other = those.find(name);
+        if (other == those.end() || other->second != hash) names.insert(name);
+      }
+    };
+    add_unlike(to.inputs, from.inputs);
+    add_unlike(from.inputs, to.inputs);
+    fail("{}: is of other files than the study's, which differ in {}", file, fmt::join(names, ", "));
   }
   const auto take = [](auto& mine, const auto& other) {
     if (!mine) mine = other;
@@ -202,7 +209,11 @@ void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from,
     }
     take(arm.params, from.arms[i].params);
     for (const auto& [seed, run] : from.arms[i].runs) {
-      if (!arm.runs.emplace(seed, run).second) {
+      const auto [mine, added] = arm.runs.emplace(seed, run);
+      if (added || !run.fd) continue;
+      if (!mine->second.fd) {
+        mine->second = run;
+      } else {
         fail("{}: arm {}, seed {} is done here, too, or stands in another file; expected it once", file, study.arms[i].name, seed);
       }
     }

@@ -53,7 +53,7 @@ StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, co
 StudyNumbers read_results(const std::filesystem::path& file, const Study& study);
 
 /// Adds the numbers of other runs. Error that names `file`, theirs, if they are of another recipe, other files or another
-/// metric, or if both have a run of one arm and seed.
+/// metric, or if both have finished a run of one arm and seed; where one has failed, what the other has counts.
 void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& file);
 
 /// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance at

@@ -105,7 +105,10 @@ class Runner {
     for (const StudyNumbers& other : elsewhere_) {
       for (size_t i = 0; i < runs_.size(); ++i) {
         const StudyRun& run = runs_[i];
-        if (run.arm && other.arms[*run.arm].runs.count(run.seed) > 0) runs_[i].here = false;
+        if (!run.arm) continue;
+        const auto& there = other.arms[*run.arm].runs;
+        const auto found = there.find(run.seed);
+        if (found != there.end() && found->second.fd) runs_[i].here = false;
       }
     }
     leave_out_unused_stages(runs_);
@@ -122,21 +125,29 @@ class Runner {
   }
 
   /// The folder's runs were begun with the same files, whatever lies under their names now.
-  void expect_same_inputs() const {
+  void expect_same_inputs() {
+    noted_inputs_ = inputs_;
+    const auto begun = [](const StudyRun& run) { return fs::exists(run.folder / "recipe.toml"); };
     const fs::path file = out_ / "inputs.json";
-    if (!fs::exists(file)) return write_file(file, nlohmann::json(inputs_).dump(2) + "\n");
+    if (!fs::exists(file) || std::none_of(runs_.begin(), runs_.end(), begun)) return;
     for (const auto& [name, hash] : JsonView(read_file(file, 1 << 20), file.string()).texts()) {
-      const auto now = inputs_.find(name);
-      if (now == inputs_.end() || now->second == hash) continue;
+      if (noted_inputs_.emplace(name, hash).first->second == hash) continue;
       fail("{}: the runs there were begun with another {} than the study's, which has changed; give another --out", out_.string(),
            name);
     }
   }
 
-  /// What the study's first run was begun with: another number draws other random numbers, and runs would not be paired.
+  /// What runs that do not say how many shards they want were begun with, here or elsewhere: another number draws other
+  /// random numbers, and they would not be paired.
   std::optional<int64_t> shards_so_far() const {
     for (const StudyRun& run : runs_) {
-      if (fs::exists(run.folder / "recipe.toml")) return RunDirectory::open(run.folder).recipe().shards;
+      if (run.recipe.shards == 0 && fs::exists(run.folder / "recipe.toml")) return RunDirectory::open(run.folder).recipe().shards;
+    }
+    for (const StudyRun& run : runs_) {
+      for (size_t i = 0; i < elsewhere_.size(); ++i) {
+        if (run.recipe.shards != 0 || !run.arm || elsewhere_[i].arms[*run.arm].recipe.empty()) continue;
+        return parse_recipe(elsewhere_[i].arms[*run.arm].recipe, options_.with[i].string()).shards;
+      }
     }
     return std::nullopt;
   }
@@ -169,6 +180,7 @@ class Runner {
   }
 
   void start(const StudyRun& run, Place& place) {
+    write_file(out_ / "inputs.json", nlohmann::json(noted_inputs_).dump(2) + "\n");
     if (!fs::exists(run.folder / "recipe.toml")) {
       RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
     } else {
@@ -258,7 +270,7 @@ class Runner {
   std::vector<StudyRun> runs_;
   std::vector<Place> places_;
   std::vector<StudyNumbers> elsewhere_;  ///< as options_.with
-  std::map<std::string, std::string> inputs_;
+  std::map<std::string, std::string> inputs_, noted_inputs_;  ///< of the study now; and of all that was begun here
   Progress progress_;
   int64_t jobs_ = 1;
   double shown_ = 0;

@@ -187,7 +187,7 @@ void Trainer::begin_from_stage1() {
   const RunDirectory other = RunDirectory::open(recipe_.from_stage1);
   const auto path = other.stage_end(1);
   if (!std::filesystem::exists(path)) {
-    fail("{}: has no checkpoints/stage1.safetensors; expected a compress run whose stage 1 is done", recipe_.from_stage1);
+    fail("{}: has no checkpoints/stage1.safetensors; expected a run of compress or boost whose stage 1 is done", recipe_.from_stage1);
   }
   load(load_safetensors(path), path.string());
   if (state_.stages.size() != 1 || state_.stage != 2) fail("{}: not the end of a stage 1", path.string());
@@ -406,7 +406,12 @@ void Trainer::end_stage(const RunDirectory& directory, const Stage& stage) {
 
 void Trainer::start(const RunDirectory& directory) {
   auto paths = directory.checkpoints();
-  if (std::filesystem::exists(directory.interrupted())) paths.insert(paths.begin(), directory.interrupted());
+  if (std::filesystem::exists(directory.interrupted())) {
+    // Older than the newest only where the program was killed before it removed it.
+    const bool older = !paths.empty() && std::filesystem::last_write_time(directory.interrupted()) <
+                                             std::filesystem::last_write_time(paths.front());
+    paths.insert(paths.begin() + (older ? 1 : 0), directory.interrupted());
+  }
   if (!paths.empty()) return load_newest(directory, paths);
   directory.truncate_log(0);
   save(directory.checkpoint(state_.step));

@@ -149,6 +149,7 @@ TEST_F(EndToEnd, AnInterruptWritesACheckpointAndSaysSo) {
     const Outcome outcome = dgl.wait(child);
     EXPECT_EQ(outcome.status, status) << outcome.err;
     EXPECT_NE(outcome.err.find("dgl resume " + out), std::string::npos) << outcome.err;
+    EXPECT_TRUE(fs::exists(at(out + "/checkpoints/interrupted.safetensors")));
   }
 }
 

@@ -241,7 +241,29 @@ TEST_F(StudyElsewhere, FilesAreToldApartByWhatTheyHold) {
   EXPECT_EQ(after.at("d.dgldata"), before.at("d.dgldata"));
 }
 
+TEST_F(StudyElsewhere, RecipesAreComparedByWhatTheySay) {
+  const auto expected = together();
+  auto json = there();
+  std::string recipe = json["arms"][1]["recipe"];
+  json["arms"][1]["recipe"] = "# by hand\n" + recipe.replace(recipe.find("lambda = 0.3"), 12, "lambda = 0.29999999999999999");
+  put_results(json);
+  EXPECT_EQ(together(), expected);
+}
+
+TEST_F(StudyElsewhere, WhatFailedThereDoesNotHideWhatIsDoneHere) {
+  auto json = there();
+  auto& run = json["arms"][1]["runs"][0];
+  run = {{"seed", 0}, {"folder", "arms/guided/seed0"}, {"failure", "status 1: diverged"}};
+  put_results(json);
+  const auto joined = together();
+  ASSERT_EQ(joined["arms"][1]["runs"].size(), 1u);
+  EXPECT_EQ(joined["arms"][1]["runs"][0]["fd"], 9);
+  EXPECT_FALSE(joined["arms"][1]["runs"][0].contains("failure"));
+}
+
 TEST_F(StudyElsewhere, RefusesWhatCannotBeCountedIn) {
+  expect_not_taken([](auto& json) { json["arms"][1]["recipe"] = "lambda = "; }, {"there/results.json: arm guided: recipe", "line 1"});
+  expect_not_taken([](auto& json) { json["inputs"]["more"] = "0"; }, {"F", "other files", "more"});
   expect_not_taken([](auto& json) { json["inputs"]["t.safetensors"] = "0"; }, {"F", "other files", "t.safetensors"});
   expect_not_taken([](auto& json) { json["inputs"] = 3; }, {"there/results.json", "inputs", "object"});
   expect_not_taken([](auto& json) { json["metric"] = "fd_y"; }, {"F", "measures fd_y", "fd_x"});
@@ -285,8 +307,12 @@ TEST_F(StudyTest, RunsWhatIsChosen) {
 }
 
 TEST_F(StudyTest, ImagesAreCountedWhole) {
-  folder.put("s.toml", with("\"student.width=3/4\"", "\"guidance.stage1_kimg=2.8\", \"guidance.stage2_kimg=4.2\""));
-  EXPECT_EQ(load().arms.size(), 4u);  // 2.8 + 4.2 is not 7
+  std::string text = with("\"student.width=3/4\"", "\"guidance.stage1_kimg=0.3\", \"guidance.stage2_kimg=0\"");
+  const std::string all = "\"guidance.stage1_kimg=3\", \"guidance.stage2_kimg=4\"";
+  text.replace(text.find(all), all.size(), "\"guidance.stage1_kimg=0.1\", \"guidance.stage2_kimg=0.2\"");
+  folder.put("s.toml", text);
+  ASSERT_NE(0.1 + 0.2, 0.3);
+  EXPECT_EQ(load().arms.size(), 4u);
 }
 
 }  // namespace
