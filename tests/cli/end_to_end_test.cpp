@@ -140,7 +140,7 @@ TEST_F(EndToEnd, AnInterruptWritesACheckpointAndSaysSo) {
   const Program dgl(*folder_);
   for (const auto& [signal, status] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
     const std::string out = "interrupted" + std::to_string(status);
-    const pid_t child = dgl.start(compress(out, {"--stage1-kimg", "1000"}));
+    const pid_t child = dgl.start(compress(out, {"--stage1-kimg", "1000", "--set", "training.checkpoint_kimg=1000"}));
     for (int i = 0; i < 300 && !fs::exists(at(out + "/checkpoints/000000.safetensors")); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
