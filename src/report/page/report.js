@@ -107,6 +107,8 @@
       datasets[0].pointRadius = (context) =>
         context.raw && Math.abs(context.raw.x - data.best) < 1e-6 ? 6 : curves[0].points.length < 60 ? 2 : 0;
     }
+    // What goes on from other networks begins late.
+    const first = Math.min(...curves.filter((curve) => !curve.dash).flatMap((curve) => curve.points.map(([x]) => x)));
     const chart = new Chart(canvas, {
       type: "line",
       data: { datasets },
@@ -118,8 +120,8 @@
         interaction: { mode: "nearest", axis: "x", intersect: false },
         scales: {
           x: {
-            type: "linear", min: 0, max: data.kimg || undefined, grid: {},
-            title: { display: true, text: "kimg (thousands of images)" }, 
+            type: "linear", min: data.kimg && first > data.kimg / 2 ? first : 0, max: data.kimg || undefined, grid: {},
+            title: { display: true, text: "kimg (thousands of images)" },
             ticks: { maxTicksLimit: 9, maxRotation: 0, callback: (v) => (v >= 10 ? String(Math.round(v)) : figure(v)) },
           },
           y: yAxis(type || "linear", title),
