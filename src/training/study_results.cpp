@@ -211,11 +211,10 @@ void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from,
     for (const auto& [seed, run] : from.arms[i].runs) {
       const auto [mine, added] = arm.runs.emplace(seed, run);
       if (added || !run.fd) continue;
-      if (!mine->second.fd) {
-        mine->second = run;
-      } else {
+      if (mine->second.fd) {
         fail("{}: arm {}, seed {} is done here, too, or stands in another file; expected it once", file, study.arms[i].name, seed);
       }
+      mine->second = run;
     }
     for (const auto& [images, point] : from.arms[i].curve) add_point(arm.curve, images, point);
   }

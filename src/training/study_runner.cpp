@@ -26,6 +26,8 @@ std::string run_name(const StudyRun& run) {
   return fmt::format("{}{}, seed {}", run.arm ? "" : "stage 1 of ", run.folder.parent_path().filename().string(), run.seed);
 }
 
+bool has_begun(const StudyRun& run) { return fs::exists(run.folder / "recipe.toml"); }
+
 /// The last line that a run's program printed.
 std::string last_words(const fs::path& output) {
   std::string text = fs::exists(output) ? read_file(output) : "";
@@ -103,20 +105,19 @@ class Runner {
       if (standing_of(runs_[i]).state == RunStanding::kDone) places_[i].state = Place::kDone;
     }
     for (const StudyNumbers& other : elsewhere_) {
-      for (size_t i = 0; i < runs_.size(); ++i) {
-        const StudyRun& run = runs_[i];
+      for (StudyRun& run : runs_) {
         if (!run.arm) continue;
         const auto& there = other.arms[*run.arm].runs;
         const auto found = there.find(run.seed);
-        if (found != there.end() && found->second.fd) runs_[i].here = false;
+        if (found != there.end() && found->second.fd) run.here = false;
       }
     }
     leave_out_unused_stages(runs_);
-    results();
+    results();  // for its errors, before anything is trained
   }
 
   static void expect_same_recipe(const StudyRun& run) {
-    if (!fs::exists(run.folder / "recipe.toml")) return;
+    if (!has_begun(run)) return;
     const std::string there = recipe_identity(RunDirectory::open(run.folder).recipe()), planned = recipe_identity(run.recipe);
     if (there == planned) return;
     const auto [is, should] = first_difference(there, planned);
@@ -127,9 +128,8 @@ class Runner {
   /// The folder's runs were begun with the same files, whatever lies under their names now.
   void expect_same_inputs() {
     noted_inputs_ = inputs_;
-    const auto begun = [](const StudyRun& run) { return fs::exists(run.folder / "recipe.toml"); };
     const fs::path file = out_ / "inputs.json";
-    if (!fs::exists(file) || std::none_of(runs_.begin(), runs_.end(), begun)) return;
+    if (!fs::exists(file) || std::none_of(runs_.begin(), runs_.end(), has_begun)) return;
     for (const auto& [name, hash] : JsonView(read_file(file, 1 << 20), file.string()).texts()) {
       if (noted_inputs_.emplace(name, hash).first->second == hash) continue;
       fail("{}: the runs there were begun with another {} than the study's, which has changed; give another --out", out_.string(),
@@ -141,7 +141,7 @@ class Runner {
   /// random numbers, and they would not be paired.
   std::optional<int64_t> shards_so_far() const {
     for (const StudyRun& run : runs_) {
-      if (run.recipe.shards == 0 && fs::exists(run.folder / "recipe.toml")) return RunDirectory::open(run.folder).recipe().shards;
+      if (run.recipe.shards == 0 && has_begun(run)) return RunDirectory::open(run.folder).recipe().shards;
     }
     for (const StudyRun& run : runs_) {
       for (size_t i = 0; i < elsewhere_.size(); ++i) {
@@ -181,10 +181,10 @@ class Runner {
 
   void start(const StudyRun& run, Place& place) {
     write_file(out_ / "inputs.json", nlohmann::json(noted_inputs_).dump(2) + "\n");
-    if (!fs::exists(run.folder / "recipe.toml")) {
-      RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
-    } else {
+    if (has_begun(run)) {
       write_file(run.folder / "recipe.toml", recipe_toml(run.recipe));  // its files may lie elsewhere by now
+    } else {
+      RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
     }
     place.process = std::make_unique<ChildProcess>(
         std::vector<std::string>{own_program(), "resume", run.folder.string(), "--threads", std::to_string(options_.threads)},
@@ -283,7 +283,7 @@ RunStanding standing_of(const StudyRun& run) {
   const Recipe& recipe = run.recipe;
   const bool alone = recipe.from_stage1.empty() && !recipe.from_teacher;
   standing.kimg_total = (alone ? recipe.stage1_kimg : 0) + recipe.stage2_kimg;
-  if (!fs::exists(run.folder / "recipe.toml")) return standing;
+  if (!has_begun(run)) return standing;
   standing.state = fs::exists(run.folder / "summary.json") ? RunStanding::kDone : RunStanding::kBegun;
   if (standing.state == RunStanding::kDone) standing.kimg = standing.kimg_total;
   if (!fs::exists(run.folder / "log.jsonl")) return standing;
