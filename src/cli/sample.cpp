@@ -77,7 +77,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
   std::vector<torch::Tensor> batches;
   const ops::FrozenWeights frozen;
-  const int64_t batch = arguments.batch > 0 ? arguments.batch : images_at_once(generator);
+  const int64_t batch = images_at_once(generator, arguments.batch);
   for (int64_t first = 0; first < z.size(0); first += batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(z.size(0), first + batch)).to(device) : all;

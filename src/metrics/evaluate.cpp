@@ -24,7 +24,8 @@ torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t se
   return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
 }
 
-int64_t images_at_once(const Generator& generator) {
+int64_t images_at_once(const Generator& generator, int64_t asked) {
+  if (asked > 0) return asked;
   constexpr int64_t kMost = 64, kPixels = kMost * 256 * 256;
   return std::clamp<int64_t>(kPixels / (generator.resolution() * generator.resolution()), 1, kMost);
 }
@@ -35,7 +36,7 @@ void for_each_sample(Generator& generator, const SampleOptions& options,
   const ops::FrozenWeights frozen;
   const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
   const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
-  const int64_t batch = options.batch > 0 ? options.batch : images_at_once(generator);
+  const int64_t batch = images_at_once(generator, options.batch);
   for (int64_t first = 0; first < options.count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(options.count, first + batch)) : all;

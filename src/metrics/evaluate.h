@@ -25,9 +25,9 @@ torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t s
 /// for an unconditional generator.
 torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
 
-/// How many images of a generator are drawn at once where nothing else is said: 64, fewer above 256 px, since their feature
-/// maps must find room.
-int64_t images_at_once(const Generator& generator);
+/// How many images of a generator are drawn at once: as many as asked for, or, asked for 0, 64, fewer above 256 px, since
+/// their feature maps must find room.
+int64_t images_at_once(const Generator& generator, int64_t asked = 0);
 
 /// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) and their labels [n] on
 /// the CPU (undefined for an unconditional generator) until all are drawn.

@@ -105,6 +105,15 @@ std::vector<fs::path> RunDirectory::checkpoints() const {
   return paths;
 }
 
+std::vector<fs::path> RunDirectory::resume_points() const {
+  auto paths = checkpoints();
+  if (!fs::exists(interrupted())) return paths;
+  // Older than the newest only where the program was killed before it removed it.
+  const bool older = !paths.empty() && fs::last_write_time(interrupted()) < fs::last_write_time(paths.front());
+  paths.insert(paths.begin() + (older ? 1 : 0), interrupted());
+  return paths;
+}
+
 void RunDirectory::prune(int64_t keep) const {
   std::error_code ignored;
   const auto all = checkpoints();

@@ -40,8 +40,10 @@ class RunDirectory {
   /// The end of stage `number`, kept for other runs to start from.
   std::filesystem::path stage_end(int64_t number) const;
 
-  /// Checkpoints on the disk, the newest first.
+  /// Checkpoints on the disk but that of an interrupt, the newest first.
   std::vector<std::filesystem::path> checkpoints() const;
+  /// The same with that of an interrupt.
+  std::vector<std::filesystem::path> resume_points() const;
   /// Removes all but the newest `keep` checkpoints, that of an interrupt before them, and what an interrupted write left.
   void prune(int64_t keep) const;
 

@@ -405,13 +405,7 @@ void Trainer::end_stage(const RunDirectory& directory, const Stage& stage) {
 }
 
 void Trainer::start(const RunDirectory& directory) {
-  auto paths = directory.checkpoints();
-  if (std::filesystem::exists(directory.interrupted())) {
-    // Older than the newest only where the program was killed before it removed it.
-    const bool older = !paths.empty() && std::filesystem::last_write_time(directory.interrupted()) <
-                                             std::filesystem::last_write_time(paths.front());
-    paths.insert(paths.begin() + (older ? 1 : 0), directory.interrupted());
-  }
+  const auto paths = directory.resume_points();
   if (!paths.empty()) return load_newest(directory, paths);
   directory.truncate_log(0);
   save(directory.checkpoint(state_.step));
