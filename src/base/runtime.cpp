@@ -21,12 +21,16 @@ int usable_cores() {
 void init_runtime(int threads) {
   if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);
   at::set_num_threads(threads > 0 ? threads : usable_cores());
-  // On a GPU: fp32 is fp32, not TF32, and convolutions are computed in one way only.
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setDeterministicCuDNN(true);
+  make_gpus_exact();
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2147483647);
   mallopt(M_TOP_PAD, 64 << 20);
+}
+
+void make_gpus_exact() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setDeterministicCuDNN(true);
 }
 
 int runtime_threads() { return at::get_num_threads(); }

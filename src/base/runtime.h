@@ -12,6 +12,10 @@ namespace dgl {
 /// the arithmetic.
 void init_runtime(int threads);
 
+/// On a GPU, float32 is float32, not TF32, and a convolution is computed in one way only, so that runs can be repeated.
+/// init_runtime does this, too.
+void make_gpus_exact();
+
 /// The cores that this process may use.
 int usable_cores();
 

@@ -17,22 +17,13 @@ Tensor change_color(const Tensor& images, const at::Generator& random) {
   return (x - level) * (uniform() + 0.5) + level;
 }
 
-/// Whole numbers in 0 … below - 1, one for each image, on the CPU.
-std::vector<int64_t> draw(int64_t count, int64_t below, const Tensor& images, const at::Generator& random) {
-  const Tensor drawn = at::randint(below, {count}, random, images.options().dtype(torch::kLong).requires_grad(false)).cpu();
-  return {drawn.data_ptr<int64_t>(), drawn.data_ptr<int64_t>() + count};
-}
-
 Tensor translate(const Tensor& images, const at::Generator& random) {
-  const int64_t n = images.size(0), size = images.size(2), most = (size + 4) / 8;
-  const auto down = draw(n, 2 * most + 1, images, random), right = draw(n, 2 * most + 1, images, random);
-  const Tensor padded = at::constant_pad_nd(images, {most, most, most, most});
-  std::vector<Tensor> moved;
-  for (int64_t i = 0; i < n; ++i) {
-    const auto at = static_cast<size_t>(i);
-    moved.push_back(padded[i].narrow(1, down[at], size).narrow(2, right[at], size));
-  }
-  return at::stack(moved);
+  const int64_t n = images.size(0), channels = images.size(1), size = images.size(2), most = (size + 4) / 8;
+  const auto options = images.options().dtype(torch::kLong).requires_grad(false);
+  const auto line = [&] { return at::arange(size, options) + at::randint(2 * most + 1, {n, 1}, random, options); };
+  const Tensor rows = line(), columns = line(), padded = at::constant_pad_nd(images, {most, most, most, most});
+  const Tensor places = rows.unsqueeze(2) * padded.size(3) + columns.unsqueeze(1);
+  return padded.flatten(2).gather(2, places.view({n, 1, -1}).expand({-1, channels, -1})).view_as(images);
 }
 
 Tensor cut_out(const Tensor& images, const at::Generator& random) {

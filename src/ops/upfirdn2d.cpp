@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <mutex>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -26,7 +28,21 @@ int64_t output_size(int64_t size, const Resample& r) {
   return (size * r.up + r.pad0 + r.pad1 - static_cast<int64_t>(r.taps.size())) / r.down + 1;
 }
 
-/// Zero insertion, padding (or cropping), depthwise convolution, striding; all stock ATen.
+/// gain * outer(taps, taps), turned, [k, k]. Each is kept, for its type and device: a GPU would wait for every copy of it.
+Tensor kernel_of(const Resample& r, const Tensor& x) {
+  using Key = std::tuple<std::vector<double>, double, torch::ScalarType, std::string>;
+  static std::mutex mutex;
+  static auto& kept = *new std::map<Key, Tensor>;  // never freed, since a GPU's driver may be gone before it
+  const std::lock_guard lock(mutex);
+  Tensor& kernel = kept[{r.taps, r.gain, x.scalar_type(), x.device().str()}];
+  if (!kernel.defined()) {
+    const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
+    kernel = (at::outer(taps, taps) * r.gain).to(x.device(), x.scalar_type());
+  }
+  return kernel;
+}
+
+/// Zero insertion, padding (or cropping), depthwise convolution with a stride; all stock ATen.
 Tensor reference(const Tensor& x, const Resample& r) {
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   Tensor y = x;
@@ -36,11 +52,8 @@ Tensor reference(const Tensor& x, const Resample& r) {
     y = y.reshape({n, c, h * r.up, w * r.up});
   }
   y = at::constant_pad_nd(y, {r.pad0, r.pad1, r.pad0, r.pad1});
-  const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
-  const Tensor kernel = (at::outer(taps, taps) * r.gain).to(x.options()).expand({c, 1, -1, -1});
-  y = at::conv2d(y, kernel.contiguous(), {}, at::IntArrayRef{1, 1}, at::IntArrayRef{0, 0}, at::IntArrayRef{1, 1}, c);
-  if (r.down > 1) y = y.slice(2, 0, INT64_MAX, r.down).slice(3, 0, INT64_MAX, r.down);
-  return y;
+  const Tensor kernel = kernel_of(r, x).expand({c, 1, -1, -1}).contiguous();
+  return at::conv2d(y, kernel, {}, at::IntArrayRef{r.down, r.down}, at::IntArrayRef{0, 0}, at::IntArrayRef{1, 1}, c);
 }
 
 /// One filter tap that meets a sample: the sample's index and the tap's weight.

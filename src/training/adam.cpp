@@ -42,6 +42,7 @@ bool Adam::is_plain(const Slot& slot) const {
 }
 
 double Adam::gradient_norm(Workers& workers) const {
+  if (std::none_of(slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_plain(slot); })) return gradient_norm_at_once();
   // Each gradient's square on a place of its own, so that the sum has one order.
   std::vector<double> squares(slots_.size(), 0);
   workers.divide(static_cast<int64_t>(slots_.size()), [&](int64_t first, int64_t last) {
@@ -55,23 +56,20 @@ double Adam::gradient_norm(Workers& workers) const {
   return std::sqrt(sum);
 }
 
+double Adam::gradient_norm_at_once() const {
+  std::vector<torch::Tensor> gradients;
+  for (const auto& slot : slots_) {
+    if (slot.parameter.grad().defined()) gradients.push_back(slot.parameter.grad());
+  }
+  return gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+}
+
 void Adam::step(Workers& workers) {
   torch::NoGradGuard no_grad;
   ++steps_;
   const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
-  for (auto& slot : slots_) {
-    torch::Tensor g = slot.parameter.grad();
-    if (is_plain(slot)) {
-      if (g.defined()) slot.parameter.mutable_grad() = g.contiguous();
-      continue;
-    }
-    if (!g.defined()) g = torch::zeros_like(slot.parameter);
-    slot.m.mul_(options_.beta1).add_(g, 1 - options_.beta1);
-    slot.v.mul_(options_.beta2).addcmul_(g, g, 1 - options_.beta2);
-    const torch::Tensor denominator = slot.v.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
-    slot.parameter.addcdiv_(slot.m, denominator, -options_.lr / correction1);
-  }
+  step_at_once(correction1, correction2);
   workers.run([&](int64_t worker) {
     for (auto& slot : slots_) {
       if (!is_plain(slot)) continue;
@@ -85,6 +83,30 @@ void Adam::step(Workers& workers) {
       });
     }
   });
+}
+
+void Adam::step_at_once(double correction1, double correction2) {
+  std::vector<torch::Tensor> parameters, m, v, gradients;
+  for (auto& slot : slots_) {
+    const torch::Tensor& g = slot.parameter.grad();
+    if (is_plain(slot)) {
+      if (g.defined()) slot.parameter.mutable_grad() = g.contiguous();
+      continue;
+    }
+    parameters.push_back(slot.parameter);
+    m.push_back(slot.m);
+    v.push_back(slot.v);
+    gradients.push_back(g.defined() ? g : torch::zeros_like(slot.parameter));
+  }
+  if (parameters.empty()) return;
+  at::_foreach_mul_(m, options_.beta1);
+  at::_foreach_add_(m, gradients, 1 - options_.beta1);
+  at::_foreach_mul_(v, options_.beta2);
+  at::_foreach_addcmul_(v, gradients, gradients, 1 - options_.beta2);
+  auto denominators = at::_foreach_sqrt(v);
+  at::_foreach_div_(denominators, std::sqrt(correction2));
+  at::_foreach_add_(denominators, options_.epsilon);
+  at::_foreach_addcdiv_(parameters, m, denominators, -options_.lr / correction1);
 }
 
 void Adam::put(TensorFile& file, const std::string& prefix) const {

@@ -36,7 +36,11 @@ class Adam {
     std::string name;
     torch::Tensor parameter, m, v;
   };
+  /// Whether a slot is updated in one pass over its memory. The others, on a GPU say, are updated at once, by operations on
+  /// lists of tensors: on a GPU a launch for each parameter takes longer than its arithmetic.
   bool is_plain(const Slot& slot) const;
+  double gradient_norm_at_once() const;
+  void step_at_once(double correction1, double correction2);
 
   AdamOptions options_;
   std::vector<Slot> slots_;

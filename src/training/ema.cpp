@@ -12,10 +12,15 @@ double ema_beta(double batch, double half_life_images, double images, double ram
 void update_ema(const Generator& network, Generator& average, double beta, Workers& workers) {
   torch::NoGradGuard no_grad;
   const auto from = network.parameters(), to = average.parameters();
-  workers.divide(static_cast<int64_t>(to.size()), [&](int64_t first, int64_t last) {
-    torch::NoGradGuard no_grad_here;
-    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) to[i].lerp_(from[i], 1 - beta);
-  });
+  if (!to[0].device().is_cpu()) {
+    at::_foreach_mul_(to, beta);
+    at::_foreach_add_(to, from, 1 - beta);
+  } else {
+    workers.divide(static_cast<int64_t>(to.size()), [&](int64_t first, int64_t last) {
+      torch::NoGradGuard no_grad_here;
+      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) to[i].lerp_(from[i], 1 - beta);
+    });
+  }
   const auto buffers = network.named_buffers();
   for (auto& item : average.named_buffers()) item.value().copy_(buffers[item.key()]);
 }

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/torch.h"
+#include "devices.h"
 #include "formats/checkpoint.h"
 #include "temporary_folder.h"
 
@@ -43,19 +44,25 @@ TEST_P(Agreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
   const Model m = model();
   const TensorFile file = expected();
-  const auto at = [&](const char* name) { return file.at(name, "golden"); };
-  const torch::Tensor labels = optional(file, "labels");
-  Generator& generator = m.sampler("golden");
-  const double images = difference(generator.sample(at("z"), labels, 1), at("images"));
-  const double scores = difference_of_scores(m.critic("golden").forward(at("real"), labels, 1), at("scores"));
-  EXPECT_LT(images, 1e-4);
-  EXPECT_LT(scores, 1e-4);
-  double truncated = 0;
-  if (file.contains("truncated")) {
-    truncated = difference(generator.sample(at("z"), labels, 0.5), at("truncated"));
-    EXPECT_LT(truncated, 1e-4);
+  for (const std::string& device : devices()) {
+    SCOPED_TRACE(device);
+    const auto at = [&](const char* name) { return file.at(name, "golden").to(torch::Device(device)); };
+    const torch::Tensor labels = file.contains("labels") ? at("labels") : torch::Tensor();
+    Generator& generator = m.sampler("golden");
+    Discriminator& critic = m.critic("golden");
+    generator.to(torch::Device(device));
+    critic.to(torch::Device(device));
+    const double images = difference(generator.sample(at("z"), labels, 1), at("images"));
+    const double scores = difference_of_scores(critic.forward(at("real"), labels, 1), at("scores"));
+    EXPECT_LT(images, 1e-4);
+    EXPECT_LT(scores, 1e-4);
+    double truncated = 0;
+    if (file.contains("truncated")) {
+      truncated = difference(generator.sample(at("z"), labels, 0.5), at("truncated"));
+      EXPECT_LT(truncated, 1e-4);
+    }
+    fmt::print("{} on {}: images {:.1e}, truncated {:.1e}, scores {:.1e}\n", GetParam().name, device, images, truncated, scores);
   }
-  fmt::print("{}: images {:.1e}, truncated {:.1e}, scores {:.1e}\n", GetParam().name, images, truncated, scores);
 }
 
 TEST_P(Agreement, SavedAndLoadedItIsTheSameToTheBit) {

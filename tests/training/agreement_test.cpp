@@ -1,5 +1,6 @@
 #include "guidance/guidance.h"
 #include "base/torch.h"
+#include "devices.h"
 #include "nets/dialect.h"
 #include "nets/import.h"
 #include "nets/stylegan2.h"
@@ -15,14 +16,16 @@ const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/stylegan2";
 
 /// One training step on given latents, images and noise, beside what stylegan2-ada-pytorch computes on the same
 /// (docs/agreement.md): the networks of ada16.pt, a teacher, losses and gradients.
-class Step : public ::testing::Test {
+class Step : public ::testing::TestWithParam<std::string> {
  protected:
   Step() {
     const Model model = import_model({kGolden / "ada16.pt"}, {"", 3});
     generator_ = std::dynamic_pointer_cast<StyleGan2Generator>(model.generator_ema);
     discriminator_ = std::dynamic_pointer_cast<StyleGan2Discriminator>(model.discriminator);
+    generator_->to(device_);
+    discriminator_->to(device_);
   }
-  torch::Tensor at(const std::string& name) const { return golden_.at(name, "golden"); }
+  torch::Tensor at(const std::string& name) const { return golden_.at(name, "golden").to(device_); }
 
   void expect_loss(const torch::Tensor& loss, const std::string& name) const {
     const double expected = at("loss." + name).item<double>();
@@ -43,24 +46,26 @@ class Step : public ::testing::Test {
       largest = std::max(largest, difference);
       gradient.reset();
     }
-    fmt::print("{}: largest relative difference of a gradient {:.1e}\n", phase, largest);
+    fmt::print("{} on {}: largest relative difference of a gradient {:.1e}\n", phase, GetParam(), largest);
   }
 
   torch::Tensor styles() { return generator_->mapping().forward(at("z"), {}).unsqueeze(1).expand({-1, generator_->num_ws(), -1}); }
 
+  const torch::Device device_{GetParam()};
   const TensorFile golden_ = load_safetensors(kGolden / "ada16-step.safetensors");
   std::shared_ptr<StyleGan2Generator> generator_;
   std::shared_ptr<StyleGan2Discriminator> discriminator_;
   Workers workers{2};
 };
 
-TEST_F(Step, GeneratorWithGuidance) {
+TEST_P(Step, GeneratorWithGuidance) {
   TensorFile teacher;
   for (const auto& [name, tensor] : golden_.tensors) {
     if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
   }
   const auto critic = std::make_shared<StyleGan2Discriminator>(stylegan2_discriminator_shape(teacher.tensors, 3, "teacher"));
   get_module(teacher, "", *critic, "teacher");
+  critic->to(device_);
   Guidance guidance;
   const auto game = make_adversarial_loss("logistic", "test");
   guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 16, 0);
@@ -74,10 +79,10 @@ TEST_F(Step, GeneratorWithGuidance) {
   expect_gradients(*generator_, true, "g_main");
 }
 
-TEST_F(Step, PathLength) {
+TEST_P(Step, PathLength) {
   const torch::Tensor ws = styles();
   const torch::Tensor fake = generator_->synthesise(ws);
-  const PathLength path = path_length_penalty(fake, ws, at("pl_noise"), torch::tensor(0.3f), 0.01);
+  const PathLength path = path_length_penalty(fake, ws, at("pl_noise"), torch::tensor(0.3f, device_), 0.01);
   EXPECT_NEAR(path.mean.item<double>(), at("pl_mean").item<double>(), 1e-5);
   const torch::Tensor loss = path.penalty * 2;
   expect_loss(loss, "g_reg");
@@ -85,7 +90,7 @@ TEST_F(Step, PathLength) {
   expect_gradients(*generator_, true, "g_reg");
 }
 
-TEST_F(Step, Discriminator) {
+TEST_P(Step, Discriminator) {
   torch::Tensor fake;
   {
     torch::NoGradGuard no_grad;
@@ -106,7 +111,7 @@ TEST_F(Step, Discriminator) {
   expect_gradients(*discriminator_, false, "d_reg");
 }
 
-TEST_F(Step, AdamWithLazyCorrection) {
+TEST_P(Step, AdamWithLazyCorrection) {
   Adam adam(*discriminator_, AdamOptions{0.002, 0, 0.99, 1e-8}.corrected_for(16));
   for (const char* phase : {"d_main", "d_reg", "d_main", "d_reg"}) {
     for (auto& item : discriminator_->named_parameters()) {
@@ -121,9 +126,10 @@ TEST_F(Step, AdamWithLazyCorrection) {
   }
 }
 
-TEST_F(Step, Average) {
+TEST_P(Step, Average) {
   const Model other = import_model({kGolden / "ada16.pt"});
   torch::NoGradGuard no_grad;
+  other.generator_ema->to(device_);
   for (auto& p : other.generator_ema->parameters()) p += 0.5;
   update_ema(*generator_, *other.generator_ema, ema_beta(32, 10000, 0, 0), workers);
   const Skeleton skeleton{true, 16};
@@ -133,6 +139,8 @@ TEST_F(Step, Average) {
         << item.key();
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, Step, ::testing::ValuesIn(devices()), device_of);
 
 }  // namespace
 }  // namespace dgl::test

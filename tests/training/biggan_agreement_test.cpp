@@ -1,4 +1,5 @@
 #include "base/torch.h"
+#include "devices.h"
 #include "guidance/guidance.h"
 #include "nets/biggan.h"
 #include "nets/import.h"
@@ -13,15 +14,17 @@ const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
 
 /// One training step of biggan32 on given latents, labels and images, beside what BigGAN-PyTorch computes on the same
 /// (docs/agreement.md): both networks in training mode, first the discriminator's phase, then the generator's.
-class BigGanStep : public ::testing::Test {
+class BigGanStep : public ::testing::TestWithParam<std::string> {
  protected:
   BigGanStep() {
     const Model model = import_model({kGolden / "biggan32/G.pth", kGolden / "biggan32/D.pth"});
     generator_ = std::dynamic_pointer_cast<BigGanGenerator>(model.generator);
     discriminator_ = std::dynamic_pointer_cast<BigGanDiscriminator>(model.discriminator);
     discriminator_->train();
+    generator_->to(device_);
+    discriminator_->to(device_);
   }
-  torch::Tensor at(const std::string& name) const { return golden_.at(name, "golden"); }
+  torch::Tensor at(const std::string& name) const { return golden_.at(name, "golden").to(device_); }
 
   void expect_loss(const torch::Tensor& loss, const std::string& name) const {
     const double expected = at("loss." + name).item<double>();
@@ -59,7 +62,7 @@ class BigGanStep : public ::testing::Test {
       expect_near(item.value().grad(), expected, rounding ? largest : expected.abs().max().item<double>(),
                   phase + " " + item.key(), 2e-3);
     }
-    fmt::print("{}: largest relative difference of a gradient {:.1e}, at {}\n", phase, largest_, worst_);
+    fmt::print("{} on {}: largest relative difference of a gradient {:.1e}, at {}\n", phase, GetParam(), largest_, worst_);
   }
 
   void expect_buffers(const torch::nn::Module& network, const std::string& prefix) {
@@ -92,6 +95,7 @@ class BigGanStep : public ::testing::Test {
     }
     const auto critic = std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
     get_module(teacher, "", *critic, "teacher");
+    critic->to(device_);
     Guidance guidance;
     guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 32, 5);
     set_requires_grad(*discriminator_, false);
@@ -107,6 +111,7 @@ class BigGanStep : public ::testing::Test {
     expect_buffers(*discriminator_, "after.d.");
   }
 
+  const torch::Device device_{GetParam()};
   const TensorFile golden_ = load_safetensors(kGolden / "step.safetensors");
   std::shared_ptr<BigGanGenerator> generator_;
   std::shared_ptr<BigGanDiscriminator> discriminator_;
@@ -114,14 +119,14 @@ class BigGanStep : public ::testing::Test {
   std::string worst_;  // where it is
 };
 
-TEST_F(BigGanStep, LossesGradientsAndWhatRidesAlong) {
+TEST_P(BigGanStep, LossesGradientsAndWhatRidesAlong) {
   const ReferenceGuard plain;
   check_step();
 }
 
-TEST_F(BigGanStep, TheFastOperationsToo) { check_step(); }
+TEST_P(BigGanStep, TheFastOperationsToo) { check_step(); }
 
-TEST_F(BigGanStep, OrthogonalRegularisation) {
+TEST_P(BigGanStep, OrthogonalRegularisation) {
   largest_ = 0;
   size_t compared = 0, expected = 0;
   for (const auto& item : generator_->named_parameters()) {
@@ -140,7 +145,7 @@ TEST_F(BigGanStep, OrthogonalRegularisation) {
   fmt::print("g_ortho: largest relative difference of a gradient {:.1e}\n", largest_);
 }
 
-TEST_F(BigGanStep, PowerIterations) {
+TEST_P(BigGanStep, PowerIterations) {
   const torch::Tensor weight = at("power.weight");
   torch::Tensor u0 = at("power.u0").clone();
   for (int i = 0; i < 5; ++i) {
@@ -150,6 +155,8 @@ TEST_F(BigGanStep, PowerIterations) {
   }
   fmt::print("power iterations: largest relative difference {:.1e}\n", largest_);
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, BigGanStep, ::testing::ValuesIn(devices()), device_of);
 
 }  // namespace
 }  // namespace dgl::test
