@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "formats/safetensors.h"
 #include "nets/model.h"
+#include "ops/common.h"
 
 namespace dgl {
 
@@ -85,7 +86,7 @@ void Classifier::check_images(const Tensor& images) const {
 }
 
 Tensor Classifier::embed(const Tensor& images) {
-  Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
+  Tensor x = ops::working_layout(images);
   for (auto& convolution : convolutions_) x = at::leaky_relu(convolution->forward(x), kSlope);
   return at::leaky_relu(hidden_->forward(x.flatten(1)), kSlope);
 }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "ops/common.h"
 
 namespace dgl {
 
@@ -216,7 +217,7 @@ InceptionOutputs Inception::outputs(const Tensor& images_u8) {
   torch::NoGradGuard no_grad;
   InceptionOutputs outputs;
   Tensor x = resize_bilinear_tf1(images_u8.to(torch::kFloat), kSide).sub_(128).div_(128);
-  x = x.expand({-1, 3, -1, -1}).contiguous(at::MemoryFormat::ChannelsLast);
+  x = ops::working_layout(x.expand({-1, 3, -1, -1}));
   x = chain("Conv2d_", {"1a_3x3", "2a_3x3", "2b_3x3"}, x);
   x = at::max_pool2d(x, 3, 2);
   outputs.pool64 = mean_over_pixels(x);

@@ -150,8 +150,8 @@ struct Act : Function<Act> {
 };
 
 Tensor reference(const Tensor& x, const Tensor& bias, Activation a) {
-  const Tensor v = x + (x.dim() == 4 ? bias.view({1, -1, 1, 1}) : bias);
-  return (at::leaky_relu(v, a.alpha) * a.gain).to(x.scalar_type());
+  const Tensor b = bias.to(x.scalar_type());
+  return at::leaky_relu(x + (x.dim() == 4 ? b.view({1, -1, 1, 1}) : b), a.alpha) * a.gain;
 }
 
 }  // namespace
@@ -169,7 +169,7 @@ Tensor scale_noise_bias_act(const Tensor& x, const Tensor& scale, const Tensor& 
                             const Tensor& bias, Activation a) {
   if (use_reference() || !has_fast_kernel(x)) {
     const Tensor scaled = scale.defined() ? channel_scale(x, scale) : x;
-    return reference((scaled + noise * strength).to(x.scalar_type()), bias, a);
+    return reference(scaled + (noise * strength).to(x.scalar_type()), bias, a);
   }
   // The gradient to the scale is a difference, whose own derivatives are quicker and exacter taken apart.
   if (scale.defined() && TwiceDifferentiable::wanted()) {

@@ -18,9 +18,13 @@ bool has_fast_kernel(const torch::Tensor& t) {
                                 t.scalar_type() == torch::kBFloat16);
 }
 
-torch::Tensor working_layout(const torch::Tensor& t) {
-  return t.dim() == 4 ? t.contiguous(at::MemoryFormat::ChannelsLast) : t.contiguous();
+bool is_half(const torch::Tensor& t) { return t.scalar_type() == torch::kBFloat16 || t.scalar_type() == torch::kHalf; }
+
+at::MemoryFormat working_format(const torch::Tensor& t) {
+  return t.device().is_cpu() || is_half(t) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
+
+torch::Tensor working_layout(const torch::Tensor& t) { return t.dim() == 4 ? t.contiguous(working_format(t)) : t.contiguous(); }
 
 torch::Tensor plain(const torch::Tensor& t) { return t.defined() ? t.contiguous() : t; }
 torch::Tensor or_empty(const torch::Tensor& t) { return t.defined() ? t : at::empty({0}); }

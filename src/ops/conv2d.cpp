@@ -40,12 +40,11 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
   if (stride == 1 && padding == 1 && w.size(2) == 3 && winograd_serves(g, w.size(0), w.size(1))) {
     return winograd_input_gradient(g, w);
   }
-  // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own.
-  if (stride == 1) {
+  // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own; not than cuDNN's.
+  if (stride == 1 && g.device().is_cpu()) {
     return forward_raw(g, w.flip({2, 3}).transpose(0, 1), 1, w.size(2) - 1 - padding);
   }
-  const Tensor input = at::empty({g.size(0), w.size(1), height, width},
-                                 g.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const Tensor input = at::empty({g.size(0), w.size(1), height, width}, g.options().memory_format(working_format(g)));
   return std::get<0>(at::convolution_backward(working_layout(g), input, weight_for(g, w), at::OptionalIntArrayRef(),
                                               {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
                                               {true, false, false}));
@@ -53,7 +52,7 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
 
 Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef sizes, int64_t stride, int64_t padding) {
   if (is_winograd(x, sizes, stride, padding)) return winograd_weight_gradient(x, g);
-  const Tensor weight = at::empty(sizes, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const Tensor weight = at::empty(sizes, x.options().memory_format(working_format(x)));
   const Tensor gradient = std::get<1>(at::convolution_backward(
       working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
       {1, 1}, false, {0, 0}, 1, {false, true, false}));

@@ -93,7 +93,7 @@ struct Dot : Function<Dot> {
 }  // namespace
 
 Tensor channel_scale(const Tensor& x, const Tensor& s) {
-  if (use_reference() || !has_fast_kernel(x)) return (x * s.view({s.size(0), s.size(1), 1, 1})).to(x.scalar_type());
+  if (use_reference() || !has_fast_kernel(x)) return x * s.to(x.scalar_type()).view({s.size(0), s.size(1), 1, 1});
   return Scale::apply(x, s);
 }
 

@@ -28,22 +28,30 @@ int64_t output_size(int64_t size, const Resample& r) {
   return (size * r.up + r.pad0 + r.pad1 - static_cast<int64_t>(r.taps.size())) / r.down + 1;
 }
 
-/// gain * outer(taps, taps), turned, [k, k]. Each is kept, for its type and device: a GPU would wait for every copy of it.
-Tensor kernel_of(const Resample& r, const Tensor& x) {
-  using Key = std::tuple<std::vector<double>, double, torch::ScalarType, std::string>;
-  static std::mutex mutex;
-  static auto& kept = *new std::map<Key, Tensor>;  // never freed, since a GPU's driver may be gone before it
-  const std::lock_guard lock(mutex);
-  Tensor& kernel = kept[{r.taps, r.gain, x.scalar_type(), x.device().str()}];
-  if (!kernel.defined()) {
-    const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
-    kernel = (at::outer(taps, taps) * r.gain).to(x.device(), x.scalar_type());
+/// Tensors that a filter is made into, each once for a type and device: a GPU would wait for every copy of one.
+template <class Key>
+class KeptTensors {
+ public:
+  template <class Make>
+  Tensor get(const Key& key, const Tensor& x, const Make& make) {
+    const std::lock_guard lock(mutex_);
+    Tensor& tensor = kept_[{key, x.scalar_type(), x.device().str()}];
+    if (!tensor.defined()) tensor = make().to(x.device(), x.scalar_type());
+    return tensor;
   }
-  return kernel;
-}
+
+ private:
+  std::mutex mutex_;
+  std::map<std::tuple<Key, torch::ScalarType, std::string>, Tensor> kept_;
+};
 
 /// Zero insertion, padding (or cropping), depthwise convolution with a stride; all stock ATen.
 Tensor reference(const Tensor& x, const Resample& r) {
+  static auto& kept = *new KeptTensors<std::pair<std::vector<double>, double>>;  // a GPU's driver is gone before statics are
+  const Tensor kernel = kept.get({r.taps, r.gain}, x, [&] {
+    const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
+    return at::outer(taps, taps) * r.gain;
+  });
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   Tensor y = x;
   if (r.up > 1) {
@@ -51,9 +59,11 @@ Tensor reference(const Tensor& x, const Resample& r) {
     y = at::constant_pad_nd(y, {0, r.up - 1, 0, 0, 0, r.up - 1});
     y = y.reshape({n, c, h * r.up, w * r.up});
   }
-  y = at::constant_pad_nd(y, {r.pad0, r.pad1, r.pad0, r.pad1});
-  const Tensor kernel = kernel_of(r, x).expand({c, 1, -1, -1}).contiguous();
-  return at::conv2d(y, kernel, {}, at::IntArrayRef{r.down, r.down}, at::IntArrayRef{0, 0}, at::IntArrayRef{1, 1}, c);
+  const bool even = r.pad0 == r.pad1 && r.pad0 >= 0;
+  if (!even) y = at::constant_pad_nd(y, {r.pad0, r.pad1, r.pad0, r.pad1});
+  const int64_t padding = even ? r.pad0 : 0;
+  return at::conv2d(y, kernel.expand({c, 1, -1, -1}).contiguous(), {}, at::IntArrayRef{r.down, r.down},
+                    at::IntArrayRef{padding, padding}, at::IntArrayRef{1, 1}, c);
 }
 
 /// One filter tap that meets a sample: the sample's index and the tap's weight.
@@ -174,6 +184,31 @@ Tensor fast(const Tensor& x_any, const Resample& r) {
   return y;
 }
 
+/// What becomes of a line of `size`, times `gain`, as a matrix [output, size].
+Tensor line_matrix(const Resample& r, int64_t size, double gain, const Tensor& x) {
+  static auto& kept = *new KeptTensors<std::tuple<std::vector<double>, std::array<int64_t, 5>, double>>;
+  return kept.get({r.taps, {size, r.up, r.down, r.pad0, r.pad1}, gain}, x, [&] {
+    const std::vector<double> taps(r.taps.rbegin(), r.taps.rend());
+    Tensor rows = torch::zeros({output_size(size, r), size}, torch::kDouble);
+    auto at = rows.accessor<double, 2>();
+    std::array<Hit<double>, kMaxTaps> hits;
+    for (int64_t i = 0; i < rows.size(0); ++i) {
+      const int64_t count = find_hits(i, size, r, taps.data(), hits);
+      for (int64_t k = 0; k < count; ++k) {
+        const auto& hit = hits[static_cast<size_t>(k)];
+        at[i][hit.index] += hit.weight * gain;
+      }
+    }
+    return rows;
+  });
+}
+
+/// What is quickest for x.
+Tensor resample(const Tensor& x, const Resample& r) {
+  if (has_fast_kernel(x)) return fast(x, r);
+  return is_half(x) ? upfirdn2d_by_products(x, r) : reference(working_layout(x), r);
+}
+
 struct UpFirDn : Function<UpFirDn> {
   static Tensor forward(AutogradContext* context, const Tensor& x, std::vector<double> taps,
                         std::vector<int64_t> shape, double gain) {
@@ -183,7 +218,7 @@ struct UpFirDn : Function<UpFirDn> {
     context->saved_data["gain"] = gain;
     context->saved_data["height"] = x.size(2);
     context->saved_data["width"] = x.size(3);
-    return has_fast_kernel(x) ? fast(x, r) : reference(x, r);
+    return resample(x, r);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -216,6 +251,14 @@ Tensor upfirdn2d(const Tensor& x, const Resample& r) {
   // Elsewhere, too, it is its own gradient: libtorch would differentiate a depthwise convolution twice by way of its kernel's
   // gradient, a convolution by the whole image for every map.
   return UpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+}
+
+Tensor upfirdn2d_by_products(const Tensor& x, const Resample& r) {
+  const Tensor rows = line_matrix(r, x.size(2), r.gain, x), columns = line_matrix(r, x.size(3), 1, x);
+  if (!x.is_contiguous(at::MemoryFormat::ChannelsLast)) return at::matmul(rows, at::matmul(x, columns.t()));
+  const int64_t n = x.size(0), c = x.size(1), h = x.size(2), oh = rows.size(0), ow = columns.size(0);
+  const Tensor narrowed = at::matmul(columns, x.permute({0, 2, 3, 1}));  // [N, H, W', C]
+  return at::matmul(rows, narrowed.reshape({n, h, ow * c})).view({n, oh, ow, c}).permute({0, 3, 1, 2});
 }
 
 const std::vector<double>& fir_1331() {

@@ -34,6 +34,18 @@ TEST_P(Upfirdn2d, Bfloat16) {
                  {random({2, c.channels, c.height, c.width})}, {0});
 }
 
+// A GPU's kernel, here on the CPU.
+TEST_P(Upfirdn2d, ProductsGiveTheSame) {
+  const Case& c = GetParam();
+  const torch::Tensor x = random({2, c.channels, c.height, c.width});
+  const torch::Tensor expected = ops::upfirdn2d(x, c.resample);
+  for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    const torch::Tensor actual = ops::upfirdn2d_by_products(x.contiguous(layout), c.resample);
+    ASSERT_EQ(actual.sizes(), expected.sizes());
+    EXPECT_LT((actual - expected).abs().max().item<double>(), 1e-12 * (1 + expected.abs().max().item<double>()));
+  }
+}
+
 const std::vector<double> kSkewed{0.1, 0.5, 0.3, 0.7, 0.2}, kOne{1.0}, kTwo{0.25, 0.75};
 
 INSTANTIATE_TEST_SUITE_P(
