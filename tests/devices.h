@@ -10,7 +10,7 @@
 
 namespace dgl::test {
 
-/// What agreement is tested on: the CPU and, where libtorch sees one, a GPU.
+/// What agreement is tested on: the CPU and, where libtorch sees one, a GPU, which then computes exactly.
 inline std::vector<std::string> devices() {
   if (!torch::cuda::is_available()) return {"cpu"};
   make_gpus_exact();

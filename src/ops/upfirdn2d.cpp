@@ -28,7 +28,8 @@ int64_t output_size(int64_t size, const Resample& r) {
   return (size * r.up + r.pad0 + r.pad1 - static_cast<int64_t>(r.taps.size())) / r.down + 1;
 }
 
-/// Tensors that a filter is made into, each once for a type and device: a GPU would wait for every copy of one.
+/// Tensors that a filter is made into, each once for a type and device: a GPU would wait for every copy of one. Never to be
+/// destroyed, since a GPU's driver is gone before what is static.
 template <class Key>
 class KeptTensors {
  public:
@@ -47,7 +48,7 @@ class KeptTensors {
 
 /// Zero insertion, padding (or cropping), depthwise convolution with a stride; all stock ATen.
 Tensor reference(const Tensor& x, const Resample& r) {
-  static auto& kept = *new KeptTensors<std::pair<std::vector<double>, double>>;  // a GPU's driver is gone before statics are
+  static auto& kept = *new KeptTensors<std::pair<std::vector<double>, double>>;
   const Tensor kernel = kept.get({r.taps, r.gain}, x, [&] {
     const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
     return at::outer(taps, taps) * r.gain;
@@ -203,12 +204,6 @@ Tensor line_matrix(const Resample& r, int64_t size, double gain, const Tensor& x
   });
 }
 
-/// What is quickest for x.
-Tensor resample(const Tensor& x, const Resample& r) {
-  if (has_fast_kernel(x)) return fast(x, r);
-  return is_half(x) ? upfirdn2d_by_products(x, r) : reference(working_layout(x), r);
-}
-
 struct UpFirDn : Function<UpFirDn> {
   static Tensor forward(AutogradContext* context, const Tensor& x, std::vector<double> taps,
                         std::vector<int64_t> shape, double gain) {
@@ -218,7 +213,8 @@ struct UpFirDn : Function<UpFirDn> {
     context->saved_data["gain"] = gain;
     context->saved_data["height"] = x.size(2);
     context->saved_data["width"] = x.size(3);
-    return resample(x, r);
+    if (has_fast_kernel(x)) return fast(x, r);
+    return is_half(x) ? upfirdn2d_by_products(x, r) : reference(working_layout(x), r);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {

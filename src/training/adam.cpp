@@ -69,6 +69,10 @@ void Adam::step(Workers& workers) {
   ++steps_;
   const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
+  for (auto& slot : slots_) {
+    const torch::Tensor& g = slot.parameter.grad();
+    if (is_plain(slot) && g.defined()) slot.parameter.mutable_grad() = g.contiguous();
+  }
   step_at_once(correction1, correction2);
   workers.run([&](int64_t worker) {
     for (auto& slot : slots_) {
@@ -87,12 +91,9 @@ void Adam::step(Workers& workers) {
 
 void Adam::step_at_once(double correction1, double correction2) {
   std::vector<torch::Tensor> parameters, m, v, gradients;
-  for (auto& slot : slots_) {
+  for (const auto& slot : slots_) {
+    if (is_plain(slot)) continue;
     const torch::Tensor& g = slot.parameter.grad();
-    if (is_plain(slot)) {
-      if (g.defined()) slot.parameter.mutable_grad() = g.contiguous();
-      continue;
-    }
     parameters.push_back(slot.parameter);
     m.push_back(slot.m);
     v.push_back(slot.v);

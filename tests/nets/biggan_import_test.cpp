@@ -1,4 +1,5 @@
 #include "base/torch.h"
+#include "devices.h"
 #include "formats/checkpoint.h"
 #include "nets/biggan.h"
 #include "nets/import.h"
@@ -31,15 +32,22 @@ class BigGanAgreement : public ::testing::TestWithParam<Reference> {
 TEST_P(BigGanAgreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
   const Model m = model();
-  const TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
-  const auto at = [&](const char* name) { return file.at(name, "golden"); };
-  const torch::Tensor images = m.sampler("golden").sample(at("z"), at("labels"), 1);
-  const double of_images = difference(images, at("images"));
-  const double of_scores = std::max(difference(m.discriminator->forward(at("real").to(torch::kFloat), at("labels"), 1), at("scores")),
-                                    difference(m.discriminator->forward(at("images"), at("labels"), 1), at("fake_scores")));
-  EXPECT_LT(of_images, 2e-4);
-  EXPECT_LT(of_scores, 2e-4);
-  fmt::print("{}: images {:.1e}, scores {:.1e}\n", GetParam().name, of_images, of_scores);
+  TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
+  for (const std::string& device : devices()) {
+    SCOPED_TRACE(device);
+    for (auto& named : file.tensors) named.second = named.second.to(torch::Device(device));
+    const auto at = [&](const char* name) { return file.at(name, "golden"); };
+    Generator& generator = m.sampler("golden");
+    Discriminator& critic = m.critic("golden");
+    generator.to(torch::Device(device));
+    critic.to(torch::Device(device));
+    const double of_images = difference(generator.sample(at("z"), at("labels"), 1), at("images"));
+    const double of_scores = std::max(difference(critic.forward(at("real").to(torch::kFloat), at("labels"), 1), at("scores")),
+                                      difference(critic.forward(at("images"), at("labels"), 1), at("fake_scores")));
+    EXPECT_LT(of_images, 2e-4);
+    EXPECT_LT(of_scores, 2e-4);
+    fmt::print("{} on {}: images {:.1e}, scores {:.1e}\n", GetParam().name, device, of_images, of_scores);
+  }
 }
 
 TEST_P(BigGanAgreement, SavedAndLoadedItIsTheSameToTheBit) {

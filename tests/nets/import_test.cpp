@@ -43,11 +43,12 @@ class Agreement : public ::testing::TestWithParam<Reference> {
 TEST_P(Agreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
   const Model m = model();
-  const TensorFile file = expected();
+  TensorFile file = expected();
   for (const std::string& device : devices()) {
     SCOPED_TRACE(device);
-    const auto at = [&](const char* name) { return file.at(name, "golden").to(torch::Device(device)); };
-    const torch::Tensor labels = file.contains("labels") ? at("labels") : torch::Tensor();
+    for (auto& named : file.tensors) named.second = named.second.to(torch::Device(device));
+    const auto at = [&](const char* name) { return file.at(name, "golden"); };
+    const torch::Tensor labels = optional(file, "labels");
     Generator& generator = m.sampler("golden");
     Discriminator& critic = m.critic("golden");
     generator.to(torch::Device(device));

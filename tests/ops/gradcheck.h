@@ -69,29 +69,31 @@ inline void check_derivatives(const Function& f, const Tensors& x) {
       x, "second derivative");
 }
 
+/// f's value at x, its gradients and the gradients of their squares' sum; undefined where x has no part in one.
+inline Tensors derivatives(const Function& f, const Tensors& x, const torch::Tensor& weight) {
+  const Tensors at = leaves(x);
+  Tensors results{f(at).detach()};
+  torch::Tensor squares = torch::zeros({}, weight.options());
+  for (const auto& g : gradients(f, at, weight, true)) {
+    results.push_back(g.defined() ? g.detach() : torch::Tensor());
+    if (g.defined()) squares = squares + g.square().sum();
+  }
+  // A linear function's gradient need not carry a graph.
+  for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
+                                               : Tensors(at.size())) {
+    results.push_back(g);
+  }
+  return results;
+}
+
 /// Value, gradients and gradients of the gradients' squares of the fast path against the plain reference, in float32.
 inline void check_against_reference(const Function& f, const Tensors& x64, double tolerance = 2e-5) {
   Tensors x;
   for (const auto& t : x64) x.push_back(t.to(torch::kFloat));
   const torch::Tensor weight = torch::randn_like(f(x).detach());
-  const auto all = [&] {
-    const Tensors at = leaves(x);
-    Tensors results{f(at).detach()};
-    const Tensors first = gradients(f, at, weight, true);
-    torch::Tensor squares = torch::zeros({});
-    for (const auto& g : first) {
-      results.push_back(g.defined() ? g.detach() : torch::Tensor());
-      if (g.defined()) squares = squares + g.square().sum();
-    }
-    for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
-                                                 : Tensors(at.size())) {
-      results.push_back(g);
-    }
-    return results;
-  };
-  const Tensors fast = all();
+  const Tensors fast = derivatives(f, x, weight);
   const ReferenceGuard reference;
-  const Tensors plain = all();
+  const Tensors plain = derivatives(f, x, weight);
   ASSERT_EQ(fast.size(), plain.size());
   for (size_t i = 0; i < fast.size(); ++i) {
     // An undefined gradient is a zero one.
