@@ -71,6 +71,8 @@ class SpectralConv : public SpectralWeight {
   SpectralConv(int64_t in, int64_t out, int64_t kernel, bool has_bias = true);
   /// Without the bias, which its callers add where it costs least.
   torch::Tensor convolve(const torch::Tensor& x, const Pass& pass);
+  /// In an ONNX graph, with a bias where it is defined; the weight times `gain`.
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const torch::Tensor& bias, double gain = 1);
 
  private:
   int64_t kernel_;
@@ -83,6 +85,8 @@ class BatchNorm : public torch::nn::Module {
   /// With an affine map and ReLU behind it, ops::norm_relu: gain and bias [N, C] or [1, C], shift [C] or undefined.
   torch::Tensor norm_relu(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& gain,
                           const torch::Tensor& bias, const Pass& pass, bool upsample = false);
+  /// The norm by the stored statistics and the affine map behind it, gain and bias [..., C], as one: scale and shift.
+  std::pair<torch::Tensor, torch::Tensor> folded(const torch::Tensor& gain, const torch::Tensor& bias) const;
 
  private:
   torch::Tensor mean_, var_;
@@ -97,6 +101,8 @@ class ConditionalBatchNorm : public BatchNorm {
   /// [N, condition_dim], or labels [N] where condition_dim is 0.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& condition, const Pass& pass,
                         bool upsample = false);
+  /// By the stored statistics in an ONNX graph.
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& condition);
 
  private:
   std::shared_ptr<SpectralWeight> gain_, bias_;  // empty where there are tables
@@ -109,6 +115,8 @@ class SelfAttention : public torch::nn::Module {
  public:
   explicit SelfAttention(int64_t channels);
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass);
+  /// In an ONNX graph, of feature maps of `side` pixels.
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, int64_t side);
 
  private:
   std::shared_ptr<SpectralConv> theta_, phi_, g_, o_;
@@ -120,6 +128,7 @@ class GeneratorBlock : public torch::nn::Module {
  public:
   GeneratorBlock(int64_t in, int64_t out, int64_t condition_dim, int64_t classes);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& condition, const Pass& pass);
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& condition);
 
  private:
   std::shared_ptr<SpectralConv> conv1_, conv2_, shortcut_;
@@ -153,6 +162,7 @@ class BigGanGenerator : public Generator {
   /// The mean latent is 0.
   torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
                        const at::Generator& noise = {}) override;
+  std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const override;
   /// The statistics of every batch norm become the mean over 16 batches of 64 images ("standing statistics").
   void settle(uint64_t seed) override;
 

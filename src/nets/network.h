@@ -7,6 +7,8 @@
 
 namespace dgl {
 
+class OnnxGraph;
+
 /// What a network costs, counted from its shape alone. MACs per image: convolutions, linear layers and attention
 /// products; a stride-2 up-convolution counts its input pixels; FIR filters and noise are not counted.
 struct Cost {
@@ -43,6 +45,10 @@ class Generator : public Network {
   /// it from.
   virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
                                const at::Generator& noise = {}) = 0;
+
+  /// Adds what sample() computes with the stored noise to an ONNX graph (nets/onnx.h): the name of the images there, of those
+  /// of latents and labels ("" for an unconditional generator).
+  virtual std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const = 0;
 
   /// Makes what sampling needs beside the weights fit them, where training leaves it behind: the standing statistics of
   /// batch norms over random images of `seed`. Nothing for most families.

@@ -18,7 +18,7 @@ using torch::Tensor;
 namespace {
 
 const double kSqrt2 = std::sqrt(2.0), kSqrtHalf = std::sqrt(0.5);
-constexpr double kMappingLr = 0.01, kMeanLatentBeta = 0.995, kEpsilon = 1e-8;
+constexpr double kMappingLr = 0.01, kMeanLatentBeta = 0.995;
 
 /// The blur after a stride-2 up-convolution, whose output is one pixel longer; it makes up for the inserted zeros.
 const ops::Resample kBlurAfterUp{ops::fir_1331(), 1, 1, 1, 1, 4};
@@ -59,7 +59,7 @@ StyleGan2Mapping::StyleGan2Mapping(const StyleGan2MappingShape& shape, bool keep
 
 Tensor StyleGan2Mapping::forward(const Tensor& z, const Tensor& labels) {
   const auto normalised = [](const Tensor& x) {
-    return x * at::rsqrt(x.square().mean({1}, /*keepdim=*/true) + kEpsilon);
+    return x * at::rsqrt(x.square().mean({1}, /*keepdim=*/true) + kStyleGan2Epsilon);
   };
   std::vector<Tensor> parts;
   if (shape_.z_dim > 0) parts.push_back(normalised(z));
@@ -91,7 +91,7 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Gener
   // Modulating the input and demodulating the output around one dense convolution equals a convolution with weights
   // of each sample's own. sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
   const Tensor squares = ops::FrozenWeights::derived(weight_, "squares", [&] { return weight_.square().sum({2, 3}).t(); });
-  const Tensor demodulation = at::rsqrt(at::mm(styles.square(), squares) + kEpsilon);
+  const Tensor demodulation = at::rsqrt(at::mm(styles.square(), squares) + kStyleGan2Epsilon);
   const Tensor noise = random.defined() ? at::randn({x.size(0), 1, resolution_, resolution_}, random, noise_const_.options())
                                         : noise_const_.view({1, 1, resolution_, resolution_});
   if (!up_) return ops::modulated_conv_act(x, weight_, styles, demodulation, noise, noise_strength_, bias_);
@@ -183,7 +183,7 @@ Tensor minibatch_std(const Tensor& x, int64_t group, int64_t features) {
   while (n % members != 0) --members;
   Tensor y = x.reshape({members, n / members, features, c / features, h, w});
   y = y - y.mean(0, /*keepdim=*/true);
-  y = (y.square().mean(0) + kEpsilon).sqrt().mean({2, 3, 4});
+  y = (y.square().mean(0) + kStyleGan2Epsilon).sqrt().mean({2, 3, 4});
   y = y.view({-1, features, 1, 1}).repeat({members, 1, h, w});
   return at::cat({x, y}, 1);
 }

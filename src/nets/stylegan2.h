@@ -10,6 +10,9 @@
 
 namespace dgl {
 
+/// Below roots: of a latent's mean square, of a demodulation's sum, of a minibatch's variance.
+constexpr double kStyleGan2Epsilon = 1e-8;
+
 /// The settings of a StyleGAN2 (config-f architecture: skip generator, residual discriminator), before width.
 struct StyleGan2Settings {
   int64_t resolution = 32;       ///< a power of two, 8 … 1024
@@ -83,6 +86,9 @@ class EqualLinear : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
   /// The layer's output for one-hot inputs, given as the places of their ones [N], without an activation.
   torch::Tensor embed(const torch::Tensor& places);
+  /// forward() in an ONNX graph, times `gain` above 0; and embed().
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, double gain = 1) const;
+  std::string embed_to_onnx(OnnxGraph& graph, const std::string& places) const;
 
  private:
   torch::Tensor weight_, bias_;
@@ -97,6 +103,8 @@ class StyleGan2Mapping : public torch::nn::Module {
   StyleGan2Mapping(const StyleGan2MappingShape& shape, bool keeps_mean);
   /// z [N, z_dim] (undefined where z_dim is 0), labels [N] (undefined where there are none) -> w [N, w_dim].
   torch::Tensor forward(const torch::Tensor& z, const torch::Tensor& labels);
+  /// The same of a generator's in an ONNX graph.
+  std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels) const;
   /// Moves the mean latent towards a batch's mean [w_dim] by 1 - 0.995.
   void track_mean(const torch::Tensor& batch_mean);
   const torch::Tensor& mean_latent() const { return w_avg_; }
@@ -114,6 +122,8 @@ class SynthesisLayer : public torch::nn::Module {
   SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t resolution, bool up);
   /// x [N, in, r, r] (r the layer's resolution, or half of it before upsampling), w [N, w_dim].
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w, const at::Generator& random);
+  /// The same in an ONNX graph, with the stored noise.
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& w) const;
 
  private:
   std::shared_ptr<EqualLinear> affine_;
@@ -127,6 +137,7 @@ class ToRgb : public torch::nn::Module {
  public:
   ToRgb(int64_t in, int64_t img_channels, int64_t w_dim);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w);
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& w) const;
 
  private:
   std::shared_ptr<EqualLinear> affine_;
@@ -147,6 +158,7 @@ class StyleGan2Generator : public Generator {
   Cost cost() const override { return shape_.cost(); }
   torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
                        const at::Generator& noise = {}) override;
+  std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }

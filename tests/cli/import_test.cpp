@@ -65,7 +65,7 @@ TEST_F(ImportCommand, ExportsWhatItImported) {
       EXPECT_TRUE(exported.contains(name) && exported.at(name, "x").equal(tensor)) << name;
     }
   }
-  expect_refused({"export", "--model", "m", "--out", "x.onnx"}, {"x.onnx", ".safetensors"});
+  expect_refused({"export", "--model", "m", "--out", "x.pt"}, {"x.pt", ".onnx", ".safetensors"});
   expect_refused({"export", "--model", "m", "--out", "x.safetensors"}, {"x.safetensors", "--overwrite"});
 }
 

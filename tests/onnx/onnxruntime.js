@@ -1,0 +1,129 @@
+// Exports models to ONNX, runs them in ONNX Runtime, and compares their images with the reference implementations' (those in
+// tests/golden) and with those of `dgl sample`.
+// Usage: node onnxruntime.js DGL SOURCE MODULES   (the program; the checkout; a folder that holds onnxruntime-node)
+// Ends with 77, which CTest counts as skipped, where ONNX Runtime is not there.
+"use strict";
+
+const fs = require("fs");
+const os = require("os");
+const path = require("path");
+const { execFileSync } = require("child_process");
+
+const [dgl, source, modules] = process.argv.slice(2);
+
+let ort;
+try {
+  ort = require(path.join(path.resolve(modules), "onnxruntime-node"));
+} catch (error) {
+  console.log(`skipped: no ONNX Runtime here: npm install --ignore-scripts --prefix BUILD onnxruntime-node (${error.code})`);
+  process.exit(77);
+}
+
+const work = fs.mkdtempSync(path.join(os.tmpdir(), "onnx-"));
+process.on("exit", () => fs.rmSync(work, { recursive: true, force: true }));
+const inWork = (name) => path.join(work, name);
+const run = (...args) => execFileSync(dgl, args, { stdio: ["ignore", "pipe", "inherit"] });
+
+const elements = { F32: Float32Array, I64: BigInt64Array };
+
+function readSafetensors(file) {
+  const bytes = fs.readFileSync(file);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, start));
+  const tensors = {};
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
+    if (!elements[dtype]) continue;
+    const [from, to] = data_offsets;
+    const own = bytes.buffer.slice(bytes.byteOffset + start + from, bytes.byteOffset + start + to);
+    tensors[name] = { shape, dtype, data: new elements[dtype](own) };
+  }
+  return { tensors, metadata: header.__metadata__ };
+}
+
+function writeSafetensors(file, tensors) {
+  const header = {};
+  const parts = [];
+  let at = 0;
+  for (const [name, { shape, dtype, data }] of Object.entries(tensors)) {
+    header[name] = { dtype, shape, data_offsets: [at, at + data.byteLength] };
+    parts.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    at += data.byteLength;
+  }
+  let text = JSON.stringify(header);
+  text = text.padEnd(Math.ceil(text.length / 8) * 8);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  fs.writeFileSync(file, Buffer.concat([size, Buffer.from(text), ...parts]));
+}
+
+// The same normal numbers each time.
+function latents(count, zDim) {
+  let state = 1;
+  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const data = Float32Array.from({ length: count * zDim },
+    () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
+  return { shape: [count, zDim], dtype: "F32", data };
+}
+
+let failed = false;
+
+async function compare(what, onnx, { z, labels }, expected, bound) {
+  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
+  const feeds = { z: new ort.Tensor("float32", z.data, z.shape) };
+  if (session.inputNames.includes("labels")) feeds.labels = new ort.Tensor("int64", labels.data, labels.shape);
+  const { images } = await session.run(feeds);
+  const shapes = [images.dims.join(" x "), expected.shape.join(" x ")];
+  let difference = 0, largest = 0;
+  for (let i = 0; i < expected.data.length; ++i) {
+    // A NaN is a difference, too.
+    const here = Math.abs(images.data[i] - expected.data[i]);
+    difference = here <= difference ? difference : here;
+    largest = Math.max(largest, Math.abs(expected.data[i]));
+  }
+  const ok = shapes[0] === shapes[1] && difference / largest < bound;
+  if (!ok) failed = true;
+  console.log(`${ok ? "ok" : "FAILED"}: ${what}: ${shapes[0]}, off by ${(difference / largest).toExponential(1)}` +
+              (ok ? "" : `; expected ${shapes[1]}, below ${bound}`));
+}
+
+function exported(model, psi) {
+  run("export", "--model", model, "--out", inWork("x.onnx"), "--psi", String(psi), "--overwrite");
+  return inWork("x.onnx");
+}
+
+async function golden(name, files, outputs) {
+  const model = inWork(name);
+  run("import", ...files.map((file) => path.join(source, "tests/golden", file)), "--out", model);
+  const { tensors } = readSafetensors(path.join(source, "tests/golden", outputs));
+  await compare(name, exported(model, 1), tensors, tensors.images, 1e-5);
+  if (tensors.truncated) await compare(`${name}, psi 0.5`, exported(model, 0.5), tensors, tensors.truncated, 1e-5);
+}
+
+async function asset(name, count, psi) {
+  const model = path.join(source, "assets", name);
+  const { classes = 0, z_dim: zDim } = JSON.parse(readSafetensors(model).metadata.dgl).generator;
+  const inputs = { z: latents(count, zDim) };
+  if (classes) {
+    inputs.labels = { shape: [count], dtype: "I64", data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % classes)) };
+  }
+  writeSafetensors(inWork("z.safetensors"), inputs);
+  run("sample", "--model", model, "--latents", inWork("z.safetensors"), "--psi", String(psi), "--out", inWork("i.safetensors"),
+    "--overwrite");
+  const { images } = readSafetensors(inWork("i.safetensors")).tensors;
+  // Trained networks round more than the small random ones: 9e-6 was seen.
+  await compare(`${name}, psi ${psi}`, exported(model, psi), inputs, images, 1e-4);
+}
+
+(async () => {
+  for (const name of ["rosinality16", "rosinality32", "ada16", "ada16-orig", "ada32-labels"]) {
+    await golden(name, [`stylegan2/${name}.pt`], `stylegan2/${name}.safetensors`);
+  }
+  for (const name of ["biggan32", "biggan32-shared", "biggan32-tables", "biggan128-tables"]) {
+    await golden(name, [`biggan/${name}/G.pth`], `biggan/${name}/outputs.safetensors`);
+  }
+  await golden("biggan128", ["biggan/biggan128/G_ema.pth"], "biggan/biggan128/outputs.safetensors");
+  await asset("mnist32-teacher.safetensors", 70, 0.7);
+  await asset("mnist32-biggan-teacher.safetensors", 33, 1);
+  await asset("emoji32-biggan-teacher.safetensors", 1, 0.5);
+  process.exit(failed ? 1 : 0);
+})();
