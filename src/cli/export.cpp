@@ -20,15 +20,15 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   if (suffix != ".onnx" && suffix != ".safetensors") {
     fail("--out {}: expected a name that ends in .onnx or .safetensors", arguments.out);
   }
-  const std::string to = !arguments.to.empty() ? arguments.to : suffix == ".onnx" ? "onnx" : "stylegan2-pytorch";
-  if ((to == "onnx") != (suffix == ".onnx")) {
-    throw UsageError(fmt::format("--to {} writes a name that ends in {}, not --out {}", to,
-                                 to == "onnx" ? ".onnx" : ".safetensors", arguments.out));
+  const bool onnx = suffix == ".onnx";
+  if (!arguments.to.empty() && (arguments.to == "onnx") != onnx) {
+    throw UsageError(fmt::format("--to {} writes a name that ends in {}, not --out {}", arguments.to,
+                                 onnx ? ".safetensors" : ".onnx", arguments.out));
   }
-  if (to != "onnx" && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
+  if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
   refuse_existing(out, arguments.overwrite);
   const Model model = load_model(arguments.model);
-  if (to == "onnx") {
+  if (onnx) {
     const Generator& generator = model.sampler(arguments.model);
     onnx_graph(generator, arguments.psi, model.info).save(out);
     if (!common.quiet) {

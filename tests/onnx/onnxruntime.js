@@ -15,7 +15,9 @@ let ort;
 try {
   ort = require(path.join(path.resolve(modules), "onnxruntime-node"));
 } catch (error) {
-  console.log(`skipped: no ONNX Runtime here: npm install --ignore-scripts --prefix BUILD onnxruntime-node (${error.code})`);
+  // One that is there and does not load is a failure.
+  if (error.code !== "MODULE_NOT_FOUND") throw error;
+  console.log("skipped: no ONNX Runtime here (npm install --ignore-scripts --prefix build/onnxruntime onnxruntime-node)");
   process.exit(77);
 }
 
