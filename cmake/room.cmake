@@ -1,5 +1,7 @@
 # dgl_room(NAME [DEPENDS target...]): the static library dgl_NAME from src/NAME/*.cpp. All rooms share one
-# precompiled header (src/base/pch.h), which keeps to the parts of libtorch that all need (src/base/torch.h).
+# precompiled header (src/base/pch.h), which keeps to the parts of libtorch that all need (src/base/torch.h). Even so each
+# compilation costs 9 s for the templates in libtorch's inline functions: DGL_UNITY compiles a room's files eight at a time, so
+# no two files of a room may give one name to different things. The kernels of ops, whose helpers are their own, stay apart.
 function(dgl_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp ${PROJECT_SOURCE_DIR}/src/${name}/*.S)
@@ -11,6 +13,9 @@ function(dgl_room name)
   add_library(dgl_${name} STATIC ${sources})
   target_link_libraries(dgl_${name} PUBLIC ${ARG_DEPENDS})
   dgl_compile_settings(dgl_${name})
+  if(DGL_UNITY AND NOT name STREQUAL "ops")
+    set_target_properties(dgl_${name} PROPERTIES UNITY_BUILD ON)
+  endif()
   if(name STREQUAL "base")
     target_link_libraries(dgl_base PUBLIC ${TORCH_LIBRARIES})
     target_include_directories(dgl_base PUBLIC ${PROJECT_SOURCE_DIR}/src)

@@ -6,7 +6,7 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kSide = 32, kPixels = kSide * kSide, kRecord = 1 + 3 * kPixels;
+constexpr int64_t kCifarSide = 32, kCifarPixels = kCifarSide * kCifarSide, kRecord = 1 + 3 * kCifarPixels;
 
 /// CIFAR-10 binary batches (cs.toronto.edu/~kriz/cifar.html): records of a label and three planes of 32 x 32 bytes.
 class Cifar : public Source {
@@ -33,9 +33,11 @@ class Cifar : public Source {
   std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
   SourceImage read(int64_t i) const override {
     const uint8_t* record = records_[static_cast<size_t>(i)];
-    SourceImage image{kSide, kSide, 3, std::vector<uint8_t>(3 * kPixels), record[0]};
+    SourceImage image{kCifarSide, kCifarSide, 3, std::vector<uint8_t>(3 * kCifarPixels), record[0]};
     for (int64_t c = 0; c < 3; ++c) {
-      for (int64_t p = 0; p < kPixels; ++p) image.pixels[static_cast<size_t>(3 * p + c)] = record[1 + c * kPixels + p];
+      for (int64_t p = 0; p < kCifarPixels; ++p) {
+        image.pixels[static_cast<size_t>(3 * p + c)] = record[1 + c * kCifarPixels + p];
+      }
     }
     return image;
   }

@@ -9,7 +9,7 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kSide = 28, kPixels = kSide * kSide;
+constexpr int64_t kDigitSide = 28, kDigitPixels = kDigitSide * kDigitSide;
 
 /// Reads {"data": [v, v, …]} with values in 0 … 1 as a stream of events, so that nothing but the bytes is kept.
 class DigitReader : public nlohmann::json_sax<nlohmann::json> {
@@ -50,11 +50,11 @@ class DigitsJson : public Source {
     if (!nlohmann::json::sax_parse(text, &reader) || !reader.sound) {
       fail("{}: expected JSON {{\"data\": [numbers from 0 to 1]}}", origin);
     }
-    if (reader.pixels.empty() || reader.pixels.size() % kPixels != 0) {
-      fail("{}: {} numbers, expected a multiple of {} (28 x 28)", origin, reader.pixels.size(), kPixels);
+    if (reader.pixels.empty() || reader.pixels.size() % kDigitPixels != 0) {
+      fail("{}: {} numbers, expected a multiple of {} (28 x 28)", origin, reader.pixels.size(), kDigitPixels);
     }
     pixels_.insert(pixels_.end(), reader.pixels.begin(), reader.pixels.end());
-    labels_.insert(labels_.end(), reader.pixels.size() / kPixels, digit);
+    labels_.insert(labels_.end(), reader.pixels.size() / kDigitPixels, digit);
   }
 
   int64_t count() const override { return static_cast<int64_t>(labels_.size()); }
@@ -62,8 +62,8 @@ class DigitsJson : public Source {
   bool padded() const override { return true; }
   std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
   SourceImage read(int64_t i) const override {
-    const auto* at = pixels_.data() + i * kPixels;
-    return {kSide, kSide, 1, {at, at + kPixels}, labels_[static_cast<size_t>(i)]};
+    const auto* at = pixels_.data() + i * kDigitPixels;
+    return {kDigitSide, kDigitSide, 1, {at, at + kDigitPixels}, labels_[static_cast<size_t>(i)]};
   }
 
  private:

@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kIndex = "emoji.json";
-constexpr const char* kImages = "img/google/64/";
-constexpr size_t kMaxEmoji = 16384, kMaxBytes = 64 << 10;  // there are 3786, of 5 kB on average
+constexpr const char* kEmojiFolder = "img/google/64/";
+constexpr size_t kMaxEmoji = 16384, kMaxEmojiBytes = 64 << 10;  // there are 3786, of 5 kB on average
 constexpr const char* kSkinTones = "Component";  // the category of the five skin tones by themselves
 
 /// The emoji of the npm package emoji-datasource-google, 64 x 64 on a transparent ground; their categories are the labels.
@@ -28,11 +28,11 @@ class Emoji : public Source {
     const auto add = [&](const json& emoji, const std::string& category) {
       const std::string name = file_name(emoji, origin);
       if (name.empty()) return;
-      const std::string file = kImages + name;
+      const std::string file = kEmojiFolder + name;
       if (files_.size() == kMaxEmoji) fail("{}: expected at most {} emoji", origin, kMaxEmoji);
       files_.push_back(package.read(file));
-      if (files_.back().size() > kMaxBytes) {
-        fail("{}: {} bytes, expected at most {}", package.origin(file), files_.back().size(), kMaxBytes);
+      if (files_.back().size() > kMaxEmojiBytes) {
+        fail("{}: {} bytes, expected at most {}", package.origin(file), files_.back().size(), kMaxEmojiBytes);
       }
       names_.push_back(package.origin(file));
       categories.push_back(category);

@@ -9,8 +9,8 @@ namespace dgl {
 
 namespace {
 
-constexpr uint64_t kMaxBytes = uint64_t{1} << 32;
-constexpr uint32_t kImages = 0x803, kLabels = 0x801;
+constexpr uint64_t kMaxIdxBytes = uint64_t{1} << 32;
+constexpr uint32_t kIdxImages = 0x803, kIdxLabels = 0x801;
 
 uint32_t big_endian(const std::string& text, size_t at) {
   uint32_t value = 0;
@@ -22,8 +22,8 @@ uint32_t big_endian(const std::string& text, size_t at) {
 class Idx : public Source {
  public:
   Idx(const fs::path& images, const fs::path& labels) : path_(images) {
-    pixels_ = read_maybe_gzip(images, kMaxBytes);
-    if (pixels_.size() < 16 || big_endian(pixels_, 0) != kImages)
+    pixels_ = read_maybe_gzip(images, kMaxIdxBytes);
+    if (pixels_.size() < 16 || big_endian(pixels_, 0) != kIdxImages)
       fail("{}: expected an IDX file of images", images.string());
     const uint64_t count = big_endian(pixels_, 4);
     height_ = big_endian(pixels_, 8);
@@ -36,8 +36,8 @@ class Idx : public Source {
       fail("{}: {} bytes, expected {}; perhaps it was cut off", images.string(), pixels_.size(), bytes);
     count_ = static_cast<int64_t>(count);
     if (labels.empty()) return;
-    labels_ = read_maybe_gzip(labels, kMaxBytes);
-    if (labels_.size() < 8 || big_endian(labels_, 0) != kLabels)
+    labels_ = read_maybe_gzip(labels, kMaxIdxBytes);
+    if (labels_.size() < 8 || big_endian(labels_, 0) != kIdxLabels)
       fail("{}: expected an IDX file of labels", labels.string());
     if (big_endian(labels_, 4) != count || labels_.size() != 8 + count) {
       fail("{}: expected {} labels, one for each image", labels.string(), count);
@@ -88,7 +88,7 @@ fs::path labels_beside(const fs::path& images) {
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path) {
   if (fs::is_regular_file(path)) {
     const std::string start = read_start(path, 4);
-    if (start.size() < 4 || (big_endian(start, 0) != kImages && big_endian(start, 0) != kLabels)) return nullptr;
+    if (start.size() < 4 || (big_endian(start, 0) != kIdxImages && big_endian(start, 0) != kIdxLabels)) return nullptr;
     return std::make_unique<Idx>(path, labels_beside(path));
   }
   for (const char* name : {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte", "train-images.idx3-ubyte.gz"}) {

@@ -8,7 +8,7 @@ namespace dgl {
 
 namespace {
 
-constexpr uint64_t kMaxBytes = uint64_t{1} << 28;
+constexpr uint64_t kMaxPackageBytes = uint64_t{1} << 28;
 constexpr const char* kRoot = "package/";  // where every archive of npm keeps its files
 
 }  // namespace
@@ -16,7 +16,7 @@ constexpr const char* kRoot = "package/";  // where every archive of npm keeps i
 NpmPackage::NpmPackage(const fs::path& path) : path_(path) {
   const std::string name = path.filename().string();
   archive_ = fs::is_regular_file(path) && (name.ends_with(".tgz") || name.ends_with(".tar.gz"));
-  if (archive_) files_ = read_tar(read_maybe_gzip(path, kMaxBytes), path.string());
+  if (archive_) files_ = read_tar(read_maybe_gzip(path, kMaxPackageBytes), path.string());
 }
 
 fs::path NpmPackage::folder_of(const std::string& name) const {
@@ -28,7 +28,7 @@ bool NpmPackage::has(const std::string& name) const {
 }
 
 std::string NpmPackage::read(const std::string& name) const {
-  if (!archive_) return read_file(folder_of(name) / name, kMaxBytes);
+  if (!archive_) return read_file(folder_of(name) / name, kMaxPackageBytes);
   const auto found = files_.find(kRoot + name);
   if (found == files_.end()) fail("{}: has no {}", path_.string(), kRoot + name);
   return found->second;

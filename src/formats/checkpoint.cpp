@@ -14,7 +14,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr char kZipMagic[] = "PK\3\4";
-constexpr size_t kMaxDepth = 8, kMaxKey = 256, kMaxTensors = 1 << 16, kMaxVisits = 1 << 20;
+constexpr size_t kMaxDictDepth = 8, kMaxKey = 256, kMaxTensors = 1 << 16, kMaxVisits = 1 << 20;
 // torch/serialization.py: the legacy format begins with 0x1950a86a20f9469cfc6c as a pickle of its own, here without what
 // names the pickle's own protocol, and with its protocol as another.
 constexpr char kLegacyMagic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -83,7 +83,7 @@ class Flattener {
 
  private:
   void visit(const PickleValue& dict, const std::string& prefix, size_t depth) {
-    if (depth > kMaxDepth) fail("{}: dicts nested more than {} deep: {}", origin_, kMaxDepth, quoted(prefix));
+    if (depth > kMaxDictDepth) fail("{}: dicts nested more than {} deep: {}", origin_, kMaxDictDepth, quoted(prefix));
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       if (++visits_ > kMaxVisits) fail("{}: more than {} values", origin_, kMaxVisits);
       const PickleValue &key = pickle_.at(dict.items[i]), &value = pickle_.at(dict.items[i + 1]);

@@ -12,7 +12,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr int64_t kMaxOperations = int64_t{1} << 22;
-constexpr size_t kMaxDimensions = 64, kMaxNameLength = 256;
+constexpr size_t kMaxSizes = 64, kMaxNameLength = 256;
 constexpr int64_t kMaxEmptyExtent = int64_t{1} << 40;
 constexpr uint32_t kMark = UINT32_MAX;  // on the stack: where the items of a collection begin
 
@@ -231,7 +231,7 @@ class Machine {
   }
   std::vector<int64_t> integers_of(uint32_t place) const {
     const PickleValue& value = out_.at(place);
-    if (value.kind != Kind::sequence || value.items.size() > kMaxDimensions) {
+    if (value.kind != Kind::sequence || value.items.size() > kMaxSizes) {
       broken("has no sizes or strides where they are needed");
     }
     std::vector<int64_t> integers;

@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;
-constexpr int kMaxDepth = 8;
+constexpr int kMaxHeaderDepth = 8;
 constexpr size_t kMaxDimensions = 64;  // libtorch's own
 constexpr const char* kMetadata = "__metadata__";
 
@@ -32,7 +32,7 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     using Event = json::parse_event_t;
-    if (depth > kMaxDepth) fail("{}: the header is nested too deeply for a safetensors file", origin);
+    if (depth > kMaxHeaderDepth) fail("{}: the header is nested too deeply for a safetensors file", origin);
     if (event == Event::object_start) names.emplace_back();
     if (event == Event::object_end) names.pop_back();
     if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second) {
