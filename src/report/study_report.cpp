@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kMaxResultsBytes = 64 << 20;
 constexpr size_t kMostPictures = 32;
+constexpr double kFewestRuns = 3;  // to count a difference in its errors: the error of two runs is hardly known itself
 
 /// "27.5 ± 0.4" of a spread, "–" where there is none; the error needs two runs.
 std::string spread_text(const JsonView& spread, bool sign = false) {
@@ -34,6 +35,7 @@ std::string table_section(const JsonView& results, const std::string& metric) {
     const JsonView difference = arm.object("difference"), fd = arm.object("fd");
     const bool is_control = name == control;
     const auto mean = difference.number("mean"), error = difference.number("error");
+    const bool counts = difference.number("count").value_or(0) >= kFewestRuns;
     int64_t failed = 0;
     for (const JsonView& run : arm.objects("runs")) failed += run.text("failure").has_value();
     std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
@@ -43,7 +45,7 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                         fd.number("deviation") ? figure_text(*fd.number("deviation")) : "–",
                         spread_text(arm.object("fd_end")), is_control ? "control" : spread_text(difference, true),
                         is_control ? "" : spread_text(arm.object("ratio")),
-                        mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
+                        counts && mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
   }
   const JsonView teacher = results.object("teacher");
   if (const auto fd = teacher.number("fd")) {
@@ -52,8 +54,8 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                         figure_text(*fd) + (error ? "\u00a0±\u00a0" + figure_text(*error) : ""));
   }
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
-                     "paired: each run against the control arm’s of the same seed; the ratio is the geometric mean of "
-                     "theirs.</p>\n<div class=\"scroll\"><table><thead><tr>"
+                     "paired: each run against the control arm’s of the same seed, of which an arm may have fewer than the control has; "
+                     "the ratio is the geometric mean of theirs. Errors are counted in from three runs on.</p>\n<div class=\"scroll\"><table><thead><tr>"
                      "<td></td><th scope=\"col\">Runs</th><th scope=\"col\">{0}<br><small>of the result</small></th>"
                      "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
                      "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Ratio<br><small>to {1}</small></th><th scope=\"col\">"
