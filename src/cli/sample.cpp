@@ -8,7 +8,6 @@
 #include "data/dataset.h"
 #include "metrics/evaluate.h"
 #include "nets/model.h"
-#include "ops/frozen_weights.h"
 #include "report/image_grid.h"
 
 namespace dgl {
@@ -43,7 +42,6 @@ void write_folder(const fs::path& folder, const torch::Tensor& images) {
 }
 
 void run(const SampleArguments& arguments, const CommonOptions& common) {
-  torch::NoGradGuard no_grad;
   const auto device = parse_device(common.device);
   const fs::path out = arguments.out;
   const bool folder = out.extension().empty();
@@ -75,16 +73,11 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
     fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
   }
   for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
-  std::vector<torch::Tensor> batches;
-  const ops::FrozenWeights frozen;
-  const int64_t batch = images_at_once(generator, arguments.batch);
-  for (int64_t first = 0; first < z.size(0); first += batch) {
-    const auto part = [&](const torch::Tensor& all) {
-      return all.defined() ? all.slice(0, first, std::min(z.size(0), first + batch)).to(device) : all;
-    };
-    batches.push_back(generator.sample(part(z), part(labels), arguments.psi).cpu().contiguous());
-  }
-  const torch::Tensor images = at::cat(batches);
+  SampleOptions options;
+  options.batch = arguments.batch;
+  options.psi = arguments.psi;
+  options.device = device;
+  const torch::Tensor images = sample_images(generator, z, labels, options);
   if (folder) {
     write_folder(out, images);
   } else if (out.extension() == ".png") {

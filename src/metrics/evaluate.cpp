@@ -30,22 +30,34 @@ int64_t images_at_once(const Generator& generator, int64_t asked) {
   return std::clamp<int64_t>(kPixels / (generator.resolution() * generator.resolution()), 1, kMost);
 }
 
-void for_each_sample(Generator& generator, const SampleOptions& options,
-                     const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
+void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels, const SampleOptions& options,
+                       const std::function<void(const torch::Tensor&, int64_t)>& use) {
   torch::NoGradGuard no_grad;
   const ops::FrozenWeights frozen;
-  const torch::Tensor latents = draw_latents(generator, options.count, options.seed);
-  const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
-  const int64_t batch = images_at_once(generator, options.batch);
-  for (int64_t first = 0; first < options.count; first += batch) {
+  const int64_t count = z.size(0), batch = images_at_once(generator, options.batch);
+  for (int64_t first = 0; first < count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
-      return all.defined() ? all.slice(0, first, std::min(options.count, first + batch)) : all;
+      return all.defined() ? all.slice(0, first, std::min(count, first + batch)).to(options.device) : all;
     };
-    const torch::Tensor batch_labels = part(labels);
-    use(to_bytes(generator.sample(part(latents).to(options.device),
-                                  batch_labels.defined() ? batch_labels.to(options.device) : batch_labels, options.psi)),
-        batch_labels);
+    use(generator.sample(part(z), part(labels), options.psi), first);
   }
+}
+
+torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
+                            const SampleOptions& options) {
+  std::vector<torch::Tensor> batches;
+  sample_in_batches(generator, z, labels, options,
+                    [&](const torch::Tensor& images, int64_t) { batches.push_back(images.cpu().contiguous()); });
+  return torch::cat(batches);
+}
+
+void for_each_sample(Generator& generator, const SampleOptions& options,
+                     const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
+  const torch::Tensor labels = draw_labels(generator, options.count, options.seed, options.label_shares);
+  sample_in_batches(generator, draw_latents(generator, options.count, options.seed), labels, options,
+                    [&](const torch::Tensor& images, int64_t first) {
+                      use(to_bytes(images), labels.defined() ? labels.slice(0, first, first + images.size(0)) : labels);
+                    });
 }
 
 FeatureStatistics generator_statistics(Generator& generator, FeatureNetwork& features, const SampleOptions& options) {

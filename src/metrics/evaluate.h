@@ -29,6 +29,16 @@ torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t se
 /// their feature maps must find room.
 int64_t images_at_once(const Generator& generator, int64_t asked = 0);
 
+/// Generator::sample of latents z [N, z_dim] and labels [N] (undefined for an unconditional generator), wherever they are, in
+/// batches: calls `use` with the images [n, C, R, R] on the options' device and the place of the first of them among the N.
+/// Of the options it takes batch, psi and device.
+void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels, const SampleOptions& options,
+                       const std::function<void(const torch::Tensor& images, int64_t first)>& use);
+
+/// All the images of sample_in_batches [N, C, R, R] on the CPU, contiguous.
+torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
+                            const SampleOptions& options);
+
 /// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) and their labels [n] on
 /// the CPU (undefined for an unconditional generator) until all are drawn.
 void for_each_sample(Generator& generator, const SampleOptions& options,

@@ -20,17 +20,11 @@ SampleGrid SampleGrid::of(int64_t classes) {
 }
 
 torch::Tensor SampleGrid::draw(Generator& generator, uint64_t seed, torch::Device device) const {
-  torch::NoGradGuard no_grad;
   torch::Tensor labels;
-  if (generator.classes() > 0) labels = torch::tensor(row_labels, torch::kLong).repeat_interleave(columns).to(device);
-  const torch::Tensor latents = draw_latents(generator, rows * columns, seed).to(device);
-  std::vector<torch::Tensor> parts;
-  const int64_t batch = images_at_once(generator);
-  for (int64_t first = 0; first < latents.size(0); first += batch) {
-    const int64_t last = std::min(latents.size(0), first + batch);
-    parts.push_back(generator.sample(latents.slice(0, first, last), labels.defined() ? labels.slice(0, first, last) : labels).cpu());
-  }
-  return torch::cat(parts);
+  if (generator.classes() > 0) labels = torch::tensor(row_labels, torch::kLong).repeat_interleave(columns);
+  SampleOptions options;
+  options.device = device;
+  return sample_images(generator, draw_latents(generator, rows * columns, seed), labels, options);
 }
 
 torch::Tensor SampleGrid::pick(const Dataset& dataset) const {
