@@ -11,25 +11,14 @@ namespace {
 
 constexpr uint64_t kLabels = 1;  // the stream of labels, apart from that of the latents
 
-}  // namespace
-
-torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed) {
-  return torch::randn({count, generator.z_dim()}, at::detail::createCPUGenerator(seed), torch::kFloat);
-}
-
-torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares) {
-  if (generator.classes() == 0) return {};
-  const at::Generator random = at::detail::createCPUGenerator(stream_seed(seed, kLabels, 0));
-  if (!shares.defined()) return torch::randint(generator.classes(), {count}, random, torch::kLong);
-  return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
-}
-
+/// How many images are drawn at once: `asked`, or, where that is 0, as SampleOptions::batch says.
 int64_t images_at_once(const Generator& generator, int64_t asked) {
   if (asked > 0) return asked;
   constexpr int64_t kMost = 64, kPixels = kMost * 256 * 256;
   return std::clamp<int64_t>(kPixels / (generator.resolution() * generator.resolution()), 1, kMost);
 }
 
+/// Calls `use` with the images of each batch, on the options' device, and the place of the first of them among all.
 void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels, const SampleOptions& options,
                        const std::function<void(const torch::Tensor&, int64_t)>& use) {
   torch::NoGradGuard no_grad;
@@ -41,6 +30,19 @@ void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch
     };
     use(generator.sample(part(z), part(labels), options.psi), first);
   }
+}
+
+}  // namespace
+
+torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed) {
+  return torch::randn({count, generator.z_dim()}, at::detail::createCPUGenerator(seed), torch::kFloat);
+}
+
+torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares) {
+  if (generator.classes() == 0) return {};
+  const at::Generator random = at::detail::createCPUGenerator(stream_seed(seed, kLabels, 0));
+  if (!shares.defined()) return torch::randint(generator.classes(), {count}, random, torch::kLong);
+  return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
 }
 
 torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,

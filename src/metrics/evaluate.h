@@ -11,7 +11,7 @@ namespace dgl {
 /// What is drawn from a generator to measure it.
 struct SampleOptions {
   int64_t count = 5000;
-  int64_t batch = 0;  ///< drawn at once; 0: images_at_once
+  int64_t batch = 0;  ///< drawn at once; 0: 64, fewer above 256 px, since their feature maps must find room
   uint64_t seed = 0;  ///< latents are a function of it alone, whatever the batch
   double psi = 1;
   torch::Device device = torch::kCPU;
@@ -25,17 +25,9 @@ torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t s
 /// for an unconditional generator.
 torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
 
-/// How many images of a generator are drawn at once: as many as asked for, or, asked for 0, 64, fewer above 256 px, since
-/// their feature maps must find room.
-int64_t images_at_once(const Generator& generator, int64_t asked = 0);
-
-/// Generator::sample of latents z [N, z_dim] and labels [N] (undefined for an unconditional generator), wherever they are, in
-/// batches: calls `use` with the images [n, C, R, R] on the options' device and the place of the first of them among the N.
-/// Of the options it takes batch, psi and device.
-void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels, const SampleOptions& options,
-                       const std::function<void(const torch::Tensor& images, int64_t first)>& use);
-
-/// All the images of sample_in_batches [N, C, R, R] on the CPU, contiguous.
+/// Generator::sample of latents z [N, z_dim] and labels [N] (undefined for an unconditional generator), wherever they are,
+/// batch by batch on the options' device: all images [N, C, R, R] on the CPU, contiguous. Of the options it takes batch, psi and
+/// device.
 torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
                             const SampleOptions& options);
 
