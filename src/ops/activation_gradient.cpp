@@ -1,6 +1,7 @@
 #include "ops/activation_gradient.h"
 
 #include "ops/common.h"
+#include "ops/element.h"
 #include "ops/lanes.h"
 #include "ops/runs.h"
 
@@ -35,8 +36,7 @@ void gradient_rows(const T* dy, const T* y, const float* noise, const float* sca
 }  // namespace
 
 bool activation_gradient_serves(const Tensor& y) {
-  return y.device().is_cpu() && y.dim() == 4 && y.size(1) % kLanes == 0 &&
-         (y.scalar_type() == torch::kFloat || y.scalar_type() == torch::kBFloat16);
+  return lanes_take(y) && y.dim() == 4 && y.size(1) % kLanes == 0;
 }
 
 ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, const Tensor& noise_any,
@@ -45,7 +45,7 @@ ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, co
   const Runs runs(y);
   ActivationGradient result{at::empty_like(y), runs.sums(y), want_dot ? runs.sums(y) : Tensor(),
                             noise.defined() ? runs.sums(y) : Tensor()};
-  const auto run = [&](auto type) {
+  dispatch_lanes(y, [&](auto type) {
     using T = decltype(type);
     const auto pointer = [](const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; };
     const T *in = dy.data_ptr<T>(), *out = y.data_ptr<T>();
@@ -60,8 +60,7 @@ ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, co
       gradient_rows(in, out, of_image, scales ? scales + image * channels : nullptr, first, last, channels, a, want_dot,
                     to, sum + row, want_dot ? dot_t + row : nullptr, z ? dot_z + row : nullptr);
     });
-  };
-  y.scalar_type() == torch::kBFloat16 ? run(at::BFloat16()) : run(float());
+  });
   for (Tensor* t : {&result.sum, &result.dot_t, &result.dot_z}) {
     if (t->defined()) *t = Runs::total(*t);
   }

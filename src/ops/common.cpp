@@ -26,6 +26,12 @@ at::MemoryFormat working_format(const torch::Tensor& t) {
 
 torch::Tensor working_layout(const torch::Tensor& t) { return t.dim() == 4 ? t.contiguous(working_format(t)) : t.contiguous(); }
 
+torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width) {
+  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
+  const torch::Tensor wide = t.scalar_type() == torch::kBFloat16 ? t.to(torch::kFloat) : t;
+  return at::upsample_nearest2d(wide, at::IntArrayRef{height, width}).to(t.scalar_type());
+}
+
 torch::Tensor plain(const torch::Tensor& t) { return t.defined() ? t.contiguous() : t; }
 torch::Tensor or_empty(const torch::Tensor& t) { return t.defined() ? t : at::empty({0}); }
 torch::Tensor or_undefined(const torch::Tensor& t) { return t.numel() == 0 ? torch::Tensor() : t; }

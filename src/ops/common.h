@@ -37,6 +37,9 @@ at::MemoryFormat working_format(const torch::Tensor& t);
 /// `t` in that layout; contiguous where it has not four dimensions.
 torch::Tensor working_layout(const torch::Tensor& t);
 
+/// `t` [N, C, H, W] at another size, each pixel that of the nearest; of t's type.
+torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width);
+
 /// `t` contiguous; undefined where it is.
 torch::Tensor plain(const torch::Tensor& t);
 

@@ -44,4 +44,15 @@ void dispatch(const torch::Tensor& t, const F& f) {
   f(at::BFloat16());
 }
 
+/// Whether the kernels on registers of channels (ops/lanes.h) take numbers like those of `t`: on the CPU, float32 or bfloat16.
+inline bool lanes_take(const torch::Tensor& t) {
+  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kBFloat16);
+}
+
+/// Calls f with a number of the tensor's type, one of these two.
+template <class F>
+void dispatch_lanes(const torch::Tensor& t, const F& f) {
+  t.scalar_type() == torch::kBFloat16 ? f(at::BFloat16()) : f(float());
+}
+
 }  // namespace dgl::ops

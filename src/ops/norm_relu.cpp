@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/common.h"
+#include "ops/element.h"
 #include "ops/lanes.h"
 #include "ops/recompute.h"
 #include "ops/runs.h"
@@ -27,13 +28,7 @@ Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, con
   const Tensor y = at::batch_norm(v, {}, {}, stored ? s.mean : Tensor(), stored ? s.var : Tensor(), batch, s.momentum,
                                   s.epsilon, false);
   const Tensor z = at::relu(at::addcmul(as_image(bias), y, as_image(gain)));
-  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
-  return (upsample ? at::upsample_nearest2d(z, at::IntArrayRef{2 * x.size(2), 2 * x.size(3)}) : z).to(x.scalar_type());
-}
-
-template <class F>
-void with_type(const Tensor& x, const F& f) {
-  x.scalar_type() == torch::kBFloat16 ? f(at::BFloat16()) : f(float());
+  return (upsample ? upsample_nearest(z, 2 * x.size(2), 2 * x.size(3)) : z).to(x.scalar_type());
 }
 
 /// Mean and biased variance [C] of x over images and pixels, one sweep. Sums are of differences to the first pixel, so
@@ -45,7 +40,7 @@ std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   const Tensor origin = x.select(0, 0).select(1, 0).select(1, 0).to(torch::kFloat).contiguous();
   const float* o = origin.data_ptr<float>();
   float *sum = sums.data_ptr<float>(), *square = squares.data_ptr<float>();
-  with_type(x, [&](auto type) {
+  dispatch_lanes(x, [&](auto type) {
     const auto* in = x.data_ptr<decltype(type)>();
     runs.for_each([=](int64_t run, int64_t, int64_t first, int64_t last) {
       for (int64_t c = 0; c < channels; c += kLanes) {
@@ -95,7 +90,7 @@ struct Places {
 /// Calls f(a number of x's type, the places of its results).
 template <class F>
 void with_places(const Tensor& x, bool upsample, const F& f) {
-  with_type(x, [&](auto type) { upsample ? f(type, Places<true>(x)) : f(type, Places<false>(x)); });
+  dispatch_lanes(x, [&](auto type) { upsample ? f(type, Places<true>(x)) : f(type, Places<false>(x)); });
 }
 
 /// The affine map a (x - mean) + b before ReLU, mean [C], a and b [N, C]. (Products with x itself would cancel where
@@ -270,8 +265,7 @@ struct Layer : Function<Layer> {
 
 Tensor norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const NormStatistics& s,
                  bool upsample) {
-  const bool fast = !use_reference() && x.device().is_cpu() && x.size(1) % kLanes == 0 &&
-                    (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16);
+  const bool fast = !use_reference() && lanes_take(x) && x.size(1) % kLanes == 0;
   if (!fast) return composition(x, shift, gain, bias, s, upsample, /*store=*/true);
   return Layer::apply(x, or_empty(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon, upsample);
 }

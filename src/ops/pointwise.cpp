@@ -25,8 +25,7 @@ bool fills_registers(int64_t channels) { return channels % kLanes == 0; }
 
 /// Whether the kernels below serve C channels to O.
 bool serves(const Tensor& x, int64_t in, int64_t out) {
-  if (use_reference() || !x.device().is_cpu()) return false;
-  if (x.scalar_type() != torch::kFloat && x.scalar_type() != torch::kBFloat16) return false;
+  if (use_reference() || !lanes_take(x)) return false;
   return (fills_registers(in) && (fills_registers(out) || out <= kFew)) || (in <= kFew && fills_registers(out));
 }
 
@@ -124,7 +123,7 @@ Tensor fast(const Tensor& x_any, const Tensor& w) {
   // As [few, many] where one side is few, else as [in, out].
   const Tensor weights = few_to_many(in, out) || out > kFew ? w.transpose(1, 2).contiguous() : w.contiguous();
   Tensor y = at::empty({n, out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  const auto run = [&](auto element) {
+  dispatch_lanes(x, [&](auto element) {
     using T = decltype(element);
     const T* from = x.data_ptr<T>();
     T* to = y.data_ptr<T>();
@@ -140,8 +139,7 @@ Tensor fast(const Tensor& x_any, const Tensor& w) {
         first += more;
       }
     });
-  };
-  x.scalar_type() == torch::kBFloat16 ? run(at::BFloat16()) : run(float());
+  });
   return y;
 }
 
@@ -168,7 +166,7 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
   const int64_t each = per_image ? pixels : (n * pixels + shares - 1) / shares;
   const bool few_in = few_to_many(in, out);
   Tensor sums = at::zeros({shares, few_in ? in : out, few_in ? out : in}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
-  const auto run = [&](auto element) {
+  dispatch_lanes(x, [&](auto element) {
     using T = decltype(element);
     const T *xp = x.data_ptr<T>(), *gp = g.data_ptr<T>();
     float* to = sums.data_ptr<float>();
@@ -185,8 +183,7 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
         }
       }
     });
-  };
-  x.scalar_type() == torch::kBFloat16 ? run(at::BFloat16()) : run(float());
+  });
   if (few_in) sums = sums.transpose(1, 2);
   return per_image || shares == 1 ? sums : sums.sum(0, /*keepdim=*/true);
 }

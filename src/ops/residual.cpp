@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/element.h"
 #include "ops/lanes.h"
 
 namespace dgl::ops {
@@ -22,11 +23,6 @@ void for_each_row(const Tensor& small, const F& f) {
   parallel_for(0, small.size(0) * small.size(2), 1 + 4096 / row, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) f(r * row, r * row * 4);
   });
-}
-
-template <class F>
-void with_type(const Tensor& x, const F& f) {
-  x.scalar_type() == torch::kBFloat16 ? f(at::BFloat16()) : f(float());
 }
 
 Tensor maps_like(const Tensor& x, int64_t height, int64_t width) {
@@ -60,7 +56,7 @@ Tensor spread(const Tensor& s_any, float factor, const Tensor& y_any) {
   const Tensor s = working_layout(s_any), y = y_any.defined() ? working_layout(y_any) : y_any;
   Tensor out = maps_like(s, 2 * s.size(2), 2 * s.size(3));
   const int64_t channels = s.size(1), width = s.size(3), row = 2 * width * channels;
-  with_type(s, [&](auto type) {
+  dispatch_lanes(s, [&](auto type) {
     using T = decltype(type);
     const T *from = s.data_ptr<T>(), *added = y.defined() ? y.data_ptr<T>() : nullptr;
     T* to = out.data_ptr<T>();
@@ -89,7 +85,7 @@ Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
   const Tensor y = working_layout(y_any), s = s_any.defined() ? working_layout(s_any) : s_any;
   Tensor out = maps_like(y, y.size(2) / 2, y.size(3) / 2);
   const int64_t channels = y.size(1), width = out.size(3), row = 2 * width * channels;
-  with_type(y, [&](auto type) {
+  dispatch_lanes(y, [&](auto type) {
     using T = decltype(type);
     const T *from = y.data_ptr<T>(), *added = s.defined() ? s.data_ptr<T>() : nullptr;
     T* to = out.data_ptr<T>();
@@ -140,17 +136,13 @@ struct AddPooled : Function<AddPooled> {
 };
 
 bool serves(const Tensor& y, const Tensor& s) {
-  return !use_reference() && y.device().is_cpu() && y.size(1) % kLanes == 0 && y.scalar_type() == s.scalar_type() &&
-         (y.scalar_type() == torch::kFloat || y.scalar_type() == torch::kBFloat16);
+  return !use_reference() && lanes_take(y) && y.size(1) % kLanes == 0 && y.scalar_type() == s.scalar_type();
 }
 
 }  // namespace
 
 Tensor add_upsampled(const Tensor& y, const Tensor& s) {
-  if (serves(y, s)) return AddUpsampled::apply(y, s);
-  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
-  const Tensor wide = s.scalar_type() == torch::kBFloat16 ? s.to(torch::kFloat) : s;
-  return y + at::upsample_nearest2d(wide, at::IntArrayRef{y.size(2), y.size(3)}).to(s.scalar_type());
+  return serves(y, s) ? AddUpsampled::apply(y, s) : y + upsample_nearest(s, y.size(2), y.size(3));
 }
 
 Tensor add_pooled(const Tensor& y, const Tensor& s) {

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "ops/common.h"
+#include "ops/element.h"
 #include "ops/frozen_weights.h"
 #include "ops/matmul.h"
 
@@ -256,13 +257,11 @@ int64_t tiles_at_once(int64_t in, int64_t out, int64_t tiles) {
 }  // namespace
 
 bool winograd_serves(const Tensor& x, int64_t in, int64_t out) {
-  const bool half = x.scalar_type() == torch::kBFloat16;
-  if (!x.device().is_cpu() || !(half || x.scalar_type() == torch::kFloat)) return false;
-  if (in % kLanes != 0 || out % kLanes != 0 || x.size(2) < kFewestPixels || x.size(3) < kFewestPixels) return false;
+  if (!lanes_take(x) || in % kLanes != 0 || out % kLanes != 0 || x.size(2) < kFewestPixels || x.size(3) < kFewestPixels) return false;
   // Few tiles do not pay for the transform of the weights (bench/ops_bench.cpp, winograd beside direct). The rule is by
   // shape alone, so that a run takes the same way every time.
   const int64_t fewest = in * out <= 32 * 32 ? 1 : 16 + in * out / 16384;
-  return Tiling(x).count >= (half ? 2 : 1) * fewest;
+  return Tiling(x).count >= (x.scalar_type() == torch::kBFloat16 ? 2 : 1) * fewest;
 }
 
 namespace {
@@ -343,12 +342,10 @@ Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any
               noise.defined() ? step->strength.item<float>() : 0, static_cast<float>(step->activation.alpha),
               static_cast<float>(step->activation.gain)};
   }
-  const bool half = x.scalar_type() == torch::kBFloat16;
-  if (step) {
-    half ? run_convolution<at::BFloat16, true>(x, u, in_scale, finish, y) : run_convolution<float, true>(x, u, in_scale, finish, y);
-  } else {
-    half ? run_convolution<at::BFloat16, false>(x, u, in_scale, finish, y) : run_convolution<float, false>(x, u, in_scale, finish, y);
-  }
+  dispatch_lanes(x, [&](auto element) {
+    using T = decltype(element);
+    step ? run_convolution<T, true>(x, u, in_scale, finish, y) : run_convolution<T, false>(x, u, in_scale, finish, y);
+  });
   return y;
 }
 
