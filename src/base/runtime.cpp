@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <regex>
 
 #include "base/error.h"
@@ -18,9 +19,17 @@ int usable_cores() {
   return 1;
 }
 
+namespace {
+/// Of torchrun, which leaves all cores to each.
+int processes_here() {
+  const char* text = std::getenv("LOCAL_WORLD_SIZE");
+  return text ? std::max(1, std::atoi(text)) : 1;
+}
+}  // namespace
+
 void init_runtime(int threads) {
   if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);
-  at::set_num_threads(threads > 0 ? threads : usable_cores());
+  at::set_num_threads(threads > 0 ? threads : std::max(1, usable_cores() / processes_here()));
   make_gpus_exact();
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2147483647);

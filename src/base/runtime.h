@@ -7,7 +7,7 @@
 
 namespace dgl {
 
-/// Prepares the process for tensor work: `threads` (0: all cores this process may use) for libtorch, whose default can
+/// Prepares the process for tensor work: `threads` (0: all cores this process may use, or under torchrun its share of them) for libtorch, whose default can
 /// be one, and malloc settings that keep big blocks mapped between steps, since page faults otherwise cost as much as
 /// the arithmetic.
 void init_runtime(int threads);

@@ -24,7 +24,8 @@ std::vector<int64_t> permutation(int64_t n, uint64_t seed) {
 
 struct BatchSampler::Impl {
   std::shared_ptr<const Dataset> dataset;
-  int64_t size;
+  int64_t size;          // of a whole batch
+  int64_t first, count;  // of it, what is given
   uint64_t seed;
   bool mirror;
   torch::Tensor values = to_unit_range(torch::arange(256, torch::kByte));  // of each byte
@@ -46,7 +47,7 @@ struct BatchSampler::Impl {
   /// In plain loops: libtorch's own would start a team of threads beside the one that trains.
   Batch make(int64_t k) {
     std::vector<int64_t> indices;
-    for (int64_t i = 0; i < size; ++i) indices.push_back(index_of(k * size + i));
+    for (int64_t i = first; i < first + count; ++i) indices.push_back(index_of(k * size + i));
     const torch::Tensor bytes = dataset->images(indices);
     Batch batch{torch::empty(bytes.sizes(), torch::kFloat), {}};
     if (dataset->labelled()) batch.labels = dataset->labels(indices);
@@ -55,7 +56,8 @@ struct BatchSampler::Impl {
     const uint8_t* from = bytes.data_ptr<uint8_t>();
     float* to = batch.images.data_ptr<float>();
     std::mt19937_64 random(stream_seed(seed, kMirror, static_cast<uint64_t>(k)));
-    for (int64_t i = 0; i < size; ++i) {
+    random.discard(static_cast<unsigned long long>(first));  // those of the images before
+    for (int64_t i = 0; i < count; ++i) {
       const bool flip = mirror && (random() & 1);
       for (int64_t row = 0; row < rows; ++row, from += width, to += width) {
         for (int64_t x = 0; x < width; ++x) to[x] = value[from[flip ? width - 1 - x : x]];
@@ -65,11 +67,17 @@ struct BatchSampler::Impl {
   }
 };
 
-BatchSampler::BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror)
+BatchSampler::BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror, int64_t share,
+                           int64_t shares)
     : impl_(std::make_unique<Impl>()) {
   if (batch < 1) fail("a batch of {} images: expected 1 or more", batch);
   impl_->dataset = std::move(dataset);
+  if (shares < 1 || batch % shares != 0 || share < 0 || share >= shares) {
+    fail("share {} of {} of a batch of {} images: expected shares of equal size, counted from 0", share, shares, batch);
+  }
   impl_->size = batch;
+  impl_->count = batch / shares;
+  impl_->first = share * impl_->count;
   impl_->seed = seed;
   impl_->mirror = mirror;
 }

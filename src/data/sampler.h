@@ -21,8 +21,10 @@ struct Batch {
 /// is prepared by a background thread while the caller works.
 class BatchSampler {
  public:
-  /// `mirror`: flip each image left to right with probability 1/2, drawn from (seed, k).
-  BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror);
+  /// `mirror`: flip each image left to right with probability 1/2, drawn from (seed, k). Of every batch this one gives the share
+  /// number `share` of `shares` equal ones, in order.
+  BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror, int64_t share = 0,
+               int64_t shares = 1);
   ~BatchSampler();
 
   /// Batch number k (from 0), on the CPU.

@@ -26,7 +26,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
                   constant_schedule(recipe.lambda > 0 ? recipe.lambda : 0.1)},
                  recipe.network.img_channels, recipe.network.resolution, recipe.labels());
   }
-  Workers workers(shards_of(*objective, recipe.batch / recipe.accumulations, recipe.shards, device));
+  Workers workers(shards_of(*objective, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
   uint64_t seed = 0;
   StepInput input;
   input.real.images = torch::randn(

@@ -1,6 +1,7 @@
 #include "training/classifier_run.h"
 
 #include "base/error.h"
+#include "base/processes.h"
 #include "base/runtime.h"
 #include "metrics/train_classifier.h"
 #include "training/progress.h"
@@ -9,6 +10,7 @@
 namespace dgl {
 
 int run_classifier(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
+  if (Launch::of_environment()) fail("a classifier is trained by one process; expected to be started without a launcher");
   const Dataset dataset(recipe.data);
   ClassifierOptions options;
   const int64_t classes = recipe.classes > 0 ? recipe.classes : static_cast<int64_t>(dataset.info().classes.size());

@@ -43,7 +43,7 @@ struct Recipe {
 
   // [training]
   int64_t batch = 32;
-  int64_t shards = 0;  ///< parts of a batch that are worked on at a time, each by a thread; 0: as many as threads
+  int64_t shards = 0;  ///< parts of a batch that are worked on at a time, each by a thread of a process; 0: as many as threads
   double kimg = 300;
   double checkpoint_kimg = 10;  ///< also: log line, sample grid, evaluation
   int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do

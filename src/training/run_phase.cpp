@@ -1,5 +1,6 @@
 #include "training/run_phase.h"
 
+#include "base/error.h"
 #include "base/runtime.h"
 
 namespace dgl {
@@ -8,13 +9,12 @@ using torch::Tensor;
 
 namespace {
 
-Figures mean_of(const std::vector<StepOutput>& outputs, Figures StepOutput::*figures) {
-  Figures means = outputs[0].*figures;
-  for (auto& [name, value] : means) {
-    for (size_t i = 1; i < outputs.size(); ++i) value = value + (outputs[i].*figures).at(name);
-    if (outputs.size() > 1) value = value / static_cast<double>(outputs.size());
+constexpr Figures StepOutput::*kFigures[] = {&StepOutput::losses, &StepOutput::scores, &StepOutput::statistics};
+
+void add_to(StepOutput& sums, const StepOutput& other) {
+  for (const auto figures : kFigures) {
+    for (auto& [name, value] : sums.*figures) value = value + (other.*figures).at(name);
   }
-  return means;
 }
 
 /// An undefined tensor stands for zero. Never in place: gradients of parameters that are added to each other (the biases of a
@@ -32,33 +32,58 @@ void add_to(std::vector<Tensor>& sums, const std::vector<Tensor>& others) {
   for (size_t i = 0; i < sums.size(); ++i) add_to(sums[i], others[i]);
 }
 
+/// Gradients and figures of all processes, in one message.
+void add_up_over(const Processes& processes, const std::vector<Tensor>& parameters, StepOutput& sums) {
+  std::vector<Tensor> all;
+  for (const Tensor& parameter : parameters) all.push_back(parameter.grad());
+  for (const auto figures : kFigures) {
+    for (auto& [name, value] : sums.*figures) {
+      value = value.to(torch::kFloat, /*non_blocking=*/false, /*copy=*/true);
+      all.push_back(value);
+    }
+  }
+  processes.add_up(all);
+}
+
 }  // namespace
 
-int64_t shards_of(const Objective& objective, int64_t batch, int64_t wanted, torch::Device device) {
-  if (!device.is_cpu()) return 1;
-  int64_t shards = std::min(wanted > 0 ? wanted : runtime_threads(), objective.most_shards(batch));
-  while (objective.most_shards(batch) % shards != 0) --shards;
-  return shards;
+int64_t shards_of(const Objective& objective, int64_t batch, int64_t wanted, torch::Device device, const Processes& processes) {
+  const int64_t count = processes.count();
+  if (batch % count != 0) {
+    fail("training.batch: {} images at a time cannot be shared out to {} processes; expected a multiple of their number", batch, count);
+  }
+  if (!device.is_cpu()) return count;
+  const int64_t most = objective.most_shards(batch / count);
+  int64_t shards = std::min(wanted > 0 ? std::max<int64_t>(1, wanted / count) : runtime_threads(), most);
+  while (most % shards != 0) --shards;
+  return shards * count;
 }
 
 StepOutput run_phase(Objective& objective, const Model& model, const Phase& phase, const StepInput& input,
-                     Workers& workers, uint64_t seed, int64_t parts) {
+                     Workers& workers, uint64_t seed, int64_t parts, const Processes& processes) {
   set_requires_grad(*model.generator, phase.generator);
   set_requires_grad(*model.discriminator, !phase.generator);
   const std::vector<Tensor> parameters =
       phase.generator ? model.generator->parameters() : model.discriminator->parameters();
-  const int64_t shards = workers.count(), pieces = shards * parts;
-  std::vector<StepOutput> outputs(static_cast<size_t>(pieces));
+  const int64_t shards = workers.count(), pieces = shards * parts, all_pieces = pieces * processes.count();
+  std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the parts of each
   std::vector<std::vector<Tensor>> gradients(static_cast<size_t>(shards));
   const auto run_piece = [&](int64_t shard, int64_t part) {
-    const int64_t piece = part * shards + shard;
+    const int64_t piece = shard * parts + part;
     StepInput own = input;
     const auto share = [&](const Tensor& all) { return all.defined() ? all.chunk(pieces)[piece] : all; };
     own.real.images = share(input.real.images);
     own.real.labels = share(input.real.labels);
-    own.random = make_random(input.real.images.device(), stream_seed(seed, 0, static_cast<uint64_t>(piece)));
-    Tensor loss = objective.loss(phase, own, outputs[static_cast<size_t>(piece)]);
-    if (pieces > 1) loss = loss / static_cast<double>(pieces);
+    own.random = make_random(input.real.images.device(),
+                             stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * pieces + piece)));
+    StepOutput output;
+    Tensor loss = objective.loss(phase, own, output);
+    if (part == 0) {
+      outputs[static_cast<size_t>(shard)] = output;
+    } else {
+      add_to(outputs[static_cast<size_t>(shard)], output);
+    }
+    if (all_pieces > 1) loss = loss / static_cast<double>(all_pieces);
     add_to(gradients[static_cast<size_t>(shard)],
            torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                  /*allow_unused=*/true));
@@ -76,8 +101,14 @@ StepOutput run_phase(Objective& objective, const Model& model, const Phase& phas
     }
   });
   torch::NoGradGuard no_grad;
-  StepOutput means{mean_of(outputs, &StepOutput::losses), mean_of(outputs, &StepOutput::scores),
-                   mean_of(outputs, &StepOutput::statistics)};
+  StepOutput means = outputs[0];
+  for (size_t shard = 1; shard < outputs.size(); ++shard) add_to(means, outputs[shard]);
+  if (processes.count() > 1) add_up_over(processes, parameters, means);
+  if (all_pieces > 1) {
+    for (const auto figures : kFigures) {
+      for (auto& [name, value] : means.*figures) value = value / static_cast<double>(all_pieces);
+    }
+  }
   objective.absorb(means.statistics);
   return means;
 }

@@ -68,6 +68,7 @@ nlohmann::json summarise(const SummaryInput& input) {
   nlohmann::json summary = {{"command", recipe.command},
                             {"finished", true},
                             {"seed", recipe.seed},
+                            {"processes", input.processes},
                             {"threads", runtime_threads()},
                             {"precision", recipe.precision},
                             {"device", input.device.str()},

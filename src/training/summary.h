@@ -18,6 +18,7 @@ struct SummaryInput {
   DatasetInfo data;
   std::vector<int64_t> row_labels;  ///< of the rows of sample grids; empty without labels
   torch::Device device = torch::kCPU;
+  int64_t processes = 1;
   const Model* result = nullptr;
   const Model* teacher = nullptr;  ///< null for a run without one
   std::string metric;              ///< name of the distance; empty: none was measured

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/runtime.h"
 #include "ops/common.h"
 #include "metrics/dataset_statistics.h"
@@ -19,20 +18,33 @@ namespace dgl {
 
 namespace {
 
-constexpr const char* kStateKey = "dgl_state";
 constexpr int64_t kMaxRetries = 3;
 
 /// The random streams of a run.
 enum Stream : uint64_t { kInit = 1, kData, kStep, kEvaluation, kGridLatents, kFinalEvaluation, kStanding };
 
+/// A loss or a gradient went where training cannot go on from.
+class Divergence : public Error {
+ public:
+  using Error::Error;
+};
+
 std::string data_name(const Recipe& recipe) { return std::filesystem::path(recipe.data).filename().string(); }
+
+/// " g_main 0.693 d_main 1.386"
+std::string losses_text(const nlohmann::json& means) {
+  std::string text;
+  for (const auto& [name, value] : means.items()) text += fmt::format(" {} {:.3f}", name, value.get<double>());
+  return text;
+}
 
 }  // namespace
 
 Trainer::~Trainer() = default;
 
-Trainer::Trainer(const Recipe& recipe, bool quiet)
-    : recipe_(recipe), progress_(quiet), device_(parse_device(recipe.device)), augmentation_(recipe) {
+Trainer::Trainer(const Recipe& recipe, bool quiet, const Processes& processes)
+    : processes_(processes), recipe_(recipe), progress_(quiet || !processes.first()), device_(processes.device(recipe.device)),
+      augmentation_(recipe) {
   ops::set_use_reference(recipe_.reference);
   data_ = std::make_shared<Dataset>(recipe_.data);
   const DatasetInfo& info = data_->info();
@@ -44,9 +56,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   recipe_ = with_labels_of(*data_, std::move(recipe_));
   if (recipe_.conditional) label_shares_ = label_shares(*data_).to(device_);
   grid_ = SampleGrid::of(recipe_.labels());
-  sampler_ = std::make_unique<BatchSampler>(data_, recipe_.batch,
-                                            stream_seed(static_cast<uint64_t>(recipe_.seed), kData, 0), recipe_.mirror);
-  if (!recipe_.run_features.empty()) {
+  if (processes_.first() && !recipe_.run_features.empty()) {
     features_ = load_feature_network(recipe_.run_features);
     features_->to(device_);
     real_statistics_ = dataset_statistics(*data_, *features_, 256, device_);
@@ -92,8 +102,11 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   model_ = make_networks(recipe_, width, critic_width, device_);
   objective_ = make_objective(recipe_, model_);
   phases_ = objective_->phases();
-  recipe_.shards = shards_of(*objective_, recipe_.batch / recipe_.accumulations, recipe_.shards, device_);
-  workers_ = std::make_unique<Workers>(recipe_.shards);
+  recipe_.shards = shards_of(*objective_, recipe_.batch / recipe_.accumulations, recipe_.shards, device_, processes_);
+  workers_ = std::make_unique<Workers>(recipe_.shards / processes_.count());
+  sampler_ = std::make_unique<BatchSampler>(data_, recipe_.batch,
+                                            stream_seed(static_cast<uint64_t>(recipe_.seed), kData, 0), recipe_.mirror,
+                                            processes_.rank(), processes_.count());
   optimisers_ = make_optimisers(recipe_, model_, phases_);
   if (student && recipe_.train_teacher) {
     const auto family = teacher_->discriminator->settings().value("family", "");
@@ -114,6 +127,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet)
   }
   if (student && !recipe_.from_stage1.empty()) begin_from_stage1();
   if (student && recipe_.from_teacher) begin_from_teacher();
+  spread_weights();
 }
 
 void Trainer::add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRecipe& how) {
@@ -123,94 +137,6 @@ void Trainer::add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRe
   guidance_.add({how.file, std::move(critic), loss, make_schedule(how.schedule, how.lambda, "guidance.schedule"),
                  make_weight(how.weight, "guidance.weight"), recipe_.resize},
                 info.channels, info.resolution, recipe_.labels());
-}
-
-void Trainer::save(const std::filesystem::path& path) {
-  TensorFile file = pack_model(model_);
-  optimisers_.generator->put(file, "adam.generator.");
-  optimisers_.discriminator->put(file, "adam.discriminator.");
-  for (const auto& [name, tensor] : objective_->state()) file.tensors["objective." + name] = tensor;
-  for (const auto& [name, tensor] : augmentation_.state()) file.tensors["augmentation." + name] = tensor;
-  for (const auto& [name, tensor] : guidance_.state()) file.tensors["guidance." + name] = tensor;
-  if (teacher_optimiser_) {
-    put_module(file, "guidance.discriminator.", *taught_.discriminator);
-    teacher_optimiser_->put(file, "guidance.adam.");
-  }
-  file.metadata[kStateKey] = state_.to_json().dump();
-  save_safetensors(path, file);
-}
-
-void Trainer::load(const TensorFile& file, const std::string& origin) {
-  const auto text = file.metadata.find(kStateKey);
-  if (text == file.metadata.end()) fail("{}: not a checkpoint: the metadata has no \"{}\"", origin, kStateKey);
-  const auto json = parse_json(text->second);
-  RunState state = RunState::from_json(json, origin);
-  get_module(file, "generator.", *model_.generator, origin);
-  get_module(file, "generator_ema.", *model_.generator_ema, origin);
-  get_module(file, "discriminator.", *model_.discriminator, origin);
-  optimisers_.generator->get(file, "adam.generator.", origin);
-  optimisers_.discriminator->get(file, "adam.discriminator.", origin);
-  torch::NoGradGuard no_grad;
-  for (auto [name, tensor] : objective_->state()) tensor.copy_(file.at("objective." + name, origin));
-  for (auto [name, tensor] : augmentation_.state()) tensor.copy_(file.at("augmentation." + name, origin));
-  state_ = std::move(state);
-}
-
-void Trainer::load_guidance(const TensorFile& file, const std::string& origin) {
-  torch::NoGradGuard no_grad;
-  for (auto [name, tensor] : guidance_.state()) tensor.copy_(file.at("guidance." + name, origin));
-  if (teacher_optimiser_) {
-    get_module(file, "guidance.discriminator.", *taught_.discriminator, origin);
-    teacher_optimiser_->get(file, "guidance.adam.", origin);
-  }
-}
-
-void Trainer::load_newest(const RunDirectory& directory, const std::vector<std::filesystem::path>& paths) {
-  std::string why;
-  for (const auto& path : paths) {
-    try {
-      const TensorFile file = load_safetensors(path);
-      load_guidance(file, path.string());
-      load(file, path.string());
-      directory.truncate_log(state_.log_bytes);
-      if (!why.empty()) progress_.print(fmt::format("going on from {} instead", path.filename().string()));
-      return;
-    } catch (const Error& error) {
-      why = error.what();
-      progress_.print(why);
-    }
-  }
-  if (!why.empty()) fail("{}: none of its checkpoints can be read", directory.path().string());
-}
-
-void Trainer::begin_from_stage1() {
-  const RunDirectory other = RunDirectory::open(recipe_.from_stage1);
-  const auto path = other.stage_end(1);
-  if (!std::filesystem::exists(path)) {
-    fail("{}: has no checkpoints/stage1.safetensors; expected a run of compress or boost whose stage 1 is done", recipe_.from_stage1);
-  }
-  load(load_safetensors(path), path.string());
-  if (state_.stages.size() != 1 || state_.stage != 2) fail("{}: not the end of a stage 1", path.string());
-  state_.log_bytes = 0;
-  state_.best_fd = -1;
-  if (!recipe_.keep_optimizer) optimisers_ = make_optimisers(recipe_, model_, phases_);
-}
-
-void Trainer::begin_from_teacher() {
-  if (!teacher_->generator || !teacher_->generator_ema) {
-    fail("{}: the teacher has no generator and average of it to start from", recipe_.teacher);
-  }
-  if (teacher_->generator->settings() != model_.generator->settings() ||
-      teacher_->discriminator->settings() != model_.discriminator->settings()) {
-    fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", recipe_.teacher,
-         recipe_.width);
-  }
-  copy_weights(*teacher_->generator, *model_.generator);
-  copy_weights(*teacher_->generator_ema, *model_.generator_ema);
-  copy_weights(*teacher_->discriminator, *model_.discriminator);
-  if (teacher_->info.contains("kimg") && teacher_->info["kimg"].is_number()) {
-    state_.images = std::llround(teacher_->info["kimg"].get<double>() * 1000);
-  }
 }
 
 double Trainer::measure(Generator& generator, int64_t samples, uint64_t stream) {
@@ -242,16 +168,15 @@ torch::Tensor Trainer::draw_grid(Generator& generator) const {
 
 void Trainer::learn(Objective& objective, const Model& model, const Phase& phase, const StepInput& input, Adam& optimiser,
                     uint64_t seed, const std::string& prefix) {
-  const StepOutput output = run_phase(objective, model, phase, input, *workers_, seed, recipe_.accumulations);
+  const StepOutput output = run_phase(objective, model, phase, input, *workers_, seed, recipe_.accumulations, processes_);
   if (&objective == objective_.get()) {
     guidance_.absorb(output.statistics);
     augmentation_.absorb(output.statistics);
   }
-  // Gradients are whole here: the place to average them over processes.
   for (const auto& [name, value] : output.losses) {
     const double number = value.item<double>();
     if (!std::isfinite(number) || std::abs(number) > recipe_.loss_limit) {
-      throw Error(fmt::format("loss {}{} = {} at step {} ({:.1f} kimg)", prefix, name, number, state_.step,
+      throw Divergence(fmt::format("loss {}{} = {} at step {} ({:.1f} kimg)", prefix, name, number, state_.step,
                               static_cast<double>(state_.images) / 1000));
     }
     state_.losses.add(prefix + name, number);
@@ -259,7 +184,7 @@ void Trainer::learn(Objective& objective, const Model& model, const Phase& phase
   for (const auto& [name, value] : output.scores) state_.scores.add(prefix + name, value.item<double>());
   if (augmentation_.any()) state_.scores.add("augment_p", augmentation_.probability());
   if (const double norm = optimiser.gradient_norm(*workers_); !std::isfinite(norm)) {
-    throw Error(fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state_.step,
+    throw Divergence(fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state_.step,
                             static_cast<double>(state_.images) / 1000));
   }
   optimiser.step(*workers_);
@@ -313,38 +238,43 @@ void Trainer::step(const Stage& stage) {
   update_ema(*model_.generator, *model_.generator_ema, beta, *workers_);
 }
 
+double Trainer::rate() const { return static_cast<double>(state_.tick_images) / std::max(1e-9, state_.tick_seconds); }
+
 void Trainer::show_progress(const Stage& stage) {
-  const double rate = static_cast<double>(state_.tick_images) / std::max(1e-9, state_.tick_seconds);
   int64_t left = stage.images - state_.stage_images;
   for (const Stage& later : stages_) left += later.number > stage.number ? later.images : 0;
-  std::string losses;
-  const auto means = state_.losses.means();
-  for (const auto& [name, value] : means.items()) {
-    losses += fmt::format(" {} {:.3f}", name, value.get<double>());
-  }
   std::string fd;
-  if (state_.best_fd >= 0) fd = fmt::format(" | best {} {:.2f}", features_->distance_name(), state_.best_fd);
+  if (features_ && state_.best_fd >= 0) fd = fmt::format(" | best {} {:.2f}", features_->distance_name(), state_.best_fd);
   progress_.update(fmt::format("stage {} {} | kimg {:.1f}/{:g} | {:.0f} img/s | left {} |{}{}", stage.number, stage.name,
                                static_cast<double>(state_.stage_images) / 1000,
-                               static_cast<double>(stage.images) / 1000, rate,
-                               duration_text(static_cast<double>(left) / std::max(1e-9, rate)), losses, fd));
+                               static_cast<double>(stage.images) / 1000, rate(),
+                               duration_text(static_cast<double>(left) / std::max(1e-9, rate())),
+                               losses_text(state_.losses.means()), fd));
 }
 
 void Trainer::tick(const RunDirectory& directory, const Stage& stage) {
+  state_.stages.back().kimg_end = static_cast<double>(state_.images) / 1000;
+  if (processes_.first()) measure_tick(directory, stage);
+  state_.losses = {};
+  state_.scores = {};
+  state_.tick_seconds = 0;
+  state_.tick_images = 0;
+}
+
+void Trainer::measure_tick(const RunDirectory& directory, const Stage& stage) {
   const double kimg = static_cast<double>(state_.images) / 1000;
-  const double rate = static_cast<double>(state_.tick_images) / std::max(1e-9, state_.tick_seconds);
   nlohmann::json line = {{"stage", stage.number},
                          {"kimg", kimg},
                          {"images", state_.images},
                          {"step", state_.step},
                          {"seconds", state_.seconds},
-                         {"images_per_second", rate},
+                         {"images_per_second", rate()},
                          {"loss", state_.losses.means()},
                          {"score", state_.scores.means()}};
   model_.generator_ema->settle(stream_seed(static_cast<uint64_t>(recipe_.seed), kStanding, 0));
   std::string fd_text;
-  StageRecord& record = state_.stages.back();
   if (features_) {
+    StageRecord& record = state_.stages.back();
     const double fd = measure(*model_.generator_ema, recipe_.samples, kEvaluation);
     line["fd"] = fd;
     record.fd_end = fd;
@@ -361,24 +291,16 @@ void Trainer::tick(const RunDirectory& directory, const Stage& stage) {
       fd_text += " (best)";
     }
   }
-  record.kimg_end = kimg;
   if (!features_ || line.contains("best")) {
     model_.info = {{"kimg", kimg}, {"stage", stage.number}, {"recipe", recipe_toml(without_run(recipe_))}, {"data", data_name(recipe_)}};
     if (features_) model_.info["distance"] = {{"name", features_->distance_name()}, {"samples", recipe_.samples}, {"value", line["fd"]}};
     save_model(directory.best(), model_);
   }
   write_samples(directory);
-  const auto means = line["loss"];
-  std::string losses;
-  for (const auto& [name, value] : means.items()) losses += fmt::format(" {} {:.3f}", name, value.get<double>());
-  progress_.print(fmt::format("stage {} {} | kimg {:.1f} | {:.0f} img/s | {} |{}{}", stage.number, stage.name, kimg, rate,
-                              duration_text(state_.seconds), losses, fd_text));
+  progress_.print(fmt::format("stage {} {} | kimg {:.1f} | {:.0f} img/s | {} |{}{}", stage.number, stage.name, kimg, rate(),
+                              duration_text(state_.seconds), losses_text(line["loss"]), fd_text));
   directory.append_log(line);
   state_.log_bytes = directory.log_size();
-  state_.losses = {};
-  state_.scores = {};
-  state_.tick_seconds = 0;
-  state_.tick_images = 0;
 }
 
 void Trainer::handle_divergence(const RunDirectory& directory, const std::string& what) {
@@ -406,9 +328,17 @@ void Trainer::end_stage(const RunDirectory& directory, const Stage& stage) {
 
 void Trainer::start(const RunDirectory& directory) {
   const auto paths = directory.resume_points();
-  if (!paths.empty()) return load_newest(directory, paths);
-  directory.truncate_log(0);
-  save(directory.checkpoint(state_.step));
+  processes_.meet();  // all have looked before the first one writes
+  if (!paths.empty()) {
+    load_newest(directory, paths);
+  } else {
+    if (processes_.first()) directory.truncate_log(0);
+    save(directory.checkpoint(state_.step));
+  }
+  if (const int64_t furthest = processes_.largest(state_.step); furthest != state_.step) {
+    fail("{}: this process finds step {} there, another one step {}: expected one folder for all", directory.path().string(),
+         state_.step, furthest);
+  }
 }
 
 int Trainer::run(const RunDirectory& directory) {
@@ -428,7 +358,7 @@ int Trainer::run(const RunDirectory& directory) {
     if (state_.stage_images < stage.images) {
       try {
         step(stage);
-      } catch (const Error& error) {
+      } catch (const Divergence& error) {
         handle_divergence(directory, error.what());
         continue;
       }
@@ -449,16 +379,17 @@ int Trainer::run(const RunDirectory& directory) {
     }
     if (due || done) {
       save(directory.checkpoint(state_.step));
-      directory.prune(recipe_.checkpoint_keep);
+      if (processes_.first()) directory.prune(recipe_.checkpoint_keep);
       last = now_seconds();
     }
-    if (const int signal = InterruptGuard::received(); signal && state_.stage <= static_cast<int64_t>(stages_.size())) {
+    const auto signal = static_cast<int>(processes_.largest(InterruptGuard::received()));
+    if (signal && state_.stage <= static_cast<int64_t>(stages_.size())) {
       if (!due && !done) save(directory.interrupted());
       progress_.print(fmt::format("interrupted; `dgl resume {}` goes on", directory.path().string()));
       return 128 + signal;
     }
   }
-  finish(directory);
+  if (processes_.first()) finish(directory);
   return 0;
 }
 
@@ -471,6 +402,7 @@ void Trainer::finish(const RunDirectory& directory) {
   input.data = data_->info();
   input.row_labels = grid_.row_labels;
   input.device = device_;
+  input.processes = processes_.count();
   input.result = &result;
   input.teacher = teacher_.get();
   if (features_) {
@@ -496,10 +428,12 @@ void Trainer::finish(const RunDirectory& directory) {
 }
 
 int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
-  Trainer trainer(recipe, quiet);
-  const RunDirectory directory = RunDirectory::create(out, trainer.recipe(), overwrite);
-  const auto alone = directory.occupy();
-  return trainer.run(directory);
+  const auto processes = Processes::of_environment();
+  Trainer trainer(recipe, quiet, *processes);
+  std::unique_ptr<FolderLock> alone;
+  if (processes->first()) alone = RunDirectory::create(out, trainer.recipe(), overwrite).occupy();
+  processes->meet();
+  return trainer.run(RunDirectory::open(out));
 }
 
 int resume_run(const std::filesystem::path& path, const std::string& device, bool quiet) {
@@ -513,8 +447,9 @@ int resume_run(const std::filesystem::path& path, const std::string& device, boo
     if (!quiet) fmt::print("{} is done: {}\n", path.string(), directory.model().string());
     return 0;
   }
-  const auto alone = directory.occupy();
-  Trainer trainer(recipe, quiet);
+  const auto processes = Processes::of_environment();
+  const auto alone = processes->first() ? directory.occupy() : nullptr;
+  Trainer trainer(recipe, quiet, *processes);
   return trainer.run(directory);
 }
 

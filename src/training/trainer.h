@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/processes.h"
 #include "base/workers.h"
 #include "metrics/evaluate.h"
 #include "training/networks.h"
@@ -23,12 +24,13 @@ struct Stage {
 };
 
 /// Runs the stages of a recipe in a run directory, from its newest checkpoint where there is one. Everything random in
-/// step k is drawn from generators seeded by (seed, k), so a run that was cut off anywhere goes on to the same bits.
+/// step k is drawn from generators seeded by (seed, k), so a run that was cut off anywhere goes on to the same bits. Of several
+/// processes all train, each on its share of a batch, and the first one measures and writes.
 class Trainer {
  public:
   /// Opens data, teacher and feature network and builds the student. Error where they do not fit each other.
   /// Leaves the run directory untouched.
-  Trainer(const Recipe& recipe, bool quiet);
+  Trainer(const Recipe& recipe, bool quiet, const Processes& processes);
   ~Trainer();
 
   /// Trains to the end in `directory`, writes model.safetensors and summary.json. Returns 0, or 130 or 143 when a
@@ -38,28 +40,33 @@ class Trainer {
   const Recipe& recipe() const { return recipe_; }
 
  private:
-  void start(const RunDirectory& directory);
-  void load(const TensorFile& file, const std::string& origin);
   void add_teacher(std::shared_ptr<Discriminator> critic, const TeacherRecipe& how);
-  void load_guidance(const TensorFile& file, const std::string& origin);
+  void start(const RunDirectory& directory);
+  void step(const Stage& stage);
   void learn(Objective& objective, const Model& model, const Phase& phase, const StepInput& input, Adam& optimiser,
              uint64_t seed, const std::string& prefix);
   void train_teacher(StepInput& input, const std::vector<Batch>& real, uint64_t seed);
-  void load_newest(const RunDirectory& directory, const std::vector<std::filesystem::path>& paths);
-  void begin_from_stage1();
-  void begin_from_teacher();
-  void save(const std::filesystem::path& path);
-  void step(const Stage& stage);
-  void show_progress(const Stage& stage);
   void tick(const RunDirectory& directory, const Stage& stage);
+  void measure_tick(const RunDirectory& directory, const Stage& stage);
   void end_stage(const RunDirectory& directory, const Stage& stage);
   void handle_divergence(const RunDirectory& directory, const std::string& what);
+  void finish(const RunDirectory& directory);
+  double measure(Generator& generator, int64_t samples, uint64_t stream);
   void write_samples(const RunDirectory& directory);
   torch::Tensor draw_grid(Generator& generator) const;
-  double measure(Generator& generator, int64_t samples, uint64_t stream);
-  void finish(const RunDirectory& directory);
+  double rate() const;  // images per second since the last tick
+  void show_progress(const Stage& stage);
+  // Where a run goes on from: trainer_checkpoints.cpp.
+  void save(const std::filesystem::path& path);
+  void load(const TensorFile& file, const std::string& origin);
+  void load_guidance(const TensorFile& file, const std::string& origin);
+  void load_newest(const RunDirectory& directory, const std::vector<std::filesystem::path>& paths);
+  void spread_weights() const;  // the first process's to all, which may have drawn others on another kind of processor
+  void begin_from_stage1();
+  void begin_from_teacher();
   const Stage& current_stage() const { return stages_.at(static_cast<size_t>(state_.stage - 1)); }
 
+  const Processes& processes_;
   Recipe recipe_;
   Progress progress_;
   torch::Device device_;

@@ -29,19 +29,22 @@ class Program {
     return wait(child);
   }
 
-  /// Starts it and returns its process.
-  pid_t start(const std::vector<std::string>& arguments) const {
+  /// Starts it and returns its process. `variables` ("NAME=VALUE") are added to its environment; what it prints goes into the files
+  /// stdout and stderr with `suffix` behind their names.
+  pid_t start(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {},
+              const std::string& suffix = "") const {
     std::vector<std::string> words{DGL_BINARY};
     words.insert(words.end(), arguments.begin(), arguments.end());
     words.push_back("--threads=1");
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    const std::string out = (folder_ / "stdout").string(), err = (folder_ / "stderr").string();
+    const std::string out = (folder_ / ("stdout" + suffix)).string(), err = (folder_ / ("stderr" + suffix)).string();
     const std::string where = folder_.path().string();
     const pid_t child = ::fork();
     if (child == 0) {
       if (::chdir(where.c_str()) != 0) ::_exit(99);
+      for (const std::string& variable : variables) ::putenv(const_cast<char*>(variable.c_str()));
       ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDOUT_FILENO);
       ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDERR_FILENO);
       ::execv(argv[0], argv.data());
@@ -50,13 +53,13 @@ class Program {
     return child;
   }
 
-  Outcome wait(pid_t child) const {
+  Outcome wait(pid_t child, const std::string& suffix = "") const {
     int raw = 0;
     ::waitpid(child, &raw, 0);
     Outcome outcome;
     outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
-    outcome.out = read_file(folder_ / "stdout");
-    outcome.err = read_file(folder_ / "stderr");
+    outcome.out = read_file(folder_ / ("stdout" + suffix));
+    outcome.err = read_file(folder_ / ("stderr" + suffix));
     return outcome;
   }
 

@@ -125,6 +125,27 @@ TEST(BatchSampler, MirrorFlipsAboutHalfTheImagesLeftToRight) {
   EXPECT_LT(flipped, 250);
 }
 
+TEST(BatchSampler, SharesOfABatchAreTheBatch) {
+  const test::TemporaryFolder folder;
+  const auto set = make_set(folder, 10);
+  BatchSampler whole(set, 12, 3, true);
+  for (const int64_t shares : {2, 3, 12}) {
+    for (const int64_t k : {0, 1, 4}) {
+      std::vector<torch::Tensor> images, labels;
+      for (int64_t share = 0; share < shares; ++share) {
+        const Batch batch = BatchSampler(set, 12, 3, true, share, shares).batch(k);
+        images.push_back(batch.images);
+        labels.push_back(batch.labels);
+      }
+      const Batch all = whole.batch(k);
+      EXPECT_TRUE(torch::cat(images).equal(all.images)) << k << " in " << shares;
+      EXPECT_TRUE(torch::cat(labels).equal(all.labels)) << k << " in " << shares;
+    }
+  }
+  test::expect_error([&] { BatchSampler(set, 12, 3, true, 0, 5); }, {"share 0 of 5", "12 images"});
+  test::expect_error([&] { BatchSampler(set, 12, 3, true, 2, 2); }, {"share 2 of 2"});
+}
+
 TEST(BatchSampler, ValuesAreThoseOfToUnitRange) {
   const test::TemporaryFolder folder;
   const auto set = make_set(folder, 1, false);

@@ -1,0 +1,160 @@
+#include "base/processes.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "free_port.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+/// An environment without launchers' variables but those given, until it goes.
+class Environment {
+ public:
+  explicit Environment(const std::map<std::string, std::string>& variables) {
+    clear();
+    for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  ~Environment() { clear(); }
+
+ private:
+  static void clear() {
+    for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "OMPI_COMM_WORLD_RANK",
+                             "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"}) {
+      ::unsetenv(name);
+    }
+  }
+};
+
+TEST(Launch, OneProcessNeedsNoLauncher) {
+  for (const auto& variables : std::vector<std::map<std::string, std::string>>{
+           {},
+           {{"RANK", "0"}, {"WORLD_SIZE", "1"}},
+           // A batch job's environment, where nobody said that its tasks are to meet.
+           {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "0"}}}) {
+    const Environment environment(variables);
+    EXPECT_FALSE(Launch::of_environment());
+    EXPECT_EQ(Processes::of_environment()->count(), 1);
+    EXPECT_TRUE(Processes::of_environment()->first());
+  }
+}
+
+TEST(Launch, EveryLauncherIsRead) {
+  const std::map<std::string, std::string> meeting{{"MASTER_ADDR", "node7"}, {"MASTER_PORT", "29501"}};
+  for (std::map<std::string, std::string> variables : std::vector<std::map<std::string, std::string>>{
+           {{"RANK", "5"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}},
+           {{"OMPI_COMM_WORLD_RANK", "5"}, {"OMPI_COMM_WORLD_SIZE", "8"}, {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}},
+           {{"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "1"}}}) {
+    variables.insert(meeting.begin(), meeting.end());
+    const Environment environment(variables);
+    const auto launch = Launch::of_environment();
+    ASSERT_TRUE(launch);
+    EXPECT_EQ(launch->rank, 5);
+    EXPECT_EQ(launch->count, 8);
+    EXPECT_EQ(launch->local_rank, 1);
+    EXPECT_EQ(launch->address, "node7");
+    EXPECT_EQ(launch->port, 29501);
+  }
+}
+
+TEST(Launch, AVariableThatIsWrongOrMissingIsNamed) {
+  const std::map<std::string, std::string> right{
+      {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "localhost"}, {"MASTER_PORT", "29500"}};
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"RANK", "2"},
+                                                                                    {"RANK", "-1"},
+                                                                                    {"WORLD_SIZE", "two"},
+                                                                                    {"WORLD_SIZE", "99999999999999999999"},
+                                                                                    {"LOCAL_RANK", ""},
+                                                                                    {"MASTER_PORT", "65536"},
+                                                                                    {"MASTER_PORT", "29500 "}}) {
+    auto variables = right;
+    variables[name] = value;
+    const Environment environment(variables);
+    expect_error([] { Launch::of_environment(); }, {name, "\"" + value + "\"", "expected a number"});
+  }
+  for (const auto& [name, value] : right) {
+    if (name == "WORLD_SIZE") continue;
+    auto variables = right;
+    variables.erase(name);
+    const Environment environment(variables);
+    expect_error([] { Launch::of_environment(); }, {name, "not set"});
+  }
+}
+
+/// Calls work(processes of rank r) for `count` ranks, each on a thread of its own.
+template <class Work>
+void as_processes(int64_t count, const Work& work) {
+  Launch launch;
+  launch.count = count;
+  launch.address = "127.0.0.1";
+  launch.port = static_cast<uint16_t>(free_port());
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < count; ++rank) {
+    Launch own = launch;
+    own.rank = own.local_rank = rank;
+    threads.emplace_back([own, &work] {
+      const Processes processes(own);
+      work(processes);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(Processes, AddUpInEveryShapeAndLayout) {
+  as_processes(3, [](const Processes& processes) {
+    const auto mine = static_cast<double>(processes.rank() + 1);
+    const torch::Tensor values = torch::arange(24, torch::kFloat).view({1, 2, 3, 4}) * mine;
+    const torch::Tensor scalar = torch::full({}, mine), image = values.contiguous(at::MemoryFormat::ChannelsLast),
+                        turned = torch::arange(6, torch::kFloat).view({2, 3}).t() * mine;
+    processes.add_up({scalar, {}, image, turned});
+    EXPECT_EQ(scalar.item<double>(), 6);
+    EXPECT_TRUE(torch::equal(image, torch::arange(24, torch::kFloat).view({1, 2, 3, 4}) * 6));
+    EXPECT_TRUE(image.is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_TRUE(torch::equal(turned, torch::arange(6, torch::kFloat).view({2, 3}).t() * 6));
+    processes.add_up({});
+    processes.add_up({torch::Tensor()});
+  });
+}
+
+TEST(Processes, SpreadWhatTheFirstHas) {
+  as_processes(2, [](const Processes& processes) {
+    const torch::Tensor weights = torch::full({2, 3}, static_cast<double>(processes.rank())),
+                        counter = torch::full({1}, 7 + processes.rank(), torch::kLong), none = torch::empty({0});
+    processes.spread({weights, counter, none});
+    EXPECT_EQ(weights.sum().item<double>(), 0);
+    EXPECT_EQ(counter.item<int64_t>(), 7);
+    EXPECT_EQ(processes.first(), processes.rank() == 0);
+  });
+}
+
+TEST(Processes, FindTheLargest) {
+  as_processes(3, [](const Processes& processes) {
+    EXPECT_EQ(processes.largest(processes.rank() == 1 ? 15 : -2), 15);
+    EXPECT_EQ(processes.largest(processes.rank() - 9), -7);
+    processes.meet();
+  });
+}
+
+TEST(Processes, OneThatIsGoneIsAnErrorInTheOthers) {
+  as_processes(2, [](const Processes& processes) {
+    processes.meet();
+    if (processes.rank() == 0) expect_error([&] { processes.meet(); }, {"process 0 of 2", "another one has ended"});
+  });
+}
+
+TEST(Processes, OneAloneAddsNothing) {
+  const Processes processes;
+  const torch::Tensor t = torch::ones({2});
+  processes.add_up({t});
+  processes.spread({t});
+  EXPECT_EQ(t.sum().item<double>(), 2);
+  EXPECT_EQ(processes.largest(-3), -3);
+}
+
+}  // namespace
+}  // namespace dgl::test
