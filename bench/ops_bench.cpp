@@ -10,13 +10,13 @@
 #include "ops/bias_act.h"
 #include "ops/common.h"
 #include "ops/conv2d.h"
+#include "ops/conv3x3.h"
 #include "ops/conv_act.h"
 #include "ops/modulate.h"
 #include "ops/norm_relu.h"
 #include "ops/pointwise.h"
 #include "ops/residual.h"
 #include "ops/upfirdn2d.h"
-#include "ops/winograd.h"
 
 namespace dgl {
 namespace {
@@ -92,18 +92,38 @@ void run(benchmark::State& state, Operation operation, bool reference, bool back
   ops::set_use_reference(false);
 }
 
-/// Winograd's convolution and oneDNN's direct one by shape: what ops/winograd.cpp's choice between them rests on.
-void convolution(benchmark::State& state, bool winograd, torch::ScalarType type) {
+/// One of the ways by which a 3x3 convolution can go; what ops/conv2d.cpp's choice between them rests on.
+struct Way {
+  const char* name;
+  bool (*serves)(const Tensor& x, int64_t in, int64_t out);
+  Tensor (*forward)(const Tensor& x, const Tensor& w);
+  Tensor (*weight_gradient)(const Tensor& x, const Tensor& g);
+};
+Tensor direct_weight_gradient(const Tensor& x, const Tensor& g) {
+  const Tensor w = at::empty({g.size(1), x.size(1), 3, 3}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  return std::get<1>(at::convolution_backward(g, x, w, at::OptionalIntArrayRef(), {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
+                                              {false, true, false}));
+}
+const Way kWays[] = {
+    {"winograd", ops::winograd_serves, [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
+     [](const Tensor& x, const Tensor& g) { return ops::winograd_weight_gradient(x, g); }},
+    {"amx", ops::amx_serves, [](const Tensor& x, const Tensor& w) { return ops::amx_conv2d(x, w, 1, 1); },
+     [](const Tensor& x, const Tensor& g) { return ops::amx_weight_gradient(x, g, 1, 1); }},
+    {"direct", [](const Tensor&, int64_t, int64_t) { return true; },
+     [](const Tensor& x, const Tensor& w) {
+       return at::conv2d(x, w.to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast), {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
+     },
+     direct_weight_gradient}};
+
+void convolution(benchmark::State& state, const Way& way, bool gradient, torch::ScalarType type) {
   torch::NoGradGuard no_grad;
   const int64_t n = state.range(0), c = state.range(1), r = state.range(2);
-  const Tensor x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type);
-  const Tensor w = torch::randn({c, c, 3, 3});
-  const auto once = [&] {
-    if (winograd) return ops::winograd_conv2d(x, w);
-    return at::conv2d(x, w.to(type).contiguous(at::MemoryFormat::ChannelsLast), {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
-  };
+  const Tensor x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type), w = torch::randn({c, c, 3, 3});
+  if (!way.serves(x, c, c)) return state.SkipWithError("not served");
+  const auto once = [&] { return gradient ? way.weight_gradient(x, x) : way.forward(x, w); };
   once();
   for (auto _ : state) benchmark::DoNotOptimize(once().data_ptr());
+  state.counters["GFLOP/s"] = benchmark::Counter(static_cast<double>(18 * n * c * c * r * r) * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void add_all() {
@@ -119,14 +139,16 @@ void add_all() {
     }
   }
   for (const auto& [way, type] : {std::pair{"fp32", torch::kFloat}, {"bf16", torch::kBFloat16}}) {
-    for (const bool winograd : {true, false}) {
-      auto* bench = benchmark::RegisterBenchmark(
-          fmt::format("{}/{}", winograd ? "winograd" : "direct", way).c_str(),
-          [=, type = type](benchmark::State& state) { convolution(state, winograd, type); });
-      bench->UseRealTime()->Unit(benchmark::kMillisecond);
-      for (const int64_t c : {16, 64, 256, 512}) {
-        for (const auto& [n, r] : {std::pair{1, 8}, {1, 16}, {1, 32}, {1, 64}, {4, 8}, {8, 8}, {16, 8}, {4, 32}, {8, 32}}) {
-          bench->Args({n, c, r});
+    for (const Way& kind : kWays) {
+      for (const bool gradient : {false, true}) {
+        auto* bench = benchmark::RegisterBenchmark(
+            fmt::format("{}{}/{}", kind.name, gradient ? "_weight_gradient" : "", way).c_str(),
+            [=, &kind, type = type](benchmark::State& state) { convolution(state, kind, gradient, type); });
+        bench->UseRealTime()->Unit(benchmark::kMillisecond);
+        for (const int64_t c : {16, 32, 64, 128, 256, 512}) {
+          for (const auto& [n, r] : {std::pair{1, 4}, {1, 8}, {1, 16}, {1, 32}, {1, 64}, {4, 8}, {8, 4}, {8, 8}, {16, 8}, {4, 32}, {8, 32}, {8, 64}}) {
+            bench->Args({n, c, r});
+          }
         }
       }
     }

@@ -7,9 +7,9 @@
 #include "ops/activation_gradient.h"
 #include "ops/common.h"
 #include "ops/conv2d.h"
+#include "ops/conv3x3.h"
 #include "ops/modulate.h"
 #include "ops/recompute.h"
-#include "ops/winograd.h"
 
 namespace dgl::ops {
 
@@ -33,7 +33,7 @@ struct Layer : Function<Layer> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& styles,
                         const Tensor& demodulation, const Tensor& strength, const Tensor& bias, const Tensor& noise,
                         double alpha, double gain) {
-    Tensor y = winograd_conv2d(x, w, or_undefined(styles), OutputStep{or_undefined(demodulation), or_undefined(noise),
+    Tensor y = conv3x3(x, w, or_undefined(styles), OutputStep{or_undefined(demodulation), or_undefined(noise),
                                                                       or_undefined(strength), bias, {alpha, gain}});
     context->save_for_backward({x, w, styles, demodulation, strength, bias, noise, y});
     context->saved_data["alpha"] = alpha;
@@ -62,9 +62,9 @@ struct Layer : Function<Layer> {
     if (needs[kDemodulation]) {
       result[kDemodulation] = scale_gradient(g, demodulation, saved[kBias], saved[kStrength]);
     }
-    if (needs[kWeight]) result[kWeight] = winograd_weight_gradient(x, g.dx, styles, demodulation);
+    if (needs[kWeight]) result[kWeight] = conv3x3_weight_gradient(x, g.dx, styles, demodulation);
     if (needs[kX] || needs[kStyles]) {
-      const Tensor dx = winograd_input_gradient(g.dx, w, demodulation);
+      const Tensor dx = conv3x3_input_gradient(g.dx, w, demodulation);
       if (styles.defined()) {
         std::tie(result[kX], result[kStyles]) = scale_and_dot(dx, styles, x);
       } else {
@@ -86,7 +86,7 @@ struct Layer : Function<Layer> {
 
 Tensor layer(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation, const Tensor& noise,
              const Tensor& strength, const Tensor& bias, Activation a) {
-  if (use_reference() || TwiceDifferentiable::wanted() || !winograd_serves(x, w.size(1), w.size(0))) {
+  if (use_reference() || TwiceDifferentiable::wanted() || !conv3x3_serves(x, w.size(1), w.size(0))) {
     return composition(x, w, styles, demodulation, strength, bias, noise, a);
   }
   return Layer::apply(x, w, or_empty(styles), or_empty(demodulation), or_empty(strength), bias, or_empty(noise), a.alpha,

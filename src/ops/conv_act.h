@@ -7,7 +7,7 @@
 namespace dgl::ops {
 
 /// bias_act(conv2d(x, w, 1, 1), bias) for a 3x3 convolution w [O, C, 3, 3] of x [N, C, H, W]: a layer of StyleGAN2's
-/// discriminator. Where Winograd's convolution serves, bias and activation are applied as its outputs are stored, and
+/// discriminator. Where a kernel of our own serves (ops/conv3x3.h), bias and activation are applied as its outputs are stored, and
 /// their gradients as its inputs are loaded. First and second derivatives are exact; where second ones are known to be
 /// wanted, TwiceDifferentiable saves computing the layer anew for them. Elsewhere the two operations.
 torch::Tensor conv_act(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& bias,

@@ -114,17 +114,10 @@ void transform_input(const T* x, const float* scale, const Tiling& t, const Plac
   }
 }
 
-/// What becomes of an output before it is stored, as plain pointers.
-struct Finish {
-  const float *scale = nullptr, *bias = nullptr, *noise = nullptr;
-  int64_t noise_step = 0;  ///< from one image's noise to the next one's; 0: the same for all
-  float strength = 0, alpha = 1, gain = 1;
-};
-
 /// 36 points to the 4 x 4 outputs of a tile, those of them that lie inside the image.
 template <class T, bool kFinish>
 void transform_output(const float* in, int64_t stride, const Tiling& t, const Place& place, int64_t channels, T* y,
-                      const Finish& finish) {
+                      const Finish* finish) {
   T* image = y + place.image * t.height * t.width * channels;
   const int64_t height = std::min(kTile, t.height - place.y), width = std::min(kTile, t.width - place.x);
   for (int64_t c = 0; c < channels; c += kLanes) {
@@ -135,22 +128,14 @@ void transform_output(const float* in, int64_t stride, const Tiling& t, const Pl
       output_transform(m, v);
       for (int64_t i = 0; i < 4; ++i) columns[i][j] = v[i];
     }
-    Lanes scale = Lanes{} + 1.0f, bias{};
-    if constexpr (kFinish) {
-      if (finish.scale) scale = load(finish.scale + place.image * channels + c);
-      bias = load(finish.bias + c);
-    }
+    Finish::Channels shared{};
+    if constexpr (kFinish) shared = finish->channels(place.image, channels, c);
     for (int64_t i = 0; i < height; ++i) {
       Lanes v[4];
       output_transform(columns[i], v);
       const int64_t at = (place.y + i) * t.width + place.x;
       for (int64_t j = 0; j < width; ++j) {
-        if constexpr (kFinish) {
-          v[j] = v[j] * scale + bias;
-          if (finish.noise) v[j] += finish.strength * finish.noise[place.image * finish.noise_step + at + j];
-          const Lanes negative = v[j] * finish.alpha;
-          v[j] = (v[j] > negative ? v[j] : negative) * finish.gain;
-        }
+        if constexpr (kFinish) v[j] = (*finish)(v[j], shared, place.image, at + j);
         store(image + (at + j) * channels + c, v[j]);
       }
     }
@@ -269,7 +254,7 @@ namespace {
 const float* pointer(const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
 template <class T, bool kFinish>
-void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Finish& finish, Tensor& y) {
+void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Finish* finish, Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
   const Tiling tiling(x);
   const T* from = x.data_ptr<T>();
@@ -331,20 +316,11 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_sca
 Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any, const std::optional<OutputStep>& step) {
   const Tensor x = working_layout(x_any), in_scale = plain(in_scale_any);
   Tensor y = at::empty({x.size(0), u.size(2), x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  Finish finish;
-  Tensor scale, bias, noise;
-  if (step) {
-    scale = plain(step->scale);
-    bias = plain(step->bias);
-    noise = plain(step->noise);
-    finish = {pointer(scale), pointer(bias), pointer(noise),
-              noise.defined() && noise.size(0) > 1 ? noise.size(2) * noise.size(3) : 0,
-              noise.defined() ? step->strength.item<float>() : 0, static_cast<float>(step->activation.alpha),
-              static_cast<float>(step->activation.gain)};
-  }
+  std::optional<Finish> finish;
+  if (step) finish.emplace(*step);
   dispatch_lanes(x, [&](auto element) {
     using T = decltype(element);
-    step ? run_convolution<T, true>(x, u, in_scale, finish, y) : run_convolution<T, false>(x, u, in_scale, finish, y);
+    finish ? run_convolution<T, true>(x, u, in_scale, &*finish, y) : run_convolution<T, false>(x, u, in_scale, nullptr, y);
   });
   return y;
 }

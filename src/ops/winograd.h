@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "ops/bias_act.h"
+#include "ops/output_step.h"
 
 namespace dgl::ops {
 
@@ -17,16 +17,6 @@ namespace dgl::ops {
 /// Whether the functions below can serve a 3x3 convolution of stride 1 and padding 1 of [N, in, H, W] to `out` channels,
 /// and are quicker than direct convolution at it.
 bool winograd_serves(const torch::Tensor& x, int64_t in, int64_t out);
-
-/// What becomes of a convolution's output before it is stored:
-/// act(output * scale[n, c] + strength * noise + bias[c]) * gain.
-struct OutputStep {
-  torch::Tensor scale;     ///< [N, O], or undefined: 1
-  torch::Tensor noise;     ///< [N or 1, 1, H, W], or undefined: none
-  torch::Tensor strength;  ///< a scalar
-  torch::Tensor bias;      ///< [O]
-  Activation activation;
-};
 
 /// x [N, C, H, W], w [O, C, 3, 3] -> [N, O, H, W] of x's type, padding 1; x is scaled by in_scale [N, C] first where that
 /// is defined. Weights, scales, noise and bias are float32. Reference: at::conv2d.

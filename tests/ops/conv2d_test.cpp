@@ -46,7 +46,8 @@ TEST_P(Conv2d, Bfloat16) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2d,
                          ::testing::Values(Case{2, 3, 4, 8, 8, 3, 1, 1}, Case{1, 16, 17, 9, 7, 3, 1, 1},
                                            Case{3, 5, 2, 9, 9, 3, 2, 0}, Case{2, 4, 1, 8, 6, 1, 1, 0},
-                                           Case{2, 1, 6, 4, 4, 1, 1, 0}, Case{2, 16, 16, 17, 17, 3, 2, 0}));
+                                           Case{2, 1, 6, 4, 4, 1, 1, 0}, Case{2, 16, 16, 17, 17, 3, 2, 0},
+                                           Case{1, 32, 64, 9, 9, 3, 2, 0}));
 
 }  // namespace
 }  // namespace dgl::test

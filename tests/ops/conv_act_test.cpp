@@ -5,7 +5,7 @@
 namespace dgl::test {
 namespace {
 
-/// [n, in, out, height, width]; the first is served by Winograd's convolution, the second is not.
+/// [n, in, out, height, width]; the first is served by Winograd's convolution, the second by none, the third by AMX in bfloat16.
 using Shape = std::array<int64_t, 5>;
 constexpr ops::Activation kActivation{0.2, 1.3};
 
@@ -76,7 +76,7 @@ TEST_P(ConvAct, Bfloat16) {
   check_bfloat16(f, {x_, w_, styles_, demodulation_, strength_, bias_}, {0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ConvAct, ::testing::Values(Shape{3, 16, 32, 9, 13}, Shape{2, 5, 3, 6, 6}));
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvAct, ::testing::Values(Shape{3, 16, 32, 9, 13}, Shape{2, 5, 3, 6, 6}, Shape{1, 32, 32, 8, 9}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <immintrin.h>
+#include <torch/types.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace dgl::ops {
+
+// What the kernels on the matrix unit of Intel processors share (ops/amx.h). Private to this room.
+
+using Number = at::BFloat16;
+
+constexpr int64_t kTile = 16;                     // rows of a tile: pixels or channels; and columns of a sum
+constexpr int64_t kDepth = 2 * kTile;             // products that are summed at once
+constexpr int64_t kPair = 2 * kTile;              // two tiles beside each other: four sums share their loads
+constexpr int64_t kTileNumbers = kTile * kDepth;  // a tile of bfloat16, 1 KiB
+constexpr int64_t kTaps = 9;
+
+/// While one lives, its thread's eight tiles are of 16 rows of 64 bytes.
+class Tiles {
+ public:
+  Tiles() {
+    alignas(64) std::array<uint8_t, 64> shape{};
+    shape[0] = 1;  // the palette
+    for (size_t tile = 0; tile < 8; ++tile) {
+      shape[16 + 2 * tile] = 64;
+      shape[48 + tile] = kTile;
+    }
+    settle();
+    _tile_loadconfig(shape.data());
+  }
+  ~Tiles() { _tile_release(); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+
+  /// The compiler's tile loads and stores do not say that they touch memory: no access may be moved across this.
+  static void settle() { asm volatile("" ::: "memory"); }
+};
+
+/// Zeros that begin with a cache line: tiles' rows that lie in two cost twice.
+class Scratch {
+ public:
+  explicit Scratch(int64_t count)
+      : numbers_(static_cast<Number*>(::operator new[](static_cast<size_t>(count) * sizeof(Number), kLine))) {
+    std::fill(numbers_.get(), numbers_.get() + count, Number());
+  }
+  Number* get() const { return numbers_.get(); }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+  struct Free {
+    void operator()(Number* p) const { ::operator delete[](p, kLine); }
+  };
+  std::unique_ptr<Number[], Free> numbers_;
+};
+
+// Registers of 32 numbers, or of 16 pairs of them.
+typedef uint16_t Halves __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+
+/// From and to anywhere in memory.
+template <class V>
+V read(const Number* p) {
+  V v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+template <class V>
+void write(Number* p, const V& v) {
+  std::memcpy(static_cast<void*>(p), &v, sizeof(v));
+}
+
+/// Two rows of 32 numbers as 32 pairs: (a[0], b[0]), (a[1], b[1]), …, in two registers.
+struct Pairs {
+  Halves low, high;
+};
+inline Pairs interleave(const Halves& a, const Halves& b) {
+  static constexpr Halves kLow{0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+  return {__builtin_shuffle(a, b, kLow), __builtin_shuffle(a, b, kLow + 16)};
+}
+
+/// Exchanges the off-diagonal blocks of d x d among 16 x 16 words, for one bit of their places.
+template <uint32_t d>
+void exchange(Words (&r)[kTile]) {
+  constexpr Words kLane{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, kOther = (kLane & d) / d * (static_cast<uint32_t>(kTile) - d);
+  for (uint32_t i = 0; i < kTile; ++i) {
+    if (i & d) continue;
+    const Words a = r[i], b = r[i + d];
+    r[i] = __builtin_shuffle(a, b, kLane + kOther);
+    r[i + d] = __builtin_shuffle(a, b, kLane + d + kOther);
+  }
+}
+
+/// Transposes 16 x 16 words of 32 bits.
+inline void transpose(Words (&r)[kTile]) {
+  exchange<1>(r);
+  exchange<2>(r);
+  exchange<4>(r);
+  exchange<8>(r);
+}
+
+inline const float* pointer(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+
+}  // namespace dgl::ops
