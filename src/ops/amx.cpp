@@ -54,7 +54,7 @@ struct Walk {
 /// Weights [O, C, 3, 3] as tiles in the order in which they are used, [out / 32][taps][in / 32][2]: for the convolution of C to O
 /// channels or, with `adjoint`, for that of O to C.
 Tensor pack(const Tensor& w_float, const Walk& walk, bool adjoint) {
-  const Tensor w = w_float.to(torch::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor w = working_layout(w_float).to(torch::kBFloat16);
   const int64_t channels = w.size(1), in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
   Tensor packed = at::empty({w.numel()}, w.options().memory_format(at::MemoryFormat::Contiguous));
   const Number* from = w.data_ptr<Number>();

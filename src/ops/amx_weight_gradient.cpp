@@ -184,7 +184,7 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
     }
   });
   const Tensor sum = shares == 1 ? sums[0] : sums.sum(0);
-  return sum.view({3, 3, in, out}).permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+  return weight_of_taps(sum.view({3, 3, in, out}));
 }
 
 }  // namespace dgl::ops

@@ -1,6 +1,9 @@
 #include "ops/common.h"
 
+#include <algorithm>
 #include <atomic>
+
+#include "base/parallel.h"
 
 namespace dgl::ops {
 
@@ -28,8 +31,32 @@ torch::Tensor working_layout(const torch::Tensor& t) { return t.dim() == 4 ? t.c
 
 torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width) {
   // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
-  const torch::Tensor wide = t.scalar_type() == torch::kBFloat16 ? t.to(torch::kFloat) : t;
-  return at::upsample_nearest2d(wide, at::IntArrayRef{height, width}).to(t.scalar_type());
+  return at::upsample_nearest2d(widened(t), at::IntArrayRef{height, width}).to(t.scalar_type());
+}
+
+torch::Tensor widened(const torch::Tensor& t) { return t.scalar_type() == torch::kBFloat16 ? t.to(torch::kFloat) : t; }
+
+torch::Tensor weight_of_taps(const torch::Tensor& taps_any) {
+  constexpr int64_t kTaps = 9, kOut = 16, kIn = 32;  // a line of the cache of each row read, a few of each row written
+  const torch::Tensor taps = taps_any.contiguous();
+  const int64_t in = taps.size(2), out = taps.size(3), across = (in + kIn - 1) / kIn;
+  torch::Tensor weight = at::empty({out, in, 3, 3}, taps.options());
+  const float* from = taps.data_ptr<float>();
+  float* to = weight.data_ptr<float>();
+  parallel_for(0, (out + kOut - 1) / kOut * across, 8, [=](int64_t first, int64_t last) {
+    float block[kOut][kIn * kTaps];
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t o = i / across * kOut, c = i % across * kIn, outs = std::min(kOut, out - o), ins = std::min(kIn, in - c);
+      for (int64_t tap = 0; tap < kTaps; ++tap) {
+        for (int64_t j = 0; j < ins; ++j) {
+          const float* row = from + (tap * in + c + j) * out + o;
+          for (int64_t k = 0; k < outs; ++k) block[k][j * kTaps + tap] = row[k];
+        }
+      }
+      for (int64_t k = 0; k < outs; ++k) std::copy(block[k], block[k] + ins * kTaps, to + ((o + k) * in + c) * kTaps);
+    }
+  });
+  return weight;
 }
 
 torch::Tensor plain(const torch::Tensor& t) { return t.defined() ? t.contiguous() : t; }

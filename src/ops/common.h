@@ -40,6 +40,13 @@ torch::Tensor working_layout(const torch::Tensor& t);
 /// `t` [N, C, H, W] at another size, each pixel that of the nearest; of t's type.
 torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width);
 
+/// The weight [O, C, 3, 3], contiguous as parameters are, whose taps [3, 3, C, O] float32 are given. (libtorch's own copy takes
+/// several times as long: of 512 channels as long as the products that made them.)
+torch::Tensor weight_of_taps(const torch::Tensor& taps);
+
+/// `t` in float32 where it is bfloat16.
+torch::Tensor widened(const torch::Tensor& t);
+
 /// `t` contiguous; undefined where it is.
 torch::Tensor plain(const torch::Tensor& t);
 

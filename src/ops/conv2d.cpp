@@ -31,7 +31,7 @@ bool is_winograd(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef we
 
 /// The weight in the data's type and layout, for libtorch's own convolutions.
 Tensor weight_for(const Tensor& x, const Tensor& w) {
-  return FrozenWeights::derived(w, toString(x.scalar_type()), [&] { return working_layout(w.to(x.scalar_type())); });
+  return FrozenWeights::derived(w, toString(x.scalar_type()), [&] { return w.contiguous(working_format(x)).to(x.scalar_type()); });
 }
 
 Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
@@ -62,7 +62,7 @@ Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef siz
   const Tensor gradient = std::get<1>(at::convolution_backward(
       working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
       {1, 1}, false, {0, 0}, 1, {false, true, false}));
-  return x.scalar_type() == torch::kBFloat16 ? gradient.to(torch::kFloat) : gradient;
+  return widened(gradient);
 }
 
 /// Geometry of a convolution, as saved between forward and backward.

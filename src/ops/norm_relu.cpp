@@ -22,7 +22,7 @@ Tensor as_image(const Tensor& t) { return t.view({-1, t.size(-1), 1, 1}); }
 /// From libtorch's operations; `store` whether the stored statistics move.
 Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
                    const NormStatistics& s, bool upsample, bool store) {
-  const Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat) : x;
+  const Tensor wide = widened(x);
   const Tensor v = shift.defined() ? wide + as_image(shift) : wide;
   const bool batch = s.momentum > 0, stored = store || !batch;
   const Tensor y = at::batch_norm(v, {}, {}, stored ? s.mean : Tensor(), stored ? s.var : Tensor(), batch, s.momentum,

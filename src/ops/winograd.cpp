@@ -183,9 +183,11 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
   const float* from = w.data_ptr<float>();
   float* to = u.data_ptr<float>();
   const int64_t per_row = out / kLanes, n = in * out;
-  parallel_for(0, in * per_row, 2048 / kLanes, [=](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const float* here = from + i / per_row * in_step + i % per_row * kLanes * out_step;
+  // Some rows at a time, whose weights lie in the same lines of memory.
+  parallel_for(0, in / kLanes * per_row, 1 + 2048 / (kLanes * kLanes), [=](int64_t first, int64_t last) {
+    for (int64_t i = first * kLanes; i < last * kLanes; ++i) {
+      const int64_t row = i / (per_row * kLanes) * kLanes + i % kLanes, first_column = i / kLanes % per_row * kLanes;
+      const float* here = from + row * in_step + first_column * out_step;
       Lanes rows[3][6];
       for (int64_t k = 0; k < 3; ++k) {
         float tap[3][kLanes];
@@ -196,9 +198,9 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
         weight_transform(load(tap[0]), load(tap[1]), load(tap[2]), rows[k]);
       }
       for (int64_t k = 0; k < 6; ++k) {
-        Lanes column[6];
-        weight_transform(rows[0][k], rows[1][k], rows[2][k], column);
-        for (int64_t p = 0; p < 6; ++p) store(to + (p * 6 + k) * n + i * kLanes, column[p]);
+        Lanes lanes[6];
+        weight_transform(rows[0][k], rows[1][k], rows[2][k], lanes);
+        for (int64_t p = 0; p < 6; ++p) store(to + (p * 6 + k) * n + row * out + first_column, lanes[p]);
       }
     }
   });
@@ -227,7 +229,7 @@ Tensor transform_weight_adjoint(const Tensor& u) {
       }
     }
   });
-  return w.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+  return weight_of_taps(w);
 }
 
 /// Tiles that are worked on together, a multiple of kRows: so many that each pass over weights or their sums, which the
