@@ -20,6 +20,9 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// Everything before the first line break: of what other libraries say of their errors.
+inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 /// Throws Error with a formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {

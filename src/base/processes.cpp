@@ -1,9 +1,8 @@
 #include "base/processes.h"
 
-#include <charconv>
 #include <cstdlib>
-#include <cstring>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "base/runtime.h"
 
@@ -20,15 +19,9 @@ using torch::Tensor;
 namespace {
 
 int64_t number(const char* name, int64_t low, int64_t high) {
-  const char* text = std::getenv(name);
-  if (!text) fail("{} is not set, which a launcher of several processes sets", name);
-  int64_t value = 0;
-  const char* end = text + std::strlen(text);
-  const auto [rest, error] = std::from_chars(text, end, value);
-  if (error != std::errc{} || rest != end || value < low || value > high) {
-    fail("{} = \"{}\": expected a number from {} to {}", name, text, low, high);
-  }
-  return value;
+  const auto value = environment_number(name, low, high);
+  if (!value) fail("{} is not set, which a launcher of several processes sets", name);
+  return *value;
 }
 
 /// Where a launcher keeps its numbers.
@@ -42,12 +35,11 @@ constexpr Names kSrun{"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"};
 }  // namespace
 
 std::optional<Launch> Launch::of_environment() {
-  constexpr int64_t kMost = 1 << 16;
   const bool meeting = std::getenv("MASTER_ADDR") && std::getenv("MASTER_PORT");
   for (const Names& names : {kTorchrun, kMpirun, kSrun}) {
     if (!std::getenv(names.count) || (names.count != kTorchrun.count && !meeting)) continue;
     Launch launch;
-    launch.count = number(names.count, 1, kMost);
+    launch.count = number(names.count, 1, kMostProcesses);
     if (launch.count == 1) return {};
     launch.rank = number(names.rank, 0, launch.count - 1);
     launch.local_rank = number(names.local_rank, 0, launch.count - 1);
@@ -112,9 +104,8 @@ void together(const Launch& launch, const F& f) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    const std::string what = error.what();
     fail("process {} of {}: another one has ended or cannot be reached at {}:{}: {}", launch.rank, launch.count, launch.address,
-         launch.port, what.substr(0, what.find('\n')));
+         launch.port, first_line(error.what()));
   }
 }
 

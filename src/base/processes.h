@@ -9,6 +9,9 @@
 
 namespace dgl {
 
+/// More processes than this are taken for a mistake.
+constexpr int64_t kMostProcesses = 1 << 16;
+
 /// Which of several processes this one is, and where they meet.
 struct Launch {
   int64_t rank = 0;        ///< 0 … count - 1

@@ -5,10 +5,11 @@
 #include <sched.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <regex>
 
+#include "base/environment.h"
 #include "base/error.h"
+#include "base/processes.h"
 
 namespace dgl {
 
@@ -22,8 +23,7 @@ int usable_cores() {
 namespace {
 /// Of torchrun, which leaves all cores to each.
 int processes_here() {
-  const char* text = std::getenv("LOCAL_WORLD_SIZE");
-  return text ? std::max(1, std::atoi(text)) : 1;
+  return static_cast<int>(environment_number("LOCAL_WORLD_SIZE", 1, kMostProcesses).value_or(1));
 }
 }  // namespace
 

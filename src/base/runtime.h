@@ -7,9 +7,9 @@
 
 namespace dgl {
 
-/// Prepares the process for tensor work: `threads` (0: all cores this process may use, or under torchrun its share of them) for libtorch, whose default can
-/// be one, and malloc settings that keep big blocks mapped between steps, since page faults otherwise cost as much as
-/// the arithmetic.
+/// Prepares the process for tensor work: `threads` (0: all cores this process may use, or under torchrun its share of them) for
+/// libtorch, whose default can be one, and malloc settings that keep big blocks mapped between steps, since page faults otherwise
+/// cost as much as the arithmetic. Error for a number of threads, or a LOCAL_WORLD_SIZE of torchrun, that cannot be.
 void init_runtime(int threads);
 
 /// On a GPU, float32 is float32, not TF32, and a convolution is computed in one way only, so that runs can be repeated.

@@ -82,6 +82,4 @@ CLI::Validator within(double low, double high) {
   return CLI::Validator(check, fmt::format("FLOAT in [{:g} - {:g}]", low, high));
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 }  // namespace dgl

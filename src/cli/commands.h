@@ -57,7 +57,4 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
 /// Checks that an option is a number from `low` to `high`; CLI11's own checks let nan pass.
 CLI::Validator within(double low, double high);
 
-/// Everything before the first line break.
-std::string first_line(const std::string& text);
-
 }  // namespace dgl

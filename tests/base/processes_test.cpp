@@ -7,16 +7,19 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/runtime.h"
 #include "free_port.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
+using Variables = std::map<std::string, std::string>;
+
 /// An environment without launchers' variables but those given, until it goes.
 class Environment {
  public:
-  explicit Environment(const std::map<std::string, std::string>& variables) {
+  explicit Environment(const Variables& variables) {
     clear();
     for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
   }
@@ -25,14 +28,15 @@ class Environment {
  private:
   static void clear() {
     for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "OMPI_COMM_WORLD_RANK",
-                             "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"}) {
+                             "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID",
+                             "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT", "LOCAL_WORLD_SIZE"}) {
       ::unsetenv(name);
     }
   }
 };
 
 TEST(Launch, OneProcessNeedsNoLauncher) {
-  for (const auto& variables : std::vector<std::map<std::string, std::string>>{
+  for (const auto& variables : std::vector<Variables>{
            {},
            {{"RANK", "0"}, {"WORLD_SIZE", "1"}},
            // A batch job's environment, where nobody said that its tasks are to meet.
@@ -45,8 +49,8 @@ TEST(Launch, OneProcessNeedsNoLauncher) {
 }
 
 TEST(Launch, EveryLauncherIsRead) {
-  const std::map<std::string, std::string> meeting{{"MASTER_ADDR", "node7"}, {"MASTER_PORT", "29501"}};
-  for (std::map<std::string, std::string> variables : std::vector<std::map<std::string, std::string>>{
+  const Variables meeting{{"MASTER_ADDR", "node7"}, {"MASTER_PORT", "29501"}};
+  for (Variables variables : std::vector<Variables>{
            {{"RANK", "5"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}},
            {{"OMPI_COMM_WORLD_RANK", "5"}, {"OMPI_COMM_WORLD_SIZE", "8"}, {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}},
            {{"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "1"}}}) {
@@ -63,7 +67,7 @@ TEST(Launch, EveryLauncherIsRead) {
 }
 
 TEST(Launch, AVariableThatIsWrongOrMissingIsNamed) {
-  const std::map<std::string, std::string> right{
+  const Variables right{
       {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "localhost"}, {"MASTER_PORT", "29500"}};
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"RANK", "2"},
                                                                                     {"RANK", "-1"},
@@ -84,6 +88,20 @@ TEST(Launch, AVariableThatIsWrongOrMissingIsNamed) {
     const Environment environment(variables);
     expect_error([] { Launch::of_environment(); }, {name, "not set"});
   }
+}
+
+TEST(Launch, ThreadsAreSharedOutByANumberOfProcesses) {
+  const int threads = runtime_threads();
+  {
+    const Environment environment(Variables{{"LOCAL_WORLD_SIZE", "65536"}});
+    init_runtime(0);
+    EXPECT_EQ(runtime_threads(), 1);
+  }
+  for (const char* wrong : {"0", "two", ""}) {
+    const Environment environment(Variables{{"LOCAL_WORLD_SIZE", wrong}});
+    expect_error([] { init_runtime(0); }, {"LOCAL_WORLD_SIZE", "expected a number from 1"});
+  }
+  init_runtime(threads);
 }
 
 /// Calls work(processes of rank r) for `count` ranks, each on a thread of its own.

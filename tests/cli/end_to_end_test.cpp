@@ -11,9 +11,10 @@
 namespace dgl::test {
 namespace {
 
-using Words = std::vector<std::string>;
-
-const char* const kTables = R"(
+/// The program from data to a compressed model.
+class EndToEnd : public WithTeacherOfSquares<EndToEnd> {
+ public:
+  static constexpr const char* kTables = R"(
 [training]
 batch = 8
 kimg = 0.16
@@ -28,33 +29,12 @@ samples = 32
 final_samples = 32
 )";
 
-/// A packed set, a feature network and a small teacher, made once through the program itself.
-class EndToEnd : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    make_teacher_of_squares(*folder_, kTables);
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
-  }
-
   static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
   static fs::path at(const std::string& name) { return *folder_ / name; }
   static Outcome run(const Words& words) { return Program(*folder_)(words); }
-  static Words compress(const std::string& out, const Words& more = {}) {
-    Words words{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "r.toml",
-                "--width", "1/2", "--out", out};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
   static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
-
-  static TemporaryFolder* folder_;
 };
-
-TemporaryFolder* EndToEnd::folder_ = nullptr;
 
 TEST_F(EndToEnd, ARunLeavesWhatItPromises) {
   for (const char* name : {"recipe.toml", "log.jsonl", "model.safetensors", "summary.json", "report.html",

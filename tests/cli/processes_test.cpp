@@ -10,15 +10,17 @@
 namespace dgl::test {
 namespace {
 
-using Words = std::vector<std::string>;
-
-const char* const kTables = R"(
+/// Runs of two processes, as torchrun starts them.
+class TwoProcesses : public WithTeacherOfSquares<TwoProcesses> {
+ public:
+  static constexpr const char* kTables = R"(
 [training]
 batch = 8
 kimg = 0.08
 checkpoint_kimg = 0.04
 r1_interval = 4
 [guidance]
+lambda = 0.3
 stage1_kimg = 0.08
 stage2_kimg = 0.16
 [evaluation]
@@ -27,24 +29,7 @@ samples = 32
 final_samples = 32
 )";
 
-/// Runs of two processes, as torchrun starts them.
-class TwoProcesses : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    make_teacher_of_squares(*folder_, kTables);
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
-  }
-
-  static Words compress(const std::string& out, const Words& more = {}) {
-    Words words{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "r.toml",
-                "--width", "1/2", "--lambda", "0.3", "--out", out};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
   static std::pair<pid_t, pid_t> start(const Words& words) {
     const std::string port = std::to_string(free_port());
     const auto one = [&](const std::string& rank) {
@@ -65,11 +50,7 @@ class TwoProcesses : public ::testing::Test {
     EXPECT_EQ(second.err + second.out, "");
   }
   static std::string model(const std::string& out) { return read_file(*folder_ / out / "model.safetensors"); }
-
-  static TemporaryFolder* folder_;
 };
-
-TemporaryFolder* TwoProcesses::folder_ = nullptr;
 
 TEST_F(TwoProcesses, TrainToTheBitsOfTwoShards) {
   const Outcome outcome = Program(*folder_)(compress("shards", {"--set", "training.shards=2"}));

@@ -25,4 +25,30 @@ inline void make_teacher_of_squares(const TemporaryFolder& folder, const std::st
   expect_done({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"});
 }
 
+/// Tests that work in a folder with all that, made once for those of one `Suite` with its kTables.
+template <class Suite>
+class WithTeacherOfSquares : public ::testing::Test {
+ protected:
+  using Words = std::vector<std::string>;
+
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    make_teacher_of_squares(*folder_, Suite::kTables);
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  /// A compression of that teacher to half its width.
+  static Words compress(const std::string& out, const Words& more = {}) {
+    Words words{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "r.toml",
+                "--width", "1/2", "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  static inline TemporaryFolder* folder_ = nullptr;
+};
+
 }  // namespace dgl::test
