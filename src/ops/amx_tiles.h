@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace dgl::ops {
 
@@ -78,29 +79,31 @@ void write(Number* p, const V& v) {
 struct Pairs {
   Halves low, high;
 };
-inline Pairs interleave(const Halves& a, const Halves& b) {
-  static constexpr Halves kLow{0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
-  return {__builtin_shuffle(a, b, kLow), __builtin_shuffle(a, b, kLow + 16)};
+template <size_t... i>
+Pairs interleave(const Halves& a, const Halves& b, std::index_sequence<i...>) {
+  return {__builtin_shufflevector(a, b, static_cast<int>(i / 2 + i % 2 * 32)...),
+          __builtin_shufflevector(a, b, static_cast<int>(16 + i / 2 + i % 2 * 32)...)};
 }
+inline Pairs interleave(const Halves& a, const Halves& b) { return interleave(a, b, std::make_index_sequence<32>()); }
 
 /// Exchanges the off-diagonal blocks of d x d among 16 x 16 words, for one bit of their places.
-template <uint32_t d>
-void exchange(Words (&r)[kTile]) {
-  constexpr Words kLane{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, kOther = (kLane & d) / d * (static_cast<uint32_t>(kTile) - d);
-  for (uint32_t i = 0; i < kTile; ++i) {
-    if (i & d) continue;
-    const Words a = r[i], b = r[i + d];
-    r[i] = __builtin_shuffle(a, b, kLane + kOther);
-    r[i + d] = __builtin_shuffle(a, b, kLane + d + kOther);
+template <size_t d, size_t... i>
+void exchange(Words (&r)[kTile], std::index_sequence<i...>) {
+  for (size_t row = 0; row < kTile; ++row) {
+    if (row & d) continue;
+    const Words a = r[row], b = r[row + d];
+    r[row] = __builtin_shufflevector(a, b, static_cast<int>(i & d ? kTile + i - d : i)...);
+    r[row + d] = __builtin_shufflevector(a, b, static_cast<int>(i & d ? kTile + i : i + d)...);
   }
 }
 
 /// Transposes 16 x 16 words of 32 bits.
 inline void transpose(Words (&r)[kTile]) {
-  exchange<1>(r);
-  exchange<2>(r);
-  exchange<4>(r);
-  exchange<8>(r);
+  constexpr auto lanes = std::make_index_sequence<kTile>();
+  exchange<1>(r, lanes);
+  exchange<2>(r, lanes);
+  exchange<4>(r, lanes);
+  exchange<8>(r, lanes);
 }
 
 inline const float* pointer(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
