@@ -128,28 +128,14 @@ std::vector<Group> groups_of(const Walk& walk, int64_t images, int64_t rows) {
 void multiply(const Number* first, const Number* second, int64_t step, const std::vector<int64_t>& taps, int64_t in,
               const Number* weights, float* sums) {
   Tiles::settle();
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  clear_sums();
   for (const int64_t tap : taps) {
     for (int64_t k = 0; k < in; k += kDepth) {
-      _tile_loadd(4, first + tap + k, step);
-      _tile_loadd(6, weights, 64);
-      _tile_loadd(7, weights + kTileNumbers, 64);
-      _tile_loadd(5, second + tap + k, step);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+      add_products(first + tap + k, second + tap + k, step, weights, weights + kTileNumbers, 64);
       weights += 2 * kTileNumbers;
     }
   }
-  constexpr int64_t kRow = kPair * sizeof(float);
-  _tile_stored(0, sums, kRow);
-  _tile_stored(1, sums + kTile, kRow);
-  _tile_stored(2, sums + kTile * kPair, kRow);
-  _tile_stored(3, sums + kTile * kPair + kTile, kRow);
+  store_sums(sums, kPair * sizeof(float));
   Tiles::settle();
 }
 

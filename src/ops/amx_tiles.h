@@ -106,6 +106,39 @@ inline void transpose(Words (&r)[kTile]) {
   exchange<8>(r, lanes);
 }
 
-inline const float* pointer(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+// Four sums of products of 16 x 16 beside each other, 32 x 32 in all, in the first four tiles; rows are given by the bytes from one to
+// the next.
+
+inline void clear_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+inline void load_sums(const float* sums, int64_t row) {
+  const float* lower = sums + kTile * row / static_cast<int64_t>(sizeof(float));
+  _tile_loadd(0, sums, row);
+  _tile_loadd(1, sums + kTile, row);
+  _tile_loadd(2, lower, row);
+  _tile_loadd(3, lower + kTile, row);
+}
+inline void store_sums(float* sums, int64_t row) {
+  float* lower = sums + kTile * row / static_cast<int64_t>(sizeof(float));
+  _tile_stored(0, sums, row);
+  _tile_stored(1, sums + kTile, row);
+  _tile_stored(2, lower, row);
+  _tile_stored(3, lower + kTile, row);
+}
+/// Adds the products of two tiles of rows and two of columns.
+inline void add_products(const Number* upper, const Number* lower, int64_t row, const Number* left, const Number* right, int64_t column) {
+  _tile_loadd(4, upper, row);
+  _tile_loadd(6, left, column);
+  _tile_loadd(7, right, column);
+  _tile_loadd(5, lower, row);
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
+}
 
 }  // namespace dgl::ops

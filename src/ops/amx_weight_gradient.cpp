@@ -108,33 +108,16 @@ void place_data(const Images& x, const Flat& flat, int64_t padding, int64_t imag
 
 /// sums [32][32] = a . b over `length` pixels, or `add` that: a by channel, b in pairs of pixels.
 void sum_products(const Number* a, int64_t channel, const Number* b, int64_t out, int64_t length, bool add, float* sums) {
-  const int64_t a_row = channel * static_cast<int64_t>(sizeof(Number)), b_row = out * static_cast<int64_t>(sizeof(float)), row = b_row;
-  float* lower = sums + kTile * out;
+  const int64_t a_row = channel * static_cast<int64_t>(sizeof(Number)), row = out * static_cast<int64_t>(sizeof(float));
   if (add) {
-    _tile_loadd(0, sums, row);
-    _tile_loadd(1, sums + kTile, row);
-    _tile_loadd(2, lower, row);
-    _tile_loadd(3, lower + kTile, row);
+    load_sums(sums, row);
   } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    clear_sums();
   }
   for (int64_t k = 0; k < length; k += kDepth) {
-    _tile_loadd(4, a + k, a_row);
-    _tile_loadd(6, b + k * out, b_row);
-    _tile_loadd(7, b + k * out + kDepth, b_row);
-    _tile_loadd(5, a + kTile * channel + k, a_row);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    add_products(a + k, a + kTile * channel + k, a_row, b + k * out, b + k * out + kDepth, row);
   }
-  _tile_stored(0, sums, row);
-  _tile_stored(1, sums + kTile, row);
-  _tile_stored(2, lower, row);
-  _tile_stored(3, lower + kTile, row);
+  store_sums(sums, row);
 }
 
 }  // namespace

@@ -8,6 +8,9 @@
 
 namespace dgl::ops {
 
+/// A float32 tensor's numbers; none where it is undefined.
+inline const float* pointer(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
+
 /// What becomes of a convolution's output before it is stored:
 /// act(output * scale[n, c] + strength * noise + bias[c]) * gain.
 struct OutputStep {
@@ -25,22 +28,19 @@ class Finish {
       : scale_(plain(step.scale)), bias_(plain(step.bias)), noise_(plain(step.noise)),
         noise_step_(noise_.defined() && noise_.size(0) > 1 ? noise_.size(2) * noise_.size(3) : 0),
         strength_(noise_.defined() ? step.strength.item<float>() : 0), alpha_(static_cast<float>(step.activation.alpha)),
-        gain_(static_cast<float>(step.activation.gain)) {
-    if (scale_.defined()) scales = scale_.data_ptr<float>();
-    if (noise_.defined()) noises = noise_.data_ptr<float>();
-    biases = bias_.data_ptr<float>();
-  }
+        gain_(static_cast<float>(step.activation.gain)), scales_(pointer(scale_)), biases_(pointer(bias_)),
+        noises_(pointer(noise_)) {}
 
   /// What all pixels of an image share, of the channels from c on.
   struct Channels {
     Lanes scale, bias;
   };
   Channels channels(int64_t image, int64_t count, int64_t c) const {
-    return {scales ? load(scales + image * count + c) : Lanes{} + 1.0f, load(biases + c)};
+    return {scales_ ? load(scales_ + image * count + c) : Lanes{} + 1.0f, load(biases_ + c)};
   }
   Lanes operator()(Lanes v, const Channels& channels, int64_t image, int64_t pixel) const {
     v = v * channels.scale + channels.bias;
-    if (noises) v += strength_ * noises[image * noise_step_ + pixel];
+    if (noises_) v += strength_ * noises_[image * noise_step_ + pixel];
     const Lanes negative = v * alpha_;
     return (v > negative ? v : negative) * gain_;
   }
@@ -49,7 +49,7 @@ class Finish {
   torch::Tensor scale_, bias_, noise_;
   int64_t noise_step_;  // from one image's noise to the next one's; 0: the same for all
   float strength_, alpha_, gain_;
-  const float *scales = nullptr, *biases = nullptr, *noises = nullptr;
+  const float *scales_, *biases_, *noises_;
 };
 
 }  // namespace dgl::ops

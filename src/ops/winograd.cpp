@@ -253,8 +253,6 @@ bool winograd_serves(const Tensor& x, int64_t in, int64_t out) {
 
 namespace {
 
-const float* pointer(const Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
-
 template <class T, bool kFinish>
 void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Finish* finish, Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
