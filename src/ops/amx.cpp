@@ -211,6 +211,7 @@ Tensor run(const Walk& walk, const Tensor& x_any, const Tensor& packed, const Te
     // What a group reads behind the last position is multiplied, but never stored.
     const int64_t padded = images_at_once * walk.padded_rows(rows_at_once) * pitch + kTile * walk.step + walk.extent * pitch;
     const Scratch scratch(padded * in);
+    std::fill(scratch.get(), scratch.get() + padded * in, Number());
     alignas(64) float sums[kPair * kPair];
     std::vector<int64_t> taps;
     std::vector<Group> groups;

@@ -42,13 +42,11 @@ class Tiles {
   static void settle() { asm volatile("" ::: "memory"); }
 };
 
-/// Zeros that begin with a cache line: tiles' rows that lie in two cost twice.
+/// Room for numbers that begins with a cache line: tiles' rows that lie in two cost twice.
 class Scratch {
  public:
   explicit Scratch(int64_t count)
-      : numbers_(static_cast<Number*>(::operator new[](static_cast<size_t>(count) * sizeof(Number), kLine))) {
-    std::fill(numbers_.get(), numbers_.get() + count, Number());
-  }
+      : numbers_(static_cast<Number*>(::operator new[](static_cast<size_t>(count) * sizeof(Number), kLine))) {}
   Number* get() const { return numbers_.get(); }
 
  private:
