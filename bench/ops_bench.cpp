@@ -92,7 +92,7 @@ void run(benchmark::State& state, Operation operation, bool reference, bool back
   ops::set_use_reference(false);
 }
 
-/// One of the ways by which a 3x3 convolution can go; what ops/conv2d.cpp's choice between them rests on.
+/// One of the ways by which a 3x3 convolution can go; what ops/conv3x3.h's choice between them rests on.
 struct Way {
   const char* name;
   bool (*serves)(const Tensor& x, int64_t in, int64_t out);
@@ -129,21 +129,21 @@ void convolution(benchmark::State& state, const Way& way, bool gradient, torch::
 void add_all() {
   for (const auto& [name, operation] : kOperations) {
     for (const bool backward : {false, true}) {
-      for (const auto& [way, reference, type] : {std::tuple{"reference", true, torch::kFloat}, {"fp32", false, torch::kFloat},
+      for (const auto& [precision, reference, type] : {std::tuple{"reference", true, torch::kFloat}, {"fp32", false, torch::kFloat},
                                                  {"bf16", false, torch::kBFloat16}}) {
-        const std::string full = fmt::format("{}/{}/{}", name, backward ? "forward_backward" : "forward", way);
+        const std::string full = fmt::format("{}/{}/{}", name, backward ? "forward_backward" : "forward", precision);
         benchmark::RegisterBenchmark(full.c_str(), [=, operation = operation, reference = reference, type = type](benchmark::State& state) {
           run(state, operation, reference, backward, type);
         })->Args({16, 64, 32})->Args({4, 128, 128})->UseRealTime()->Unit(benchmark::kMillisecond);
       }
     }
   }
-  for (const auto& [way, type] : {std::pair{"fp32", torch::kFloat}, {"bf16", torch::kBFloat16}}) {
-    for (const Way& kind : kWays) {
+  for (const auto& [precision, type] : {std::pair{"fp32", torch::kFloat}, {"bf16", torch::kBFloat16}}) {
+    for (const Way& way : kWays) {
       for (const bool gradient : {false, true}) {
         auto* bench = benchmark::RegisterBenchmark(
-            fmt::format("{}{}/{}", kind.name, gradient ? "_weight_gradient" : "", way).c_str(),
-            [=, &kind, type = type](benchmark::State& state) { convolution(state, kind, gradient, type); });
+            fmt::format("{}{}/{}", way.name, gradient ? "_weight_gradient" : "", precision).c_str(),
+            [=, &way, type = type](benchmark::State& state) { convolution(state, way, gradient, type); });
         bench->UseRealTime()->Unit(benchmark::kMillisecond);
         for (const int64_t c : {16, 32, 64, 128, 256, 512}) {
           for (const auto& [n, r] : {std::pair{1, 4}, {1, 8}, {1, 16}, {1, 32}, {1, 64}, {4, 8}, {8, 4}, {8, 8}, {16, 8}, {4, 32}, {8, 32}, {8, 64}}) {

@@ -195,34 +195,25 @@ Tensor run(const Walk& walk, const Tensor& x_any, const Tensor& packed, const Te
   if (output_step) finish.emplace(*output_step);
   const Output output{y.data_ptr<Number>(), height, width, out, finish ? &*finish : nullptr};
 
-  // Several whole images at a time, or some rows of one.
-  const int64_t threads = at::get_num_threads(), whole = walk.padded_rows(walk.height) * pitch * in;
-  const int64_t images_at_once = std::clamp<int64_t>(kScratchNumbers / whole, 1, std::max<int64_t>(1, (images + threads - 1) / threads));
-  int64_t rows_at_once = walk.height;
-  if (images_at_once == 1) {
-    const int64_t row = pitch * in * walk.step, share = (images * walk.height + threads - 1) / threads;
-    rows_at_once = std::clamp<int64_t>(std::min(kScratchNumbers / row, share), 1, walk.height);
-  }
-  const int64_t cuts = (walk.height + rows_at_once - 1) / rows_at_once;
-  const int64_t blocks = (images + images_at_once - 1) / images_at_once * cuts;
-
-  parallel_for(0, blocks, 1, [&](int64_t first_block, int64_t last_block) {
+  const int64_t row = pitch * in, whole = walk.padded_rows(walk.height) * row;
+  const Blocks blocks(images, walk.height, kScratchNumbers / whole, kScratchNumbers / (row * walk.step));
+  parallel_for(0, blocks.count, 1, [&](int64_t first_block, int64_t last_block) {
     const Tiles tiles;
     // What a group reads behind the last position is multiplied, but never stored.
-    const int64_t padded = images_at_once * walk.padded_rows(rows_at_once) * pitch + kTile * walk.step + walk.extent * pitch;
+    const int64_t behind = kTile * walk.step + walk.extent * pitch;
+    const int64_t padded = blocks.images_at_once * walk.padded_rows(blocks.rows_at_once) * pitch + behind;
     const Scratch scratch(padded * in);
     std::fill(scratch.get(), scratch.get() + padded * in, Number());
     alignas(64) float sums[kPair * kPair];
     std::vector<int64_t> taps;
     std::vector<Group> groups;
     int64_t grouped_images = 0, grouped_rows = 0;
-    for (int64_t block = first_block; block < last_block; ++block) {
-      const int64_t image = block / cuts * images_at_once, here = std::min(images_at_once, images - image);
-      const int64_t top = block % cuts * rows_at_once, rows = std::min(rows_at_once, walk.height - top);
-      for (int64_t i = 0; i < here; ++i) {
-        copy_padded(from + (image + i) * x.size(2) * x.size(3) * in, x.size(2), x.size(3), in, top * walk.step - walk.padding,
-                    walk.padded_rows(rows), walk.padding, pitch, scales ? scales + (image + i) * in : nullptr,
-                    scratch.get() + i * walk.padded_rows(rows) * pitch * in);
+    for (int64_t i = first_block; i < last_block; ++i) {
+      const auto [image, here, top, rows] = blocks[i];
+      for (int64_t k = 0; k < here; ++k) {
+        copy_padded(from + (image + k) * x.size(2) * x.size(3) * in, x.size(2), x.size(3), in, top * walk.step - walk.padding,
+                    walk.padded_rows(rows), walk.padding, pitch, scales ? scales + (image + k) * in : nullptr,
+                    scratch.get() + k * walk.padded_rows(rows) * pitch * in);
       }
       if (here != grouped_images || rows != grouped_rows) groups = groups_of(walk, grouped_images = here, grouped_rows = rows);
       int64_t earlier_taps = 0;
@@ -290,7 +281,8 @@ Tensor amx_conv2d(const Tensor& x, const Tensor& w, int64_t stride, int64_t padd
 Tensor amx_input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride, int64_t padding,
                           const Tensor& g_scale) {
   const Walk walk = backward_walk(height, width, stride, padding);
-  const Tensor packed = FrozenWeights::derived(w, stride == 1 ? "amx backward" : "amx backward by parity", [&] { return pack(w, walk, /*adjoint=*/true); });
+  const char* kind = stride == 1 ? "amx backward" : "amx backward by parity";
+  const Tensor packed = FrozenWeights::derived(w, kind, [&] { return pack(w, walk, /*adjoint=*/true); });
   return run(walk, g, packed, g_scale, w.size(1), height, width);
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <immintrin.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
@@ -55,6 +57,33 @@ class Scratch {
     void operator()(Number* p) const { ::operator delete[](p, kLine); }
   };
   std::unique_ptr<Number[], Free> numbers_;
+};
+
+/// How images are divided into blocks that stay in the cache: several whole ones at a time, or some rows of one, and no more than a
+/// thread's share.
+struct Blocks {
+  struct Block {
+    int64_t image, images, top, rows;
+  };
+
+  /// The cache holds `images_that_fit`, or `rows_that_fit` of one, if not less than one.
+  Blocks(int64_t images, int64_t height, int64_t images_that_fit, int64_t rows_that_fit) : images(images), height(height) {
+    const int64_t threads = at::get_num_threads();
+    images_at_once = std::clamp<int64_t>(images_that_fit, 1, std::max<int64_t>(1, parts(images, threads)));
+    const int64_t share = parts(images * height, threads);
+    rows_at_once = images_at_once > 1 ? height : std::clamp<int64_t>(std::min(rows_that_fit, share), 1, height);
+    cuts = parts(height, rows_at_once);
+    count = parts(images, images_at_once) * cuts;
+  }
+  Block operator[](int64_t i) const {
+    const int64_t image = i / cuts * images_at_once, top = i % cuts * rows_at_once;
+    return {image, std::min(images_at_once, images - image), top, std::min(rows_at_once, height - top)};
+  }
+
+  int64_t images, height, images_at_once, rows_at_once, cuts, count;
+
+ private:
+  static int64_t parts(int64_t n, int64_t of) { return (n + of - 1) / of; }
 };
 
 // Registers of 32 numbers, or of 16 pairs of them.

@@ -127,17 +127,13 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
   const Tensor x = working_layout(x_any), g = working_layout(g_any), x_scale = plain(x_scale_any), g_scale = plain(g_scale_any);
   const Images data(x, x_scale), gradients(g, g_scale);
   const int64_t images = x.size(0), in = data.channels, out = gradients.channels;
-  // Several whole images at a time, or some rows of one.
-  const int64_t threads = at::get_num_threads(), row = Flat(stride, gradients.width, 1, 1).pitch;
-  const int64_t whole = (gradients.height + 2 / stride) * row;
-  const int64_t images_at_once = std::clamp<int64_t>(kPixels / whole, 1, std::max<int64_t>(1, (images + threads - 1) / threads));
-  const int64_t rows_at_once = images_at_once > 1 ? gradients.height : std::clamp<int64_t>(kPixels / row - 2 / stride, 1, gradients.height);
-  const int64_t cuts = (gradients.height + rows_at_once - 1) / rows_at_once;
-  const int64_t blocks = (images + images_at_once - 1) / images_at_once * cuts;
-  const Flat largest(stride, gradients.width, rows_at_once, images_at_once);
+  const int64_t threads = at::get_num_threads(), beyond = Flat(stride, gradients.width, 1, 1).beyond;
+  const int64_t row = gradients.width + beyond;
+  const Blocks blocks(images, gradients.height, kPixels / ((gradients.height + beyond) * row), kPixels / row - beyond);
+  const Flat largest(stride, gradients.width, blocks.rows_at_once, blocks.images_at_once);
 
   // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
-  const int64_t shares = std::min<int64_t>(blocks, threads);
+  const int64_t shares = std::min<int64_t>(blocks.count, threads);
   Tensor sums = at::empty({shares, kTaps, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
   float* to = sums.data_ptr<float>();
   parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
@@ -146,9 +142,10 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
     const Scratch pairs(largest.length * out);
     std::vector<Pixel> pixels;
     for (int64_t share = first_share; share < last_share; ++share) {
-      for (int64_t block = share * blocks / shares; block < (share + 1) * blocks / shares; ++block) {
-        const int64_t image = block / cuts * images_at_once, top = block % cuts * rows_at_once;
-        const Flat flat(stride, gradients.width, std::min(rows_at_once, gradients.height - top), std::min(images_at_once, images - image));
+      const int64_t first = share * blocks.count / shares, last = (share + 1) * blocks.count / shares;
+      for (int64_t i = first; i < last; ++i) {
+        const auto [image, here, top, rows] = blocks[i];
+        const Flat flat(stride, gradients.width, rows, here);
         place_data(data, flat, padding, image, top, pixels, planes.get());
         place_gradients(gradients, flat, image, top, pixels, pairs.get());
         Tiles::settle();
@@ -157,7 +154,7 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
             for (int64_t tap = 0; tap < kTaps; ++tap) {
               const int64_t y = tap / 3, z = tap % 3, plane = y % stride * stride + z % stride;
               const Number* a = planes.get() + (plane * in + c) * flat.channel + y / stride * flat.pitch + z / stride;
-              sum_products(a, flat.channel, pairs.get() + 2 * o, out, flat.length, block > share * blocks / shares,
+              sum_products(a, flat.channel, pairs.get() + 2 * o, out, flat.length, i > first,
                            to + ((share * kTaps + tap) * in + c) * out + o);
             }
           }

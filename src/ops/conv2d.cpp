@@ -20,13 +20,9 @@ bool is_pointwise(const Tensor& w, int64_t stride, int64_t padding) {
   return w.size(2) == 1 && w.size(3) == 1 && stride == 1 && padding == 0;
 }
 
-/// Whether the matrix unit takes a convolution of `data`, of `in` channels to `out`, or a gradient of it.
-bool is_amx(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef weight, int64_t stride, int64_t padding) {
-  return weight[2] == 3 && weight[3] == 3 && stride <= 2 && padding <= 1 && amx_serves(data, in, out);
-}
-
-bool is_winograd(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef weight, int64_t stride, int64_t padding) {
-  return weight[2] == 3 && weight[3] == 3 && stride == 1 && padding == 1 && winograd_serves(data, in, out);
+/// Whether a kernel of this room takes a convolution of `data`, of `in` channels to `out`, or a gradient of it.
+bool is_3x3(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef weight, int64_t stride, int64_t padding) {
+  return weight[2] == 3 && weight[3] == 3 && conv3x3_serves(data, in, out, stride, padding);
 }
 
 /// The weight in the data's type and layout, for libtorch's own convolutions.
@@ -35,16 +31,16 @@ Tensor weight_for(const Tensor& x, const Tensor& w) {
 }
 
 Tensor forward_raw(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
-  if (is_amx(x, w.size(1), w.size(0), w.sizes(), stride, padding)) return amx_conv2d(x, w, stride, padding);
-  if (is_winograd(x, w.size(1), w.size(0), w.sizes(), stride, padding)) return winograd_conv2d(x, w);
+  if (is_3x3(x, w.size(1), w.size(0), w.sizes(), stride, padding)) return conv3x3(x, w, stride, padding);
   return at::conv2d(working_layout(x), weight_for(x, w), {}, at::IntArrayRef{stride, stride},
                     at::IntArrayRef{padding, padding});
 }
 
 Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
                           int64_t padding) {
-  if (is_amx(g, w.size(0), w.size(1), w.sizes(), stride, padding)) return amx_input_gradient(g, w, height, width, stride, padding);
-  if (is_winograd(g, w.size(0), w.size(1), w.sizes(), stride, padding)) return winograd_input_gradient(g, w);
+  if (is_3x3(g, w.size(0), w.size(1), w.sizes(), stride, padding)) {
+    return conv3x3_input_gradient(g, w, height, width, stride, padding);
+  }
   // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own; not than cuDNN's.
   if (stride == 1 && g.device().is_cpu()) {
     return forward_raw(g, w.flip({2, 3}).transpose(0, 1), 1, w.size(2) - 1 - padding);
@@ -56,8 +52,7 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
 }
 
 Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef sizes, int64_t stride, int64_t padding) {
-  if (is_amx(x, sizes[1], sizes[0], sizes, stride, padding)) return amx_weight_gradient(x, g, stride, padding);
-  if (is_winograd(x, sizes[1], sizes[0], sizes, stride, padding)) return winograd_weight_gradient(x, g);
+  if (is_3x3(x, sizes[1], sizes[0], sizes, stride, padding)) return conv3x3_weight_gradient(x, g, stride, padding);
   const Tensor weight = at::empty(sizes, x.options().memory_format(working_format(x)));
   const Tensor gradient = std::get<1>(at::convolution_backward(
       working_layout(g), working_layout(x), weight, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},

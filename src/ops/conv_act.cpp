@@ -33,8 +33,8 @@ struct Layer : Function<Layer> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& styles,
                         const Tensor& demodulation, const Tensor& strength, const Tensor& bias, const Tensor& noise,
                         double alpha, double gain) {
-    Tensor y = conv3x3(x, w, or_undefined(styles), OutputStep{or_undefined(demodulation), or_undefined(noise),
-                                                                      or_undefined(strength), bias, {alpha, gain}});
+    Tensor y = conv3x3(x, w, 1, 1, or_undefined(styles), OutputStep{or_undefined(demodulation), or_undefined(noise),
+                                                                    or_undefined(strength), bias, {alpha, gain}});
     context->save_for_backward({x, w, styles, demodulation, strength, bias, noise, y});
     context->saved_data["alpha"] = alpha;
     context->saved_data["gain"] = gain;
@@ -62,9 +62,9 @@ struct Layer : Function<Layer> {
     if (needs[kDemodulation]) {
       result[kDemodulation] = scale_gradient(g, demodulation, saved[kBias], saved[kStrength]);
     }
-    if (needs[kWeight]) result[kWeight] = conv3x3_weight_gradient(x, g.dx, styles, demodulation);
+    if (needs[kWeight]) result[kWeight] = conv3x3_weight_gradient(x, g.dx, 1, 1, styles, demodulation);
     if (needs[kX] || needs[kStyles]) {
-      const Tensor dx = conv3x3_input_gradient(g.dx, w, demodulation);
+      const Tensor dx = conv3x3_input_gradient(g.dx, w, x.size(2), x.size(3), 1, 1, demodulation);
       if (styles.defined()) {
         std::tie(result[kX], result[kStyles]) = scale_and_dot(dx, styles, x);
       } else {
@@ -86,7 +86,7 @@ struct Layer : Function<Layer> {
 
 Tensor layer(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation, const Tensor& noise,
              const Tensor& strength, const Tensor& bias, Activation a) {
-  if (use_reference() || TwiceDifferentiable::wanted() || !conv3x3_serves(x, w.size(1), w.size(0))) {
+  if (use_reference() || TwiceDifferentiable::wanted() || !conv3x3_serves(x, w.size(1), w.size(0), 1, 1)) {
     return composition(x, w, styles, demodulation, strength, bias, noise, a);
   }
   return Layer::apply(x, w, or_empty(styles), or_empty(demodulation), or_empty(strength), bias, or_empty(noise), a.alpha,
