@@ -1,6 +1,7 @@
 #include "report/study_report.h"
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -9,6 +10,7 @@
 #include "report/json_view.h"
 #include "report/page_files.h"
 #include "report/pictures.h"
+#include "report/ratio_plot.h"
 
 namespace dgl {
 
@@ -62,6 +64,38 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                      "Difference<br>"
                      "<small>in errors</small></th></tr></thead><tbody>\n{2}</tbody></table></div></section>",
                      escape_html(metric), escape_html(control), rows);
+}
+
+/// Each run beside the control arm's of its seed.
+std::string ratios_section(const JsonView& results, const std::string& metric) {
+  const std::string control = results.text("control").value_or("");
+  const auto arms = results.objects("arms");
+  std::map<double, double> control_fd;  // by seed
+  for (const JsonView& arm : arms) {
+    if (arm.text("name") != control) continue;
+    for (const JsonView& run : arm.objects("runs")) {
+      if (const auto seed = run.number("seed"), fd = run.number("fd"); seed && fd && *fd > 0) control_fd[*seed] = *fd;
+    }
+  }
+  std::vector<RatioRow> rows;
+  for (const JsonView& arm : arms) {
+    const std::string name = arm.text("name").value_or("");
+    if (name == control) continue;
+    RatioRow row{name, {}, arm.object("ratio").number("mean"), arm.object("ratio").number("error")};
+    for (const JsonView& run : arm.objects("runs")) {
+      const auto seed = run.number("seed"), fd = run.number("fd");
+      if (!seed || !fd) continue;
+      const auto at = control_fd.find(*seed);
+      const double ratio = at == control_fd.end() ? 0 : *fd / at->second;
+      if (ratio > 0 && std::isfinite(ratio)) row.runs.push_back({*seed, ratio});
+    }
+    rows.push_back(row);
+  }
+  const std::string plot = ratio_plot(rows);
+  if (plot.empty()) return "";
+  return fmt::format("<section><h2>Run by run, beside {0}</h2>\n<p class=\"hint\">Each point is a run: its {1} over that of {0} with the same seed, on a "
+                     "logarithmic axis; left of 1 is better. The bar is the geometric mean, the line its standard error.</p>\n{2}</section>",
+                     escape_html(control), escape_html(metric), plot);
 }
 
 std::string runs_section(const JsonView& results) {
@@ -163,7 +197,7 @@ void write_study_report(const fs::path& out) {
                     {"lead", "<p class=\"lead\">" + lead + "</p>"},
                     {"tiles", ""},
                     {"pictures", pictures_section(out, results)},
-                    {"table", table_section(results, metric)},
+                    {"table", table_section(results, metric) + ratios_section(results, metric)},
                     {"charts", chart},
                     {"stages", ""},
                     {"strip", ""},

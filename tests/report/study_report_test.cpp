@@ -56,6 +56,22 @@ TEST_F(StudyReport, CountsDifferencesInErrorsFromThreeRunsOn) {
   EXPECT_NE(page().find("<td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.0200</td><td>-5.0</td>"), std::string::npos);
 }
 
+TEST_F(StudyReport, SetsEachRunBesideTheControls) {
+  nlohmann::json results = nlohmann::json::parse(kResults);
+  results["arms"][1]["name"] = "<guided>";
+  folder.put("results.json", results.dump());
+  const std::string text = page();
+  const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(has("<h2>Run by run, beside alone</h2>"));
+  // The run of seed 1 failed.
+  EXPECT_TRUE(has("aria-label=\"&lt;guided&gt;: 0.900\u00a0±\u00a00.0200; seed 0: 0.900\">"));
+  EXPECT_EQ(text.find("seed 1:"), std::string::npos);
+
+  results["control"] = "another";
+  folder.put("results.json", results.dump());
+  EXPECT_EQ(page().find("class=\"ratios\""), std::string::npos);
+}
+
 TEST_F(StudyReport, NamesWhatIsMalformed) {
   expect_error([&] { page(); }, {"results.json"});
   folder.put("results.json", "[]");
