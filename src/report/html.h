@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,5 +30,7 @@ std::string count_text(double value);
 std::string kimg_text(double value);
 /// A number to three or four digits: 0.0120, 1.23, 55.2, 1234.
 std::string figure_text(double value);
+/// "27.5 ± 0.4", both to the places of the one that has fewer; "27.5" without an error. Spaces that do not break.
+std::string mean_text(double mean, std::optional<double> error);
 
 }  // namespace dgl

@@ -32,11 +32,6 @@ std::string line_html(const char* kind, double x1, double x2, const char* y1, co
   return fmt::format("<line class=\"{}\" x1=\"{:.2f}%\" x2=\"{:.2f}%\" y1=\"{}\" y2=\"{}\"/>", kind, x1, x2, y1, y2);
 }
 
-std::string value_text(const RatioRow& row) {
-  if (!row.mean) return "";
-  return figure_text(*row.mean) + (row.error ? "\u00a0±\u00a0" + figure_text(*row.error) : "");
-}
-
 std::string row_html(const RatioRow& row, const Axis& axis, const std::vector<double>& ticks) {
   std::string marks, seeds;
   for (const double tick : ticks) {
@@ -54,8 +49,9 @@ std::string row_html(const RatioRow& row, const Axis& axis, const std::vector<do
                          text);
   }
   if (drawn) marks += line_html("mean", axis.place(*row.mean), axis.place(*row.mean), "12%", "88%");
+  const std::string value = row.mean ? mean_text(*row.mean, row.error) : "";
   return fmt::format("<div>{0}</div><svg role=\"img\" aria-label=\"{0}: {1}{2}\">{3}</svg><div>{1}</div>\n", escape_html(row.name),
-                     value_text(row), seeds, marks);
+                     value, seeds, marks);
 }
 
 }  // namespace

@@ -22,11 +22,9 @@ constexpr double kFewestRuns = 3;  // to count a difference in its errors: the e
 
 /// "27.5 ± 0.4" of a spread, "–" where there is none; the error needs two runs.
 std::string spread_text(const JsonView& spread, bool sign = false) {
-  const auto mean = spread.number("mean"), error = spread.number("error");
+  const auto mean = spread.number("mean");
   if (!mean) return "–";
-  std::string text = (sign && *mean > 0 ? "+" : "") + figure_text(*mean);
-  if (error) text += "\u00a0±\u00a0" + figure_text(*error);
-  return text;
+  return (sign && *mean > 0 ? "+" : "") + mean_text(*mean, spread.number("error"));
 }
 
 std::string table_section(const JsonView& results, const std::string& metric) {
@@ -51,9 +49,8 @@ std::string table_section(const JsonView& results, const std::string& metric) {
   }
   const JsonView teacher = results.object("teacher");
   if (const auto fd = teacher.number("fd")) {
-    const auto error = teacher.number("error");
     rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td></tr>\n",
-                        figure_text(*fd) + (error ? "\u00a0±\u00a0" + figure_text(*error) : ""));
+                        mean_text(*fd, teacher.number("error")));
   }
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
                      "paired: each run against the control arm’s of the same seed, of which an arm may have fewer than the control has; "

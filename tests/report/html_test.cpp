@@ -50,5 +50,15 @@ TEST(Figures, ReadWell) {
   EXPECT_EQ(kimg_text(0.512), "0.5");
 }
 
+TEST(MeanText, GivesBothToTheSamePlaces) {
+  EXPECT_EQ(mean_text(93.42, 24.61), "93.4\u00a0±\u00a024.6");
+  EXPECT_EQ(mean_text(0.9484, 0.0234), "0.948\u00a0±\u00a00.023");
+  EXPECT_EQ(mean_text(-2.99, 11.4), "-3.0\u00a0±\u00a011.4");
+  EXPECT_EQ(mean_text(1040.6, 117.2), "1041\u00a0±\u00a0117");
+  EXPECT_EQ(mean_text(21.2, 0.0182), "21.2\u00a0±\u00a00.0182");  // not 0.0
+  EXPECT_EQ(mean_text(1.5e8, 2.5e7), "1.50e+08\u00a0±\u00a02.50e+07");
+  EXPECT_EQ(mean_text(27.5, std::nullopt), "27.5");
+}
+
 }  // namespace
 }  // namespace dgl

@@ -36,9 +36,9 @@ TEST_F(StudyReport, ShowsArmsCurvesAndGrids) {
   const std::string text = page();
   const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
   EXPECT_TRUE(has("<h1>A &lt;quarter&gt;</h1>"));
-  EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.00</td><td>7.07</td><td>56.0\u00a0±\u00a05.00</td><td>control</td><td></td><td>–</td>"));
-  EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.0200</td><td>–</td>"));
-  EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0\u00a0±\u00a00.500</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.0</td><td>7.07</td><td>56.0\u00a0±\u00a05.0</td><td>control</td><td></td><td>–</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</td><td>–</td>"));
+  EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0\u00a0±\u00a00.5</td>"));
   EXPECT_TRUE(has("status 1: diverged"));
   EXPECT_TRUE(has("<strong>guided, seed 0</strong>"));
   EXPECT_TRUE(has(base64(read_file(folder / "arms/guided/seed0/samples/final.png"))));
@@ -53,7 +53,7 @@ TEST_F(StudyReport, CountsDifferencesInErrorsFromThreeRunsOn) {
   nlohmann::json results = nlohmann::json::parse(kResults);
   results["arms"][1]["difference"]["count"] = 3;
   folder.put("results.json", results.dump());
-  EXPECT_NE(page().find("<td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.0200</td><td>-5.0</td>"), std::string::npos);
+  EXPECT_NE(page().find("<td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</td><td>-5.0</td>"), std::string::npos);
 }
 
 TEST_F(StudyReport, SetsEachRunBesideTheControls) {
@@ -64,7 +64,7 @@ TEST_F(StudyReport, SetsEachRunBesideTheControls) {
   const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
   EXPECT_TRUE(has("<h2>Run by run, beside alone</h2>"));
   // The run of seed 1 failed.
-  EXPECT_TRUE(has("aria-label=\"&lt;guided&gt;: 0.900\u00a0±\u00a00.0200; seed 0: 0.900\">"));
+  EXPECT_TRUE(has("aria-label=\"&lt;guided&gt;: 0.900\u00a0±\u00a00.020; seed 0: 0.900\">"));
   EXPECT_EQ(text.find("seed 1:"), std::string::npos);
 
   results["control"] = "another";
