@@ -8,7 +8,7 @@ namespace dgl {
 
 torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake, const torch::Tensor& labels,
                            const StepInput& input, StepOutput& output) {
-  if (!input.guidance) return loss;
+  if (!input.guidance || input.teachers_count == 0) return loss;
   const auto real = [&] { return input.augmented(input.real.images); };
   const Guidance::Term term = input.guidance->term({fake, labels, input.progress, loss, real, input.real.labels});
   if (!term.loss.defined()) return loss;
@@ -16,7 +16,7 @@ torch::Tensor add_guidance(const torch::Tensor& loss, const torch::Tensor& fake,
   output.scores["teacher_fake"] = term.scores.mean();
   if (term.weight.defined()) output.scores["teacher_weight"] = term.weight;
   output.statistics.insert(term.statistics.begin(), term.statistics.end());
-  return loss + term.loss;
+  return loss + term.loss * input.teachers_count;
 }
 
 torch::Tensor discriminator_loss(const AdversarialLoss& game, Discriminator& critic, const Batch& fake,

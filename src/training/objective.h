@@ -29,6 +29,7 @@ using Figures = std::map<std::string, torch::Tensor>;
 struct StepInput {
   Batch real;                          ///< on the training device
   const Guidance* guidance = nullptr;  ///< may be null
+  int64_t teachers_count = 1;          ///< how many times the teachers' term counts in the generator's loss; 0: it is left out
   const Augmentation* augmentation = nullptr;  ///< of what discriminators see; may be null
   double progress = 0;                 ///< of the stage, 0 … 1
   at::Generator random;                ///< all random numbers are drawn from it

@@ -87,6 +87,7 @@ std::vector<Key> keys_of(Recipe& r) {
       {"guidance", "lambda", &r.lambda, 0, 1e6},
       {"guidance", "schedule", &r.schedule},
       {"guidance", "weight", &r.weight},
+      {"guidance", "interval", &r.guidance_interval, 1, 1024},
       {"guidance", "loss", &r.loss, 0, 0, {"", "logistic", "hinge"}},
       {"guidance", "resize", &r.resize},
       {"guidance", "teacher_data", &r.for_discriminator.teacher_data, 0, 1},

@@ -76,6 +76,7 @@ struct Recipe {
   double lambda = 0.1;
   std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
   std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
+  int64_t guidance_interval = 1;      ///< in every so many steps teachers are asked, and then count so many times
   std::string loss;  ///< that the teacher was trained with, logistic or hinge; empty: its family's
   bool resize = false;  ///< whether images are brought to a teacher's size
   std::vector<TeacherRecipe> teachers;

@@ -217,6 +217,7 @@ void Trainer::step(const Stage& stage) {
   }
   input.label_shares = label_shares_;
   input.guidance = stage.guided ? &guidance_ : nullptr;
+  input.teachers_count = state_.step % recipe_.guidance_interval == 0 ? recipe_.guidance_interval : 0;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = augmentation_.any() ? &augmentation_ : nullptr;
 

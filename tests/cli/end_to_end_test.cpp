@@ -100,7 +100,7 @@ TEST_F(EndToEnd, EverythingThatIsOffByDefaultResumesToTheSameBits) {
   const Words all{"--stage1-kimg", "0.2", "--stage2-kimg", "0.4", "--lambda", "0.5", "--set", "guidance.teacher_data=0.5",
                   "--set", "guidance.duality_gap=0.1", "--set", "guidance.smooth_labels=true", "--set", "guidance.align=0.1",
                   "--set", "guidance.train_teacher=true", "--set", "training.augment=color,translation,cutout",
-                  "--set", "training.ada_target=0.1", "--set", "training.ada_kimg=0.5"};
+                  "--set", "training.ada_target=0.1", "--set", "training.ada_kimg=0.5", "--set", "guidance.interval=3"};
   expect_success(run(compress("all", all)));
   const std::string log = read_file(at("all/log.jsonl"));
   for (const char* name : {"d_duality", "d_align", "g_guidance", "teacher_d_main", "augment_p"}) {
@@ -144,6 +144,10 @@ TEST_F(EndToEnd, ArmsShareAStage1) {
   EXPECT_EQ(json_of("arm0/summary.json")["stages"][1]["fd_end"], json_of("arm1/summary.json")["stages"][1]["fd_end"]);
   expect_success(run(compress("arm2", {"--seed", "3", "--from-stage1", "arm0", "--lambda", "1"})));
   EXPECT_NE(json_of("arm0/summary.json")["stages"][1]["fd_end"], json_of("arm2/summary.json")["stages"][1]["fd_end"]);
+  // Teachers that are asked in every 1024th step are not in ten.
+  expect_success(run(compress("arm3", {"--seed", "3", "--from-stage1", "arm0", "--set", "guidance.interval=1024"})));
+  expect_success(run(compress("arm4", {"--seed", "3", "--from-stage1", "arm0", "--lambda", "0"})));
+  EXPECT_EQ(json_of("arm3/summary.json")["stages"][1]["fd_end"], json_of("arm4/summary.json")["stages"][1]["fd_end"]);
   EXPECT_EQ(images("arm1").sizes(), (std::vector<int64_t>{4, 1, 32, 32}));
 }
 

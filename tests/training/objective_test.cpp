@@ -109,6 +109,23 @@ TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
   EXPECT_FALSE(has_gradient(*model_.discriminator));
 }
 
+// Lazily: in the steps in which teachers are asked their gradient counts several times, in the others not at all.
+TEST_F(StyleGan2ObjectiveTest, TeachersThatAreAskedSeldomCountMore) {
+  run("g_main");
+  const torch::Tensor without = flat_gradient(*model_.generator);
+  const Guidance guidance = guided(1);
+  const double once = run("g_main", &guidance).at("g_guidance").item<double>();
+  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  input_.teachers_count = 4;
+  EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), once);
+  const torch::Tensor with_four = flat_gradient(*model_.generator);
+  EXPECT_LT(((with_four - without) - 4 * (with_one - without)).norm().item<double>(),
+            1e-4 * (with_four - without).norm().item<double>());
+  input_.teachers_count = 0;
+  EXPECT_EQ(run("g_main", &guidance).count("g_guidance"), 0u);
+  EXPECT_TRUE(flat_gradient(*model_.generator).equal(without));
+}
+
 // gamma / 2 * E |grad_x D(x)|^2 (Mescheder et al. 2018), the gradient by finite differences of the score.
 TEST_F(StyleGan2ObjectiveTest, R1IsTheSquaredGradientOnRealImages) {
   model_.discriminator->to(torch::kDouble);

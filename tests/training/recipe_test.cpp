@@ -79,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Bad{"[student]\nwidth = '2'\n", {}, {"student.width", "\"2\""}},
                       Bad{"[guidance]\nschedule = 'sine'\n", {}, {"guidance.schedule", "sine", "cosine"}},
                       Bad{"[guidance]\nweight = 'loud'\n", {}, {"guidance.weight", "loud", "score"}},
+                      Bad{"[guidance]\ninterval = 0\n", {}, {"guidance.interval", "= 0", "1 to"}},
                       Bad{"[training]\naugment = 'flip'\n", {}, {"training.augment", "flip", "cutout"}},
                       Bad{"[training]\nada_target = 0.6\n", {}, {"training.ada_target", "training.augment"}},
                       Bad{"[guidance]\nteacher_data = 2\n", {}, {"guidance.teacher_data", "0 to 1"}},
