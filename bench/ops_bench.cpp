@@ -129,8 +129,8 @@ void convolution(benchmark::State& state, const Way& way, bool gradient, torch::
 void add_all() {
   for (const auto& [name, operation] : kOperations) {
     for (const bool backward : {false, true}) {
-      for (const auto& [precision, reference, type] : {std::tuple{"reference", true, torch::kFloat}, {"fp32", false, torch::kFloat},
-                                                 {"bf16", false, torch::kBFloat16}}) {
+      for (const auto& [precision, reference, type] : {std::tuple{"reference", true, torch::kFloat},
+                                                       {"fp32", false, torch::kFloat}, {"bf16", false, torch::kBFloat16}}) {
         const std::string full = fmt::format("{}/{}/{}", name, backward ? "forward_backward" : "forward", precision);
         benchmark::RegisterBenchmark(full.c_str(), [=, operation = operation, reference = reference, type = type](benchmark::State& state) {
           run(state, operation, reference, backward, type);

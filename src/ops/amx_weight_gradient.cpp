@@ -127,13 +127,13 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
   const Tensor x = working_layout(x_any), g = working_layout(g_any), x_scale = plain(x_scale_any), g_scale = plain(g_scale_any);
   const Images data(x, x_scale), gradients(g, g_scale);
   const int64_t images = x.size(0), in = data.channels, out = gradients.channels;
-  const int64_t threads = at::get_num_threads(), beyond = Flat(stride, gradients.width, 1, 1).beyond;
-  const int64_t row = gradients.width + beyond;
-  const Blocks blocks(images, gradients.height, kPixels / ((gradients.height + beyond) * row), kPixels / row - beyond);
+  const Flat one(stride, gradients.width, 1, 1);
+  const Blocks blocks(images, gradients.height, kPixels / ((gradients.height + one.beyond) * one.pitch),
+                      kPixels / one.pitch - one.beyond);
   const Flat largest(stride, gradients.width, blocks.rows_at_once, blocks.images_at_once);
 
   // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
-  const int64_t shares = std::min<int64_t>(blocks.count, threads);
+  const int64_t shares = std::min<int64_t>(blocks.count, at::get_num_threads());
   Tensor sums = at::empty({shares, kTaps, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));
   float* to = sums.data_ptr<float>();
   parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
