@@ -149,6 +149,7 @@ Recipe stage1_recipe(const Recipe& arm) {
   recipe.lambda = 0;
   recipe.schedule = usual.schedule;
   recipe.weight = usual.weight;
+  recipe.guidance_interval = usual.guidance_interval;
   recipe.loss = usual.loss;
   recipe.teachers.clear();
   recipe.for_discriminator = {};
