@@ -1,5 +1,6 @@
 #include "report/study_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -30,7 +31,9 @@ std::string spread_text(const JsonView& spread, bool sign = false) {
 std::string table_section(const JsonView& results, const std::string& metric) {
   std::string rows;
   const std::string control = results.text("control").value_or("");
-  for (const JsonView& arm : results.objects("arms")) {
+  const auto arms = results.objects("arms");
+  const bool timed = std::any_of(arms.begin(), arms.end(), [](const JsonView& arm) { return arm.object("time").number("mean"); });
+  for (const JsonView& arm : arms) {
     const std::string name = arm.text("name").value_or("");
     const JsonView difference = arm.object("difference"), fd = arm.object("fd");
     const bool is_control = name == control;
@@ -40,18 +43,21 @@ std::string table_section(const JsonView& results, const std::string& metric) {
     for (const JsonView& run : arm.objects("runs")) failed += run.text("failure").has_value();
     std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
     if (failed > 0) runs += fmt::format(", {} failed", failed);
-    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n",
                         escape_html(name), runs, spread_text(fd),
                         fd.number("deviation") ? figure_text(*fd.number("deviation")) : "–",
                         spread_text(arm.object("fd_end")), is_control ? "control" : spread_text(difference, true),
                         is_control ? "" : spread_text(arm.object("ratio")),
-                        counts && mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–");
+                        counts && mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–",
+                        timed ? fmt::format("<td>{}</td>", is_control ? "" : spread_text(arm.object("time"))) : "");
   }
   const JsonView teacher = results.object("teacher");
   if (const auto fd = teacher.number("fd")) {
-    rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td></tr>\n",
-                        mean_text(*fd, teacher.number("error")));
+    rows += fmt::format("<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td>{}</tr>\n",
+                        mean_text(*fd, teacher.number("error")), timed ? "<td></td>" : "");
   }
+  const std::string time_head =
+      timed ? fmt::format("<th scope=\"col\">Time of an image<br><small>to {}</small></th>", escape_html(control)) : "";
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
                      "paired: each run against the control arm’s of the same seed, of which an arm may have fewer than the control has; "
                      "the ratio is the geometric mean of theirs. Errors are counted in from three runs on.</p>\n<div class=\"scroll\"><table><thead><tr>"
@@ -59,8 +65,8 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                      "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
                      "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Ratio<br><small>to {1}</small></th><th scope=\"col\">"
                      "Difference<br>"
-                     "<small>in errors</small></th></tr></thead><tbody>\n{2}</tbody></table></div></section>",
-                     escape_html(metric), escape_html(control), rows);
+                     "<small>in errors</small></th>{3}</tr></thead><tbody>\n{2}</tbody></table></div></section>",
+                     escape_html(metric), escape_html(control), rows, time_head);
 }
 
 /// Each run beside the control arm's of its seed.

@@ -24,8 +24,12 @@ nlohmann::json spread_json(const std::vector<double>& values) {
   return json;
 }
 
-/// The geometric mean of ratios given by their logarithms, and its error to first order.
-nlohmann::json ratio_json(const std::vector<double>& logarithms) {
+/// The geometric mean of ratios and its error to first order; what is not above 0 has no ratio.
+nlohmann::json ratio_json(const std::vector<std::pair<double, double>>& pairs) {
+  std::vector<double> logarithms;
+  for (const auto& [value, other] : pairs) {
+    if (value > 0 && other > 0) logarithms.push_back(std::log(value / other));
+  }
   const Spread spread = spread_of(logarithms);
   nlohmann::json json = {{"count", spread.count}};
   if (spread.count > 0) json["mean"] = std::exp(spread.mean);
@@ -72,6 +76,7 @@ nlohmann::json run_json(int64_t seed, const StudyNumbers::Run& run) {
   put("fd", run.fd);
   put("fd_end", run.fd_end);
   put("kimg", run.kimg);
+  put("seconds_per_kimg", run.seconds_per_kimg);
   put("failure", run.failure);
   put("from", run.from);
   return json;
@@ -128,6 +133,8 @@ StudyNumbers read_runs(const Study& study, const std::vector<StudyRun>& runs, co
     run.fd = summary.object("student").number("fd");
     for (const JsonView& stage : summary.objects("stages")) {  // one without images has none
       if (const auto fd = stage.number("fd_end")) run.fd_end = fd;
+      const auto seconds = stage.number("seconds"), start = stage.number("kimg_start"), end = stage.number("kimg_end");
+      if (seconds && start && end && *end > *start) run.seconds_per_kimg = *seconds / (*end - *start);
     }
     if (!run.fd || !run.fd_end) fail("{}: has no distance; a study needs evaluation.features", file.string());
     run.kimg = summary.object("result").number("kimg");
@@ -161,10 +168,13 @@ StudyNumbers read_results(const fs::path& file, const Study& study) {
       if (!whole_number) fail("{}: arm {}: a run without a seed", where, name);
       const auto seed = static_cast<int64_t>(*number);
       StudyNumbers::Run read{fmt::format("arms/{}/seed{}", name, seed), run.number("fd"), run.number("fd_end"), run.number("kimg"),
-                             run.text("failure"), run.text("from").value_or(where)};
+                             run.number("seconds_per_kimg"), run.text("failure"), run.text("from").value_or(where)};
       if (!read.failure && !read.fd) fail("{}: arm {}, seed {} is not done there; expected a study that is", where, name, seed);
       const bool whole = !read.fd || (read.fd_end && is_modest(*read.fd) && is_modest(*read.fd_end));
       if (!whole) fail("{}: arm {}, seed {}: expected two distances, fd and fd_end", where, name, seed);
+      if (const double time = read.seconds_per_kimg.value_or(1); !(time > 0 && is_modest(time))) {
+        fail("{}: arm {}, seed {}: seconds_per_kimg {:g}, expected a time", where, name, seed, time);
+      }
       if (!arm.runs.emplace(seed, read).second) fail("{}: arm {} has seed {} twice", where, name, seed);
       if (const auto fd = run.number("teacher_fd"); fd && is_modest(*fd)) numbers.teacher_fd.emplace(seed, *fd);
     }
@@ -235,12 +245,12 @@ nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
   for (const auto& [seed, fd] : numbers.teacher_fd) teacher.push_back(fd);
   if (!teacher.empty()) json["teacher"]["fd"] = spread_of(teacher).mean;
   if (teacher.size() > 1) json["teacher"]["error"] = spread_of(teacher).error;
-  std::map<int64_t, double> control;  // by seed
+  std::map<int64_t, const StudyNumbers::Run*> control;  // by seed
   std::set<int64_t> seeds;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     for (const auto& [seed, run] : numbers.arms[i].runs) {
       seeds.insert(seed);
-      if (run.fd && study.arms[i].name == study.control) control[seed] = *run.fd;
+      if (run.fd && study.arms[i].name == study.control) control[seed] = &run;
     }
   }
   json["seeds"] = seeds;
@@ -250,7 +260,8 @@ nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
     nlohmann::json entry = {{"name", arm.name}, {"command", arm.command}, {"set", arm.overrides}, {"recipe", known.recipe},
                             {"runs", nlohmann::json::array()}};
     if (known.params) entry["params"] = *known.params;
-    std::vector<double> values, ends, differences, logarithms;
+    std::vector<double> values, ends, differences;
+    std::vector<std::pair<double, double>> distances, times;
     for (const auto& [seed, run] : known.runs) {
       entry["runs"].push_back(run_json(seed, run));
       if (const auto fd = numbers.teacher_fd.find(seed); run.fd && fd != numbers.teacher_fd.end()) {
@@ -259,16 +270,19 @@ nlohmann::json study_results(const Study& study, const StudyNumbers& numbers) {
       if (!run.fd) continue;
       values.push_back(*run.fd);
       ends.push_back(run.fd_end.value());
-      const auto other = control.find(seed);
-      if (other == control.end()) continue;
-      differences.push_back(*run.fd - other->second);
-      if (*run.fd > 0 && other->second > 0) logarithms.push_back(std::log(*run.fd / other->second));
+      const auto at = control.find(seed);
+      if (at == control.end()) continue;
+      const StudyNumbers::Run& other = *at->second;
+      differences.push_back(*run.fd - *other.fd);
+      distances.emplace_back(*run.fd, *other.fd);
+      times.emplace_back(run.seconds_per_kimg.value_or(0), other.seconds_per_kimg.value_or(0));
     }
     entry["fd"] = spread_json(values);
     entry["fd_end"] = spread_json(ends);
     if (arm.name != study.control) {
       entry["difference"] = spread_json(differences);
-      entry["ratio"] = ratio_json(logarithms);
+      entry["ratio"] = ratio_json(distances);
+      entry["time"] = ratio_json(times);
     }
     entry["curve"] = curve_json(known.curve);
     json["arms"].push_back(entry);

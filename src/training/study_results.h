@@ -24,6 +24,7 @@ struct StudyNumbers {
     std::optional<double> fd;        ///< of the result, over the final samples; nothing before it is done
     std::optional<double> fd_end;    ///< at the last image
     std::optional<double> kimg;      ///< where the result was reached
+    std::optional<double> seconds_per_kimg;  ///< of training in its last stage, evaluations left out
     std::optional<std::string> failure, from;  ///< why it failed; the results file it was read from
   };
   struct Point {
@@ -57,8 +58,8 @@ StudyNumbers read_results(const std::filesystem::path& file, const Study& study)
 void add_numbers(const Study& study, StudyNumbers& to, const StudyNumbers& from, const std::string& file);
 
 /// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance at
-/// the last image, of the differences to the control arm at the same seed, the geometric mean of the ratios to it, and its
-/// curve; of what there is so far.
+/// the last image, of the differences to the control arm at the same seed, the geometric means of the ratios to it in distance
+/// and in the time of an image, and its curve; of what there is so far.
 nlohmann::json study_results(const Study& study, const StudyNumbers& numbers);
 
 }  // namespace dgl

@@ -150,7 +150,7 @@ TEST(Spread, MeanDeviationAndErrorOfTheMean) {
 void finish(const TemporaryFolder& folder, const std::string& run, double fd) {
   const double teacher = run.back() == '0' ? 1.5 : 2.5;  // by seed
   folder.put(run + "/summary.json", fmt::format(R"({{"metric":"fd_x","metric_samples":100,"student":{{"fd":{0},"generator":{{"params":5}}}},
-      "teacher":{{"fd":{2}}},"result":{{"kimg":7}},"stages":[{{"fd_end":9}},{{"fd_end":{1}}}]}})", fd, fd + 1, teacher));
+      "teacher":{{"fd":{2}}},"result":{{"kimg":7}},"stages":[{{"fd_end":9}},{{"fd_end":{1},"kimg_start":3,"kimg_end":7,"seconds":{3}}}]}})", fd, fd + 1, teacher, 8 * fd));
   folder.put(run + "/log.jsonl", fmt::format("{{\"stage\":2,\"kimg\":7,\"fd\":{}}}\n", fd + 1));
 }
 
@@ -182,6 +182,8 @@ TEST_F(StudyTest, ResultsPairRunsOfTheSameSeed) {
   EXPECT_NEAR(guided["ratio"]["mean"].get<double>(), std::sqrt(0.9 * 0.85), 1e-12);
   EXPECT_NEAR(guided["ratio"]["error"].get<double>(), std::sqrt(0.9 * 0.85) * std::log(0.9 / 0.85) / 2, 1e-12);
   EXPECT_FALSE(alone.contains("ratio"));
+  EXPECT_EQ(guided["runs"][1]["seconds_per_kimg"], 2 * 17);
+  EXPECT_NEAR(guided["time"]["mean"].get<double>(), std::sqrt(0.9 * 0.85), 1e-12);
   EXPECT_EQ(guided["fd_end"]["mean"], 14);
   EXPECT_EQ(guided["curve"], nlohmann::json::parse("[[3.0,30.5,30.0,31.0,2],[7.0,14.0,10.0,18.0,2]]"));
   EXPECT_EQ(guided["runs"][1]["folder"], "arms/guided/seed1");
@@ -294,6 +296,7 @@ TEST_F(StudyElsewhere, RefusesWhatCannotBeCountedIn) {
     json["arms"][1]["runs"][0]["failure"] = "x";
   }, {"arm guided, seed 1", "two distances"});
   expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["fd"] = 1e300; }, {"arm guided, seed 1", "two distances"});
+  expect_not_taken([](auto& json) { json["arms"][1]["runs"][0]["seconds_per_kimg"] = 0; }, {"arm guided, seed 1", "a time"});
   expect_not_taken([](auto& json) { json["arms"][1]["runs"].push_back(json["arms"][1]["runs"][0]); }, {"arm guided", "seed 1 twice"});
   expect_not_taken([](auto& json) { json["arms"][1]["curve"][0] = {1, 2, 3}; }, {"curve", "5 numbers"});
   expect_not_taken([](auto& json) { json["arms"][1]["curve"][0][1] = 1e300; }, {"curve", "kimg"});
