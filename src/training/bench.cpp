@@ -37,13 +37,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   }
   input.guidance = guided ? &guidance : nullptr;
 
-  nlohmann::json result;
-  double step = 0;
-  for (const Phase& phase : objective->phases()) {
-    if (result.contains(phase.name)) {  // the same again
-      step += result[phase.name].get<double>();
-      continue;
-    }
+  const auto median_seconds = [&](const Phase& phase) {
     const auto run = [&] {
       run_phase(*objective, model, phase, input, workers, ++seed, recipe.accumulations);
       optimisers.of(phase).step(workers);
@@ -58,8 +52,23 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
       seconds.push_back(now_seconds() - before);
     }
     std::nth_element(seconds.begin(), seconds.begin() + static_cast<int64_t>(seconds.size() / 2), seconds.end());
-    result[phase.name] = seconds[seconds.size() / 2];
-    step += seconds[seconds.size() / 2] / static_cast<double>(phase.interval);
+    return seconds[seconds.size() / 2];
+  };
+
+  nlohmann::json result;
+  double step = 0;
+  for (const Phase& phase : objective->phases()) {
+    if (!result.contains(phase.name)) {  // else the same again
+      input.teachers_count = recipe.guidance_interval;
+      double seconds = median_seconds(phase);
+      if (guided && phase.generator && !phase.regulariser && recipe.guidance_interval > 1) {
+        input.teachers_count = 0;
+        const double alone = median_seconds(phase);
+        seconds = alone + (seconds - alone) / static_cast<double>(recipe.guidance_interval);
+      }
+      result[phase.name] = seconds;
+    }
+    step += result[phase.name].get<double>() / static_cast<double>(phase.interval);
   }
   if (device.is_cpu()) {  // a GPU's memory is not this process's
     rusage usage{};

@@ -10,7 +10,7 @@ namespace dgl {
 /// seconds of the phase with its optimiser step, the regularisers alone, "step": each phase's seconds over its
 /// interval, summed, "images_per_second", "threads", "shards", "precision"}; "peak_memory_bytes" of the process so far;
 /// "sample_1" and "sample_16", median seconds of drawing so many images at a time. `guided` adds a full-width teacher to
-/// the generator's phase.
+/// the generator's phase, in as many of its steps as the recipe's `guidance.interval` says.
 nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device);
 
 }  // namespace dgl

@@ -247,7 +247,7 @@ TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
   EXPECT_GT(profile["generator"]["latency_ms"]["1"].get<double>(), 0);
   EXPECT_EQ(profile["generator"]["params"],
             json({"profile", "--recipe", "r.toml", "--json"})["generator"]["params"]);
-  const auto bench = json({"bench", "--recipe", "r.toml", "--json"});
+  const auto bench = json({"bench", "--recipe", "r.toml", "--guided", "--set", "guidance.interval=2", "--json"});
   for (const char* key : {"d_main", "d_reg", "g_main", "g_reg", "step", "images_per_second"}) {
     EXPECT_GT(bench[key].get<double>(), 0) << key;
   }
