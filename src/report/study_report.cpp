@@ -57,16 +57,17 @@ std::string table_section(const JsonView& results, const std::string& metric) {
                         mean_text(*fd, teacher.number("error")), timed ? "<td></td>" : "");
   }
   const std::string time_head =
-      timed ? fmt::format("<th scope=\"col\">Time of an image<br><small>to {}</small></th>", escape_html(control)) : "";
+      timed ? fmt::format("<th scope=\"col\">Time<br><small>to {}</small></th>", escape_html(control)) : "";
   return fmt::format("<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences are "
                      "paired: each run against the control arm’s of the same seed, of which an arm may have fewer than the control has; "
-                     "the ratio is the geometric mean of theirs. Errors are counted in from three runs on.</p>\n<div class=\"scroll\"><table><thead><tr>"
+                     "the ratio is the geometric mean of theirs{4}. Errors are counted in from three runs on.</p>\n<div class=\"scroll\"><table><thead><tr>"
                      "<td></td><th scope=\"col\">Runs</th><th scope=\"col\">{0}<br><small>of the result</small></th>"
                      "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
                      "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th scope=\"col\">Ratio<br><small>to {1}</small></th><th scope=\"col\">"
                      "Difference<br>"
                      "<small>in errors</small></th>{3}</tr></thead><tbody>\n{2}</tbody></table></div></section>",
-                     escape_html(metric), escape_html(control), rows, time_head);
+                     escape_html(metric), escape_html(control), rows, time_head,
+                     timed ? ", and the time that of what an image took" : "");
 }
 
 /// Each run beside the control arm's of its seed.
