@@ -59,9 +59,10 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   }
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
   recipe.teacher = absolute_path(options.teachers[0]);
+  GuidanceRecipe& guidance = recipe.guidance;
   for (size_t i = 1; i < options.teachers.size(); ++i) {
-    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : recipe.lambda;
-    recipe.teachers.push_back({absolute_path(options.teachers[i]), lambda, recipe.schedule, recipe.weight, ""});
+    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : guidance.lambda;
+    guidance.teachers.push_back({absolute_path(options.teachers[i]), lambda, guidance.schedule, guidance.weight, ""});
   }
   recipe.from_stage1 = absolute_path(options.from_stage1);
   recipe.from_teacher = options.from_teacher;

@@ -27,7 +27,7 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
   recipe.data = absolute_path(options.data);
   recipe.run_features =
       absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
-  for (TeacherRecipe& teacher : recipe.teachers) {
+  for (TeacherRecipe& teacher : recipe.guidance.teachers) {
     teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
   }
   recipe.device = common.device;

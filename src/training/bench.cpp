@@ -23,7 +23,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   if (guided) {
     const Model teacher = make_networks(recipe, Rational{}, Rational{}, device);
     guidance.add({"teacher", teacher.discriminator, usual_loss(recipe.family),
-                  constant_schedule(recipe.lambda > 0 ? recipe.lambda : 0.1)},
+                  constant_schedule(recipe.guidance.lambda > 0 ? recipe.guidance.lambda : 0.1)},
                  recipe.network.img_channels, recipe.network.resolution, recipe.labels());
   }
   Workers workers(shards_of(*objective, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
@@ -59,12 +59,12 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   double step = 0;
   for (const Phase& phase : objective->phases()) {
     if (!result.contains(phase.name)) {  // else the same again
-      input.teachers_count = recipe.guidance_interval;
+      input.teachers_count = recipe.guidance.interval;
       double seconds = median_seconds(phase);
-      if (guided && phase.generator && !phase.regulariser && recipe.guidance_interval > 1) {
+      if (guided && phase.generator && !phase.regulariser && recipe.guidance.interval > 1) {
         input.teachers_count = 0;
         const double alone = median_seconds(phase);
-        seconds = alone + (seconds - alone) / static_cast<double>(recipe.guidance_interval);
+        seconds = alone + (seconds - alone) / static_cast<double>(recipe.guidance.interval);
       }
       result[phase.name] = seconds;
     }

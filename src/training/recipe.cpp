@@ -84,17 +84,17 @@ std::vector<Key> keys_of(Recipe& r) {
       {"training", "on_divergence", &r.on_divergence, 0, 0, {"error", "restore"}},
       {"training", "loss_limit", &r.loss_limit, 1, 1e30},
       {"training", "epochs", &r.epochs, 1, 100000},
-      {"guidance", "lambda", &r.lambda, 0, 1e6},
-      {"guidance", "schedule", &r.schedule},
-      {"guidance", "weight", &r.weight},
-      {"guidance", "interval", &r.guidance_interval, 1, 1024},
-      {"guidance", "loss", &r.loss, 0, 0, {"", "logistic", "hinge"}},
+      {"guidance", "lambda", &r.guidance.lambda, 0, 1e6},
+      {"guidance", "schedule", &r.guidance.schedule},
+      {"guidance", "weight", &r.guidance.weight},
+      {"guidance", "interval", &r.guidance.interval, 1, 1024},
+      {"guidance", "loss", &r.guidance.loss, 0, 0, {"", "logistic", "hinge"}},
       {"guidance", "resize", &r.resize},
-      {"guidance", "teacher_data", &r.for_discriminator.teacher_data, 0, 1},
-      {"guidance", "duality_gap", &r.for_discriminator.duality_gap, 0, 1e6},
-      {"guidance", "smooth_labels", &r.for_discriminator.smooth_labels},
-      {"guidance", "align", &r.for_discriminator.align, 0, 1e6},
-      {"guidance", "train_teacher", &r.train_teacher},
+      {"guidance", "teacher_data", &r.guidance.for_discriminator.teacher_data, 0, 1},
+      {"guidance", "duality_gap", &r.guidance.for_discriminator.duality_gap, 0, 1e6},
+      {"guidance", "smooth_labels", &r.guidance.for_discriminator.smooth_labels},
+      {"guidance", "align", &r.guidance.for_discriminator.align, 0, 1e6},
+      {"guidance", "train_teacher", &r.guidance.train_teacher},
       {"guidance", "stage1_kimg", &r.stage1_kimg, 0, kMany},
       {"guidance", "stage2_kimg", &r.stage2_kimg, 0, kMany},
       {"guidance", "keep_optimizer", &r.keep_optimizer},
@@ -185,7 +185,7 @@ void apply(const toml::table& top, Recipe& recipe, std::vector<Key>& keys, const
     }
     for (const auto& [inner, value] : *table) {
       if (name.str() == "guidance" && inner.str() == "teachers") {
-        recipe.teachers = read_teachers(value, origin);
+        recipe.guidance.teachers = read_teachers(value, origin);
         continue;
       }
       assign_by_name(keys, std::string(name.str()), std::string(inner.str()), value, origin);
@@ -233,9 +233,9 @@ void check(const Recipe& r, const std::string& origin) {
   if (r.ada_target > 0 && r.augment.empty()) {
     fail("{}: training.ada_target = {}: expected training.augment to say what it adapts", origin, r.ada_target);
   }
-  make_schedule(r.schedule, r.lambda, origin + ": guidance.schedule");
-  make_weight(r.weight, origin + ": guidance.weight");
-  for (const TeacherRecipe& teacher : r.teachers) {
+  make_schedule(r.guidance.schedule, r.guidance.lambda, origin + ": guidance.schedule");
+  make_weight(r.guidance.weight, origin + ": guidance.weight");
+  for (const TeacherRecipe& teacher : r.guidance.teachers) {
     make_schedule(teacher.schedule, teacher.lambda, origin + ": guidance.teachers.schedule");
     make_weight(teacher.weight, origin + ": guidance.teachers.weight");
   }
@@ -278,7 +278,7 @@ Recipe without_run(const Recipe& recipe) {
   copy.device = fresh.device;
   copy.from_teacher = fresh.from_teacher;
   copy.threads = fresh.threads;
-  copy.teachers.clear();
+  copy.guidance.teachers.clear();
   copy.shards = fresh.shards;
   return copy;
 }
@@ -305,7 +305,7 @@ std::string recipe_toml(const Recipe& recipe) {
   for (const auto& [name, lines] : tables) {
     if (!name.empty()) text += fmt::format("\n[{}]\n{}", name, lines);
   }
-  for (TeacherRecipe& teacher : copy.teachers) {
+  for (TeacherRecipe& teacher : copy.guidance.teachers) {
     text += "\n[[guidance.teachers]]\n";
     for (const Key& key : keys_of(teacher)) text += line(key);
   }

@@ -16,7 +16,19 @@ struct TeacherRecipe {
   std::string file;  ///< a model with a discriminator
   double lambda = 0.1;
   std::string schedule = "constant", weight = "uniform";
-  std::string loss;  ///< as in Recipe
+  std::string loss;  ///< as in GuidanceRecipe
+};
+
+/// What of a recipe stage 2 alone depends on; arms of a study that differ in nothing else share a stage 1.
+struct GuidanceRecipe {
+  double lambda = 0.1;
+  std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
+  std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
+  int64_t interval = 1;               ///< in every so many steps teachers are asked, and then count so many times
+  std::string loss;  ///< that the teacher was trained with, logistic or hinge; empty: its family's
+  std::vector<TeacherRecipe> teachers;
+  DiscriminatorGuidance for_discriminator;  ///< teacher_data, duality_gap, smooth_labels, align
+  bool train_teacher = false;  ///< whether the first teacher's discriminator goes on learning, from the student's fakes
 };
 
 /// Everything that decides a run, as a TOML file holds it; docs/recipes.md lists the keys. Kimg are thousands of real
@@ -73,15 +85,8 @@ struct Recipe {
   int64_t epochs = 10;                  ///< classifier: passes over the data
 
   // [guidance]
-  double lambda = 0.1;
-  std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
-  std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
-  int64_t guidance_interval = 1;      ///< in every so many steps teachers are asked, and then count so many times
-  std::string loss;  ///< that the teacher was trained with, logistic or hinge; empty: its family's
+  GuidanceRecipe guidance;
   bool resize = false;  ///< whether images are brought to a teacher's size
-  std::vector<TeacherRecipe> teachers;
-  DiscriminatorGuidance for_discriminator;  ///< teacher_data, duality_gap, smooth_labels, align
-  bool train_teacher = false;  ///< whether the first teacher's discriminator goes on learning, from the student's fakes
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 goes on with stage 1's Adam
 

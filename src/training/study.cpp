@@ -144,16 +144,9 @@ void check_arms(const Study& study, const std::string& where) {
 
 /// What of a recipe a stage 1 alone depends on; the same text, the same stage 1.
 Recipe stage1_recipe(const Recipe& arm) {
-  const Recipe usual;
   Recipe recipe = arm;
-  recipe.lambda = 0;
-  recipe.schedule = usual.schedule;
-  recipe.weight = usual.weight;
-  recipe.guidance_interval = usual.guidance_interval;
-  recipe.loss = usual.loss;
-  recipe.teachers.clear();
-  recipe.for_discriminator = {};
-  recipe.train_teacher = false;
+  recipe.guidance = {};
+  recipe.guidance.lambda = 0;
   recipe.stage2_kimg = 0;
   return recipe;
 }
@@ -170,7 +163,7 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
   result.data = data;
   result.teacher = teacher;
   result.from_teacher = arm.from_teacher;
-  for (TeacherRecipe& teacher : result.teachers) teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
+  for (TeacherRecipe& teacher : result.guidance.teachers) teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
   result.run_features = absolute_path(find_beside(result.feature_file, recipe_file));
   return result;
 }
@@ -261,7 +254,7 @@ void leave_out_unused_stages(std::vector<StudyRun>& runs) {
 
 std::string recipe_identity(Recipe recipe) {
   for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) *path = file_name(*path);
-  for (TeacherRecipe& teacher : recipe.teachers) teacher.file = file_name(teacher.file);
+  for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
   recipe.from_stage1.clear();
   recipe.device.clear();
   recipe.threads = 0;
@@ -273,7 +266,7 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
   for (const StudyArm& arm : study.arms) {
     const Recipe recipe = study.arm_recipe(arm, 0);
     files.insert(recipe.run_features);
-    for (const TeacherRecipe& teacher : recipe.teachers) files.insert(teacher.file);
+    for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }
   std::map<std::string, std::set<std::string>> hashes;  // two files may have one name
   for (const std::string& file : files) {

@@ -69,20 +69,20 @@ Trainer::Trainer(const Recipe& recipe, bool quiet, const Processes& processes)
     critic.to(device_);
     if (teacher_->generator_ema) teacher_->generator_ema->to(device_);
     if (teacher_->generator) teacher_->generator->to(device_);
-    add_teacher(teacher_->discriminator,
-                {recipe_.teacher, recipe_.lambda, recipe_.schedule, recipe_.weight, recipe_.loss});
-    bool guided = recipe_.lambda > 0 || recipe_.for_discriminator.any() || recipe_.train_teacher;
-    for (const TeacherRecipe& other : recipe_.teachers) {
+    const GuidanceRecipe& wanted = recipe_.guidance;
+    add_teacher(teacher_->discriminator, {recipe_.teacher, wanted.lambda, wanted.schedule, wanted.weight, wanted.loss});
+    bool guided = wanted.lambda > 0 || wanted.for_discriminator.any() || wanted.train_teacher;
+    for (const TeacherRecipe& other : wanted.teachers) {
       const Model model = load_model(other.file);
       model.critic(other.file).to(device_);
       add_teacher(model.discriminator, other);
       guided = guided || other.lambda > 0;
     }
-    guidance_.guide_discriminator(recipe_.for_discriminator,
+    guidance_.guide_discriminator(wanted.for_discriminator,
                                   teacher_->generator_ema ? teacher_->generator_ema : teacher_->generator, info.channels,
                                   info.resolution, recipe_.labels());
     stages_ = {{1, "alone", std::llround(recipe_.stage1_kimg * 1000), 0, false},
-               {2, guided ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), recipe_.lambda, guided}};
+               {2, guided ? "guided" : "alone", std::llround(recipe_.stage2_kimg * 1000), wanted.lambda, guided}};
   } else {
     stages_ = {{1, "alone", std::llround(recipe_.kimg * 1000), 0, false}};
   }
@@ -108,7 +108,7 @@ Trainer::Trainer(const Recipe& recipe, bool quiet, const Processes& processes)
                                             stream_seed(static_cast<uint64_t>(recipe_.seed), kData, 0), recipe_.mirror,
                                             processes_.rank(), processes_.count());
   optimisers_ = make_optimisers(recipe_, model_, phases_);
-  if (student && recipe_.train_teacher) {
+  if (student && recipe_.guidance.train_teacher) {
     const auto family = teacher_->discriminator->settings().value("family", "");
     if (family != recipe_.family) {
       fail("{}: a discriminator of {}, which cannot go on learning with {} (guidance.train_teacher)", recipe_.teacher, family,
@@ -217,7 +217,7 @@ void Trainer::step(const Stage& stage) {
   }
   input.label_shares = label_shares_;
   input.guidance = stage.guided ? &guidance_ : nullptr;
-  input.teachers_count = state_.step % recipe_.guidance_interval == 0 ? recipe_.guidance_interval : 0;
+  input.teachers_count = state_.step % recipe_.guidance.interval == 0 ? recipe_.guidance.interval : 0;
   input.progress = static_cast<double>(state_.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = augmentation_.any() ? &augmentation_ : nullptr;
 

@@ -31,15 +31,15 @@ TEST(Recipe, RoundTripKeepsEveryKey) {
   recipe.data = "a \"quoted\" path";
   recipe.kimg = 1e-3;
   recipe.seed = 123456789012345;
-  recipe.schedule = "piecewise:0=0,1=1";
-  recipe.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"}, {"b.safetensors", 0.25, "constant", "uniform", ""}};
+  recipe.guidance.schedule = "piecewise:0=0,1=1";
+  recipe.guidance.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"}, {"b.safetensors", 0.25, "constant", "uniform", ""}};
   const std::string text = recipe_toml(recipe);
   EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
   // Numbers as people write them.
   EXPECT_NE(text.find("\nbeta2 = 0.99\n"), std::string::npos) << text;
   EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
-  ASSERT_EQ(parse_recipe(text, "r").teachers.size(), 2u);
-  EXPECT_EQ(parse_recipe(text, "r").teachers[0].weight, "score");
+  ASSERT_EQ(parse_recipe(text, "r").guidance.teachers.size(), 2u);
+  EXPECT_EQ(parse_recipe(text, "r").guidance.teachers[0].weight, "score");
   EXPECT_EQ(without_run(recipe).data, "");
 }
 

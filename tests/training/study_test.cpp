@@ -60,8 +60,8 @@ TEST_F(StudyTest, ReadsArmsAndTheirRecipes) {
   EXPECT_EQ(study.seeds, (std::vector<int64_t>{0, 1}));
   ASSERT_EQ(study.arms.size(), 4u);
   const Recipe guided = study.arm_recipe(study.arms[1], 7);
-  EXPECT_EQ(guided.lambda, 0.3);
-  EXPECT_EQ(guided.schedule, "cosine:0.2");
+  EXPECT_EQ(guided.guidance.lambda, 0.3);
+  EXPECT_EQ(guided.guidance.schedule, "cosine:0.2");
   EXPECT_EQ(guided.seed, 7);
   EXPECT_EQ(guided.stage1_kimg, 3);
   EXPECT_EQ(guided.width, "1/4");
