@@ -22,7 +22,7 @@ bool is_pointwise(const Tensor& w, int64_t stride, int64_t padding) {
 
 /// Whether a kernel of this room takes a convolution of `data`, of `in` channels to `out`, or a gradient of it.
 bool is_3x3(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef weight, int64_t stride, int64_t padding) {
-  return weight[2] == 3 && weight[3] == 3 && conv3x3_serves(data, in, out, stride, padding);
+  return !use_reference() && weight[2] == 3 && weight[3] == 3 && conv3x3_serves(data, in, out, stride, padding);
 }
 
 /// The weight in the data's type and layout, for libtorch's own convolutions.
@@ -142,26 +142,30 @@ Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geomet
   return WeightGradient::apply(x, g, w.sizes().vec(), geometry.stride, geometry.padding);
 }
 
+/// Whether a convolution of `data` is left to stock operations and their derivatives. On a CPU libtorch 1.13 cannot differentiate
+/// a bfloat16 convolution twice: there the plain reference is the triple above over stock convolutions.
+bool takes_stock_autograd(const Tensor& data) { return use_reference() && !(is_half(data) && data.device().is_cpu()); }
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
-  if (use_reference()) {
+  if (takes_stock_autograd(x)) {
     return at::conv2d(x, w.to(x.scalar_type()), {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding});
   }
-  if (is_pointwise(w, stride, padding)) return pointwise(x, w.view({1, w.size(0), w.size(1)}));
+  if (!use_reference() && is_pointwise(w, stride, padding)) return pointwise(x, w.view({1, w.size(0), w.size(1)}));
   return forward(x, w, {stride, padding});
 }
 
 Tensor conv2d_transpose(const Tensor& g, const Tensor& w, int64_t height, int64_t width, int64_t stride,
                         int64_t padding) {
-  if (use_reference()) {
+  if (takes_stock_autograd(g)) {
     const int64_t k = w.size(2);
     const int64_t extra_height = height - ((g.size(2) - 1) * stride - 2 * padding + k);
     const int64_t extra_width = width - ((g.size(3) - 1) * stride - 2 * padding + k);
     return at::conv_transpose2d(g, w.to(g.scalar_type()), {}, at::IntArrayRef{stride, stride}, at::IntArrayRef{padding, padding},
                                 at::IntArrayRef{extra_height, extra_width});
   }
-  if (is_pointwise(w, stride, padding)) return pointwise(g, w.view({1, w.size(0), w.size(1)}).transpose(1, 2));
+  if (!use_reference() && is_pointwise(w, stride, padding)) return pointwise(g, w.view({1, w.size(0), w.size(1)}).transpose(1, 2));
   return input_gradient(g, w, height, width, {stride, padding});
 }
 

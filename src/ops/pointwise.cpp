@@ -188,15 +188,18 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
   return per_image || shares == 1 ? sums : sums.sum(0, /*keepdim=*/true);
 }
 
+/// `t` in the type that the plain reference computes in: float32 for bfloat16 on a CPU, whose products libtorch sums in bfloat16.
+Tensor for_products(const Tensor& t) { return t.device().is_cpu() ? widened(t) : t; }
+
 Tensor reference(const Tensor& x, const Tensor& w) {
-  const Tensor rows = x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)});
-  const Tensor y = at::matmul(rows, w.to(x.scalar_type()).transpose(1, 2));
+  const Tensor rows = for_products(x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)}));
+  const Tensor y = at::matmul(rows, for_products(w.to(x.scalar_type())).transpose(1, 2)).to(x.scalar_type());
   return y.view({x.size(0), x.size(2), x.size(3), w.size(1)}).permute({0, 3, 1, 2});
 }
 
 Tensor reference_weight_gradient(const Tensor& x, const Tensor& g, bool per_image) {
-  const Tensor all = at::matmul(g.flatten(2), x.flatten(2).transpose(1, 2));
-  return (per_image ? all : all.sum(0, /*keepdim=*/true)).to(x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat);
+  const Tensor all = at::matmul(for_products(g.flatten(2)), for_products(x.flatten(2)).transpose(1, 2));
+  return widened(per_image ? all : all.sum(0, /*keepdim=*/true));
 }
 
 struct Forward : Function<Forward> {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -113,47 +115,77 @@ inline void check_against_reference(const Function& f, const Tensors& x64, doubl
   }
 }
 
-/// Value, gradients and gradients of the gradients' squares of the fast path with the inputs `maps` in bfloat16, against
-/// the plain reference in float32 on the same rounded numbers.
-inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps,
-                           double tolerance = 0.03) {
-  Tensors x;
-  for (const auto& t : x64) x.push_back(t.to(torch::kFloat));
-  for (const size_t i : maps) x[i] = x[i].to(torch::kBFloat16).to(torch::kFloat);
-  // Of one sign, since sums that cancel show nothing but rounding.
-  const torch::Tensor weight = torch::rand_like(f(x).detach()) + 0.5;
-  const auto all = [&](bool half) {
-    const Tensors at = leaves(x);
-    Tensors inputs = at;
-    if (half) {
-      for (const size_t i : maps) inputs[i] = inputs[i].to(torch::kBFloat16);
-    }
-    const torch::Tensor y = f(inputs);
-    EXPECT_EQ(y.scalar_type(), half ? torch::kBFloat16 : torch::kFloat);
-    Tensors results{y.detach().to(torch::kFloat)};
-    const Tensors first = torch::autograd::grad({(y.to(torch::kFloat) * weight).sum()}, at, {}, true, true, true);
-    torch::Tensor squares = torch::zeros({});
-    for (const auto& g : first) {
-      results.push_back(g.detach());
-      squares = squares + g.square().sum();
-    }
-    // Linear functions have gradients without a graph.
-    for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
-                                                 : Tensors(at.size())) {
-      results.push_back(g);
-    }
-    return results;
+/// Value, gradients and gradients of the gradients' squares of f, whose inputs `maps` are of type `map_type` and the others of
+/// `other_type`; all gradients are those of leaves of `other_type`.
+inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const std::vector<size_t>& maps, const torch::Tensor& weight,
+                                   torch::ScalarType map_type, torch::ScalarType other_type) {
+  Tensors at;
+  for (const auto& t : x) at.push_back(t.detach().to(other_type, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true));
+  Tensors inputs = at;
+  for (const size_t i : maps) inputs[i] = inputs[i].to(map_type);
+  const torch::Tensor y = f(inputs);
+  EXPECT_EQ(y.scalar_type(), map_type);
+  Tensors results{y.detach().to(torch::kDouble)};
+  const Tensors first = torch::autograd::grad({(y.to(other_type) * weight.to(other_type)).sum()}, at, {}, true, true, true);
+  torch::Tensor squares = torch::zeros({}, other_type);
+  for (const auto& g : first) {
+    EXPECT_EQ(g.scalar_type(), other_type);
+    results.push_back(g.detach().to(torch::kDouble));
+    squares = squares + g.square().sum();
+  }
+  // Linear functions have gradients without a graph.
+  for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true) : Tensors(at.size())) {
+    results.push_back(g.defined() ? g.to(torch::kDouble) : g);
+  }
+  return results;
+}
+
+/// Holds the fast path with the inputs `maps` in bfloat16 to the error of stock bfloat16 operations (the plain reference of that
+/// type) on the same numbers. Both errors are taken against the plain reference in float64, for the value, the gradients and
+/// the gradients of the gradients' squares. How much bfloat16 loses depends on what cancels in a sum, and what stock operations
+/// lose depends on the processor: so there is no bound in numbers, but one of the ratio, between medians over several draws that
+/// round differently (a rounding that turns the sign before a ReLU makes a few draws far worse than the others). One rounding of
+/// the result, 2^-9 of its size, is always allowed.
+inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps) {
+  constexpr int kDraws = 15;
+  constexpr double kMaxRatio = 2, kRounding = 1.0 / 512;
+  struct Errors {
+    std::vector<double> fast, stock;  // relative, one for each draw
   };
-  const Tensors fast = all(true);
-  const ReferenceGuard reference;
-  const Tensors plain = all(false);
-  double largest = 0;
-  for (const auto& t : plain) largest = std::max(largest, t.defined() ? t.norm().item<double>() : 0);
-  for (size_t i = 0; i < fast.size(); ++i) {
-    if (!plain[i].defined() || plain[i].norm().item<double>() < 1e-5 * largest) continue;
-    ASSERT_TRUE(fast[i].defined()) << "result " << i;
-    EXPECT_EQ(fast[i].scalar_type(), torch::kFloat);
-    EXPECT_LT((fast[i] - plain[i]).norm().item<double>(), tolerance * plain[i].norm().item<double>()) << "result " << i;
+  std::vector<Errors> results;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    Tensors x;
+    // Changes of 2 % round to other bfloat16 numbers, and leave the shape of the problem as it is.
+    for (const auto& t : x64) x.push_back((t * (1 + 0.02 * torch::randn_like(t))).to(torch::kFloat));
+    for (const size_t i : maps) x[i] = x[i].to(torch::kBFloat16).to(torch::kFloat);
+    // Of one sign, since sums that cancel show nothing but rounding.
+    const torch::Tensor weight = torch::rand_like(f(x).detach()) + 0.5;
+    const Tensors fast = derivatives_of_type(f, x, maps, weight, torch::kBFloat16, torch::kFloat);
+    const ReferenceGuard reference;
+    const Tensors stock = derivatives_of_type(f, x, maps, weight, torch::kBFloat16, torch::kFloat);
+    const Tensors exact = derivatives_of_type(f, x, maps, weight, torch::kDouble, torch::kDouble);
+    results.resize(exact.size());
+    const auto norm = [](const torch::Tensor& t) { return t.defined() ? t.norm().item<double>() : 0; };
+    double largest = 0;
+    for (const auto& t : exact) largest = std::max(largest, norm(t));
+    for (size_t i = 0; i < exact.size(); ++i) {
+      const double size = norm(exact[i]);
+      // A derivative that is truly zero is rounding alone, beside the size of the others.
+      if (size < 1e-5 * largest) continue;
+      const auto error = [&](const torch::Tensor& t) { return t.defined() ? norm(t - exact[i]) / size : 1; };
+      results[i].fast.push_back(error(fast[i]));
+      results[i].stock.push_back(error(stock[i]));
+    }
+  }
+  const auto median = [](std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].fast.empty()) continue;
+    const double fast = median(results[i].fast), stock = median(results[i].stock);
+    EXPECT_LT(fast, kMaxRatio * stock + kRounding) << "result " << i << ": relative errors against float64, medians";
   }
 }
 
