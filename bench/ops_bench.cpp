@@ -1,35 +1,37 @@
-// Each operation of src/ops beside its plain reference, forward alone and with the backward pass, in float32 and bfloat16.
+// Each operation of src/ops beside its plain reference, forward alone and with the backward pass, in float32 and
+// bfloat16.
 //   cmake --preset release -DDGL_BENCH=ON && cmake --build build --target bench_ops && build/bench_ops
 // DGL_THREADS sets the threads (all cores by default).
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
 
-#include "base/runtime.h"
-#include "base/torch.h"
-#include "ops/bias_act.h"
-#include "ops/common.h"
-#include "ops/conv2d.h"
-#include "ops/conv3x3.h"
-#include "ops/conv_act.h"
-#include "ops/modulate.h"
-#include "ops/norm_relu.h"
-#include "ops/pointwise.h"
-#include "ops/residual.h"
-#include "ops/upfirdn2d.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
+#include "dgl/ops/bias_act.h"
+#include "dgl/ops/common.h"
+#include "dgl/ops/conv2d.h"
+#include "dgl/ops/conv3x3.h"
+#include "dgl/ops/conv_act.h"
+#include "dgl/ops/modulate.h"
+#include "dgl/ops/norm_relu.h"
+#include "dgl/ops/pointwise.h"
+#include "dgl/ops/residual.h"
+#include "dgl/ops/upfirdn2d.h"
 
 namespace dgl {
 namespace {
 
 using torch::Tensor;
 
-/// What an operation works on: feature maps of n images with c channels and r x r pixels, or 2 r x 2 r, weights, styles, a
-/// bias.
+/// What an operation works on: feature maps of n images with c channels and r x r pixels, or 2 r x 2 r, weights,
+/// styles, a bias.
 struct Inputs {
   Inputs(int64_t n, int64_t c, int64_t r, torch::ScalarType type) {
     torch::manual_seed(0);
     x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
-    large = torch::randn({n, c, 2 * r, 2 * r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
+    large =
+        torch::randn({n, c, 2 * r, 2 * r}).contiguous(at::MemoryFormat::ChannelsLast).to(type).set_requires_grad(true);
     w = torch::randn({c, c, 3, 3}).set_requires_grad(true);
     point = torch::randn({1, c, c}).set_requires_grad(true);
     to_image = torch::randn({n, 3, c}).set_requires_grad(true);
@@ -61,7 +63,9 @@ const Named kOperations[] = {
      [](const Inputs& i) { return ops::conv2d_transpose(i.x, i.w, 2 * i.x.size(2) + 1, 2 * i.x.size(3) + 1, 2, 0); }},
     {"conv_act", [](const Inputs& i) { return ops::conv_act(i.x, i.w, i.bias); }},
     {"modulated_conv_act",
-     [](const Inputs& i) { return ops::modulated_conv_act(i.x, i.w, i.styles, i.styles, i.noise, i.strength, i.bias); }},
+     [](const Inputs& i) {
+       return ops::modulated_conv_act(i.x, i.w, i.styles, i.styles, i.noise, i.strength, i.bias);
+     }},
     {"pointwise", [](const Inputs& i) { return ops::pointwise(i.x, i.point); }},
     {"pointwise_to_image", [](const Inputs& i) { return ops::pointwise(i.x, i.to_image); }},
     {"upfirdn2d_blur", [](const Inputs& i) { return ops::upfirdn2d(i.x, kBlur); }},
@@ -101,40 +105,48 @@ struct Way {
 };
 Tensor direct_weight_gradient(const Tensor& x, const Tensor& g) {
   const Tensor w = at::empty({g.size(1), x.size(1), 3, 3}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  return std::get<1>(at::convolution_backward(g, x, w, at::OptionalIntArrayRef(), {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
-                                              {false, true, false}));
+  return std::get<1>(at::convolution_backward(g, x, w, at::OptionalIntArrayRef(), {1, 1}, {1, 1}, {1, 1}, false, {0, 0},
+                                              1, {false, true, false}));
 }
 const Way kWays[] = {
-    {"winograd", ops::winograd_serves, [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
+    {"winograd", ops::winograd_supports, [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
      [](const Tensor& x, const Tensor& g) { return ops::winograd_weight_gradient(x, g); }},
-    {"amx", ops::amx_serves, [](const Tensor& x, const Tensor& w) { return ops::amx_conv2d(x, w, 1, 1); },
+    {"amx", ops::amx_supports, [](const Tensor& x, const Tensor& w) { return ops::amx_conv2d(x, w, 1, 1); },
      [](const Tensor& x, const Tensor& g) { return ops::amx_weight_gradient(x, g, 1, 1); }},
     {"direct", [](const Tensor&, int64_t, int64_t) { return true; },
      [](const Tensor& x, const Tensor& w) {
-       return at::conv2d(x, w.to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast), {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
+       return at::conv2d(x, w.to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast), {}, at::IntArrayRef{1, 1},
+                         at::IntArrayRef{1, 1});
      },
      direct_weight_gradient}};
 
 void convolution(benchmark::State& state, const Way& way, bool gradient, torch::ScalarType type) {
   torch::NoGradGuard no_grad;
   const int64_t n = state.range(0), c = state.range(1), r = state.range(2);
-  const Tensor x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type), w = torch::randn({c, c, 3, 3});
+  const Tensor x = torch::randn({n, c, r, r}).contiguous(at::MemoryFormat::ChannelsLast).to(type),
+               w = torch::randn({c, c, 3, 3});
   if (!way.serves(x, c, c)) return state.SkipWithError("not served");
   const auto once = [&] { return gradient ? way.weight_gradient(x, x) : way.forward(x, w); };
   once();
   for (auto _ : state) benchmark::DoNotOptimize(once().data_ptr());
-  state.counters["GFLOP/s"] = benchmark::Counter(static_cast<double>(18 * n * c * c * r * r) * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(static_cast<double>(18 * n * c * c * r * r) * 1e-9,
+                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void add_all() {
   for (const auto& [name, operation] : kOperations) {
     for (const bool backward : {false, true}) {
       for (const auto& [precision, reference, type] : {std::tuple{"reference", true, torch::kFloat},
-                                                       {"fp32", false, torch::kFloat}, {"bf16", false, torch::kBFloat16}}) {
+                                                       {"fp32", false, torch::kFloat},
+                                                       {"bf16", false, torch::kBFloat16}}) {
         const std::string full = fmt::format("{}/{}/{}", name, backward ? "forward_backward" : "forward", precision);
-        benchmark::RegisterBenchmark(full.c_str(), [=, operation = operation, reference = reference, type = type](benchmark::State& state) {
-          run(state, operation, reference, backward, type);
-        })->Args({16, 64, 32})->Args({4, 128, 128})->UseRealTime()->Unit(benchmark::kMillisecond);
+        benchmark::RegisterBenchmark(
+            full.c_str(), [=, operation = operation, reference = reference,
+                           type = type](benchmark::State& state) { run(state, operation, reference, backward, type); })
+            ->Args({16, 64, 32})
+            ->Args({4, 128, 128})
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
       }
     }
   }
@@ -146,7 +158,18 @@ void add_all() {
             [=, &way, type = type](benchmark::State& state) { convolution(state, way, gradient, type); });
         bench->UseRealTime()->Unit(benchmark::kMillisecond);
         for (const int64_t c : {16, 32, 64, 128, 256, 512}) {
-          for (const auto& [n, r] : {std::pair{1, 4}, {1, 8}, {1, 16}, {1, 32}, {1, 64}, {4, 8}, {8, 4}, {8, 8}, {16, 8}, {4, 32}, {8, 32}, {8, 64}}) {
+          for (const auto& [n, r] : {std::pair{1, 4},
+                                     {1, 8},
+                                     {1, 16},
+                                     {1, 32},
+                                     {1, 64},
+                                     {4, 8},
+                                     {8, 4},
+                                     {8, 8},
+                                     {16, 8},
+                                     {4, 32},
+                                     {8, 32},
+                                     {8, 64}}) {
             bench->Args({n, c, r});
           }
         }

@@ -1,7 +1,7 @@
-#include "base/error.h"
-#include "base/torch.h"
-#include "formats/checkpoint.h"
-#include "formats/pickle.h"
+#include "dgl/base/error.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/checkpoint.h"
+#include "dgl/formats/pickle.h"
 
 /// A whole checkpoint of either format; and the same bytes as a bare pickle, which in an archive only a right checksum
 /// would let through. Nothing but dgl::Error may come of them, and every number of a tensor must be readable.

@@ -1,6 +1,6 @@
-#include "base/error.h"
-#include "base/torch.h"
-#include "formats/safetensors.h"
+#include "dgl/base/error.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 
 /// Nothing but dgl::Error may come of any bytes, and every number of a tensor must be readable.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

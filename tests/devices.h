@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/runtime.h"
-#include "base/torch.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl::test {
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "base/error.h"
+#include "dgl/base/error.h"
 
 namespace dgl::test {
 

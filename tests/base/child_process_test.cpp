@@ -1,4 +1,4 @@
-#include "base/child_process.h"
+#include "dgl/base/child_process.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <csignal>
 #include <thread>
 
-#include "base/files.h"
-#include "base/folder_lock.h"
+#include "dgl/base/files.h"
+#include "dgl/base/folder_lock.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

@@ -1,7 +1,7 @@
-#include "base/files.h"
+#include "dgl/base/files.h"
 
-#include "base/json.h"
-#include "base/runtime.h"
+#include "dgl/base/json.h"
+#include "dgl/base/runtime.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

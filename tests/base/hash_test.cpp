@@ -1,4 +1,4 @@
-#include "base/hash.h"
+#include "dgl/base/hash.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "base/workers.h"
+#include "dgl/base/workers.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <set>
 #include <thread>
 
-#include "base/error.h"
-#include "base/parallel.h"
-#include "base/runtime.h"
+#include "dgl/base/error.h"
+#include "dgl/base/parallel.h"
+#include "dgl/base/runtime.h"
 
 namespace dgl::test {
 namespace {
@@ -53,7 +53,7 @@ TEST(Workers, AnErrorReachesTheCallerAndTheyGoOn) {
 TEST(Workers, DivideCoversEverythingOnce) {
   Workers workers(3);
   std::vector<int> seen(10, 0);
-  workers.divide(10, [&](int64_t first, int64_t last) {
+  workers.parallel_for(10, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) ++seen[static_cast<size_t>(i)];
   });
   EXPECT_EQ(seen, std::vector<int>(10, 1));

@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/torch.h"
 #include "cli/program_test_case.h"
-#include "formats/safetensors.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 
 namespace dgl::test {
 namespace {
@@ -15,10 +15,11 @@ class BigGanProgram : public ProgramTest {
  protected:
   BigGanProgram() {
     put_squares(folder_, 40);
-    folder_.put("r.toml", "family = 'biggan'\n[network]\nresolution = 32\nimg_channels = 1\nchannels = 2\nz_dim = 8\n"
-                          "shared_dim = 4\n[training]\nbatch = 8\naccumulations = 2\nd_steps = 2\nkimg = 0.064\n"
-                          "checkpoint_kimg = 0.032\nbeta2 = 0.999\northogonal = 1e-4\nema_start_kimg = 0.03\n"
-                          "[guidance]\nstage1_kimg = 0.064\nstage2_kimg = 0.064\n");
+    folder_.put("r.toml",
+                "family = 'biggan'\n[network]\nresolution = 32\nimg_channels = 1\nchannels = 2\nz_dim = 8\n"
+                "shared_dim = 4\n[training]\nbatch = 8\naccumulations = 2\nd_steps = 2\nkimg = 0.064\n"
+                "checkpoint_kimg = 0.032\nbeta2 = 0.999\northogonal = 1e-4\nema_start_kimg = 0.03\n"
+                "[guidance]\nstage1_kimg = 0.064\nstage2_kimg = 0.064\n");
     expect_done({"prepare", "squares", "--size", "32", "--out", "d.dgldata"});
   }
   nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(folder_ / name)); }
@@ -26,14 +27,16 @@ class BigGanProgram : public ProgramTest {
 
 TEST_F(BigGanProgram, TeacherStudentsAndAKilledRun) {
   expect_done({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"});
-  const Words compress{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--width", "1/2", "--out"};
+  const Words compress{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--width",
+                       "1/2",      "--out"};
   const auto with = [](Words words, const Words& more) {
     words.insert(words.end(), more.begin(), more.end());
     return words;
   };
   expect_done(with(compress, {"half"}));
   const auto summary = json_of("half/summary.json");
-  EXPECT_LT(summary["student"]["generator"]["params"].get<int64_t>(), summary["teacher"]["generator"]["params"].get<int64_t>());
+  EXPECT_LT(summary["student"]["generator"]["params"].get<int64_t>(),
+            summary["teacher"]["generator"]["params"].get<int64_t>());
   // The student's discriminator keeps its width, unless the recipe says otherwise.
   EXPECT_EQ(summary["student"]["discriminator"]["params"], summary["teacher"]["discriminator"]["params"]);
   EXPECT_NE(read_file(folder_ / "half/log.jsonl").find("g_guidance"), std::string::npos);
@@ -75,7 +78,8 @@ TEST_F(BigGanProgram, TeacherStudentsAndAKilledRun) {
              rounded = load_safetensors(folder_ / "h.safetensors").at("images", "h");
   EXPECT_FALSE(rounded.equal(images));
   EXPECT_LT((rounded - images).norm().item<double>(), 0.05 * images.norm().item<double>());
-  expect_done({"score", "--model", "half/model.safetensors", "--images", "s.safetensors", "--out", "scores.safetensors"});
+  expect_done(
+      {"score", "--model", "half/model.safetensors", "--images", "s.safetensors", "--out", "scores.safetensors"});
   EXPECT_EQ(load_safetensors(folder_ / "scores.safetensors").at("scores", "s").sizes(), std::vector<int64_t>{3});
   const auto bench = nlohmann::json::parse(
       expect_done({"bench", "--recipe", "r.toml", "--set", "network.classes=2", "--guided", "--json"}).out);
@@ -84,10 +88,12 @@ TEST_F(BigGanProgram, TeacherStudentsAndAKilledRun) {
 
 TEST_F(BigGanProgram, ATeacherJudgesStudentsOfTheOtherFamily) {
   expect_done({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "teacher"});
-  folder_.put("s.toml", "[network]\nresolution = 32\nimg_channels = 1\nchannel_base = 128\nchannel_max = 8\nz_dim = 8\n"
-                        "w_dim = 8\nconditional = true\nlabel_layers = 1\n[training]\nbatch = 8\n"
-                        "[guidance]\nstage1_kimg = 0.008\nstage2_kimg = 0.016\n");
-  expect_done({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "s.toml", "--out", "s"});
+  folder_.put("s.toml",
+              "[network]\nresolution = 32\nimg_channels = 1\nchannel_base = 128\nchannel_max = 8\nz_dim = 8\n"
+              "w_dim = 8\nconditional = true\nlabel_layers = 1\n[training]\nbatch = 8\n"
+              "[guidance]\nstage1_kimg = 0.008\nstage2_kimg = 0.016\n");
+  expect_done({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe", "s.toml",
+               "--out", "s"});
   EXPECT_NE(read_file(folder_ / "s/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
@@ -98,12 +104,16 @@ TEST_F(BigGanProgram, ImportsFilesOfTheReferenceThatTeach) {
   expect_done({"sample", "--model", "m.safetensors", "--latents", "z.safetensors", "--out", "images.safetensors"});
   const torch::Tensor images = load_safetensors(folder_ / "images.safetensors").at("images", "");
   EXPECT_LT((images - golden.at("images", "")).abs().max().item<double>(), 2e-4);
-  const auto profile = nlohmann::json::parse(expect_done({"profile", "--model", "m.safetensors", "--no-latency", "--json"}).out);
+  const auto profile =
+      nlohmann::json::parse(expect_done({"profile", "--model", "m.safetensors", "--no-latency", "--json"}).out);
   EXPECT_GT(profile["generator"]["macs"].get<int64_t>(), 0);
-  expect_refused({"import", kGolden + "biggan32/G.pth", kGolden + "biggan128/D.pth", "--out", "out"}, {"G.pth, D.pth", "belong together"});
-  expect_refused({"import", kGolden + "biggan32/G.pth", "--from", "stylegan2-pytorch", "--out", "out"}, {"biggan-pytorch"});
-  expect_refused({"compress", "--teacher", "m.safetensors", "--data", "d.dgldata", "--recipe", "r.toml", "--out", "out"},
-                 {"m.safetensors", "3 x 32 x 32"});
+  expect_refused({"import", kGolden + "biggan32/G.pth", kGolden + "biggan128/D.pth", "--out", "out"},
+                 {"G.pth, D.pth", "belong together"});
+  expect_refused({"import", kGolden + "biggan32/G.pth", "--from", "stylegan2-pytorch", "--out", "out"},
+                 {"biggan-pytorch"});
+  expect_refused(
+      {"compress", "--teacher", "m.safetensors", "--data", "d.dgldata", "--recipe", "r.toml", "--out", "out"},
+      {"m.safetensors", "3 x 32 x 32"});
 }
 
 TEST_F(BigGanProgram, RecipesThatCannotBe) {
@@ -120,7 +130,8 @@ TEST_F(BigGanProgram, RecipesThatCannotBe) {
                  {"network.resolution = 16", "32, 64, 128 and 256"});
   folder_.put("plain/train-images-idx3-ubyte", read_file(folder_ / "squares/train-images-idx3-ubyte"));
   expect_done({"prepare", "plain", "--size", "32", "--out", "plain.dgldata"});
-  expect_refused({"train", "--recipe", "r.toml", "--data", "plain.dgldata", "--out", "out"}, {"plain.dgldata", "no labels"});
+  expect_refused({"train", "--recipe", "r.toml", "--data", "plain.dgldata", "--out", "out"},
+                 {"plain.dgldata", "no labels"});
 }
 
 }  // namespace

@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/torch.h"
 #include "cli/teacher_of_squares.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 #include "formats/make_checkpoint.h"
-#include "formats/safetensors.h"
 #include "metrics/hashed_inception.h"
 
 namespace dgl::test {
@@ -97,10 +97,18 @@ TEST_F(EndToEnd, CompressKilledAndResumedGivesTheSameBits) {
 }
 
 TEST_F(EndToEnd, EverythingThatIsOffByDefaultResumesToTheSameBits) {
-  const Words all{"--stage1-kimg", "0.2", "--stage2-kimg", "0.4", "--lambda", "0.5", "--set", "guidance.teacher_data=0.5",
-                  "--set", "guidance.duality_gap=0.1", "--set", "guidance.smooth_labels=true", "--set", "guidance.align=0.1",
-                  "--set", "guidance.train_teacher=true", "--set", "training.augment=color,translation,cutout",
-                  "--set", "training.ada_target=0.1", "--set", "training.ada_kimg=0.5", "--set", "guidance.interval=3"};
+  const Words all{"--stage1-kimg", "0.2",
+                  "--stage2-kimg", "0.4",
+                  "--lambda",      "0.5",
+                  "--set",         "guidance.teacher_data=0.5",
+                  "--set",         "guidance.duality_gap=0.1",
+                  "--set",         "guidance.smooth_labels=true",
+                  "--set",         "guidance.align=0.1",
+                  "--set",         "guidance.train_teacher=true",
+                  "--set",         "training.augment=color,translation,cutout",
+                  "--set",         "training.ada_target=0.1",
+                  "--set",         "training.ada_kimg=0.5",
+                  "--set",         "guidance.interval=3"};
   expect_success(run(compress("all", all)));
   const std::string log = read_file(at("all/log.jsonl"));
   for (const char* name : {"d_duality", "d_align", "g_guidance", "teacher_d_main", "augment_p"}) {
@@ -109,7 +117,8 @@ TEST_F(EndToEnd, EverythingThatIsOffByDefaultResumesToTheSameBits) {
   const Program dgl(*folder_);
   const pid_t child = dgl.start(compress("all_cut", all));
   const auto logged = [&] { return fs::exists(at("all_cut/log.jsonl")) ? fs::file_size(at("all_cut/log.jsonl")) : 0; };
-  for (int i = 0; i < 30000 && logged() < log.size() / 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  for (int i = 0; i < 30000 && logged() < log.size() / 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   ::kill(child, SIGKILL);
   EXPECT_EQ(dgl.wait(child).status, 128 + SIGKILL) << "it ended before it was killed";
   expect_success(run({"resume", "all_cut"}));
@@ -195,14 +204,15 @@ TEST_F(EndToEnd, SamplesAndScoresAreExact) {
   const auto half = load_safetensors(at("h.safetensors")).at("images", "h");
   EXPECT_LT((x - half).norm().item<double>(), 0.03 * x.norm().item<double>());
   EXPECT_FALSE(x.equal(half));
-  expect_success(run({"score", "--model", "teacher/model.safetensors", "--images", "x.safetensors", "--out", "s.safetensors"}));
+  expect_success(
+      run({"score", "--model", "teacher/model.safetensors", "--images", "x.safetensors", "--out", "s.safetensors"}));
   EXPECT_EQ(load_safetensors(at("s.safetensors")).at("scores", "s").sizes(), (std::vector<int64_t>{3}));
   expect_success(run(with(sample, {"--out", "grid.png"})));
   expect_success(run(with(sample, {"--out", "pictures"})));
   EXPECT_TRUE(fs::exists(at("pictures/000002.png")));
 }
 
-// Four steps with all regularisers, on the same random numbers.
+// Four steps with all regularizers, on the same random numbers.
 TEST_F(EndToEnd, PlainOperationsAndBfloat16TrainAlike) {
   const auto losses = [&](const std::string& out, const std::string& set) {
     expect_success(run({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out, "--overwrite", "--set",
@@ -241,12 +251,12 @@ TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
                           "fd_squares_is_mean", "fd_squares_is_std"}) {
     EXPECT_TRUE(all[key].is_number()) << key;
   }
-  EXPECT_FALSE(json({"profile", "--model", "teacher/model.safetensors", "--no-latency", "--json"})["discriminator"]
-                   .contains("latency_ms"));
+  EXPECT_FALSE(
+      json({"profile", "--model", "teacher/model.safetensors", "--no-latency", "--json"})["discriminator"].contains(
+          "latency_ms"));
   const auto profile = json({"profile", "--model", "teacher/model.safetensors", "--json"});
   EXPECT_GT(profile["generator"]["latency_ms"]["1"].get<double>(), 0);
-  EXPECT_EQ(profile["generator"]["params"],
-            json({"profile", "--recipe", "r.toml", "--json"})["generator"]["params"]);
+  EXPECT_EQ(profile["generator"]["params"], json({"profile", "--recipe", "r.toml", "--json"})["generator"]["params"]);
   const auto bench = json({"bench", "--recipe", "r.toml", "--guided", "--set", "guidance.interval=2", "--json"});
   for (const char* key : {"d_main", "d_reg", "g_main", "g_reg", "step", "images_per_second"}) {
     EXPECT_GT(bench[key].get<double>(), 0) << key;
@@ -255,8 +265,20 @@ TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {
 
 TEST_F(EndToEnd, EvalWithInceptionsWeightsGivesFid) {
   save_safetensors(at("inception.safetensors"), hashed_inception());
-  const Words eval{"eval", "--model", "teacher/model.safetensors", "--data", "d.dgldata", "--features",
-                   "inception.safetensors", "--samples", "8", "--metrics", "fid,is", "--is-splits", "2", "--json"};
+  const Words eval{"eval",
+                   "--model",
+                   "teacher/model.safetensors",
+                   "--data",
+                   "d.dgldata",
+                   "--features",
+                   "inception.safetensors",
+                   "--samples",
+                   "8",
+                   "--metrics",
+                   "fid,is",
+                   "--is-splits",
+                   "2",
+                   "--json"};
   const Outcome first = run(eval), second = run(eval);
   expect_success(first);
   const auto numbers = nlohmann::json::parse(first.out), again = nlohmann::json::parse(second.out);
@@ -279,7 +301,8 @@ TEST_F(EndToEnd, EvalWithInceptionsWeightsGivesFid) {
 }
 
 TEST_F(EndToEnd, DivergenceIsNamedOrGoneBackFrom) {
-  const Words train{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--set", "training.loss_limit=1", "--overwrite"};
+  const Words train{"train",      "--recipe", "r.toml", "--data", "d.dgldata", "--set", "training.loss_limit=1",
+                    "--overwrite"};
   Words error = train, restore = train;
   error.insert(error.end(), {"--out", "diverged"});
   restore.insert(restore.end(), {"--out", "restored", "--set", "training.on_divergence=restore"});

@@ -1,6 +1,6 @@
 #include "cli/program.h"
-#include "base/torch.h"
-#include "formats/safetensors.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 
 namespace dgl::test {
 namespace {
@@ -12,15 +12,17 @@ class Errors : public ::testing::Test {
  protected:
   Errors() : dgl_(folder_) {
     put_squares(folder_, 40);
-    folder_.put("r.toml", "[network]\nimg_channels = 1\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\nw_dim = 4\n"
-                          "[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\nstage2_kimg = 0.008\n");
+    folder_.put("r.toml",
+                "[network]\nimg_channels = 1\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\nw_dim = 4\n"
+                "[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\nstage2_kimg = 0.008\n");
     expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d.dgldata"}, {});
   }
 
   Outcome expect_status(int status, const Words& words, const Words& says) {
     const Outcome outcome = dgl_(words);
     EXPECT_EQ(outcome.status, status) << outcome.err;
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    for (const auto& word : says)
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
     if (status == 1) {
       EXPECT_EQ(outcome.err.rfind("dgl: error: ", 0), 0u) << outcome.err;
       EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -42,7 +44,7 @@ class Errors : public ::testing::Test {
 };
 
 TEST_F(Errors, Usage) {
-  for (const Words& words : {Words{}, Words{"compres"}, Words{"train"}, Words{"train", "--colour", "red"},
+  for (const Words& words : {Words{}, Words{"compres"}, Words{"train"}, Words{"train", "--color", "red"},
                              Words{"sample", "--model", "m", "--out", "o", "-n", "x"}, Words{"profile"}}) {
     EXPECT_EQ(dgl_(words).status, 2);
   }
@@ -67,7 +69,8 @@ TEST_F(Errors, Data) {
 
 TEST_F(Errors, Recipes) {
   folder_.put("bad.toml", "[training]\nbtach = 3\n");
-  expect_error({"train", "--recipe", "bad.toml", "--data", "d.dgldata", "--out", "out"}, {"bad.toml", "training.btach"});
+  expect_error({"train", "--recipe", "bad.toml", "--data", "d.dgldata", "--out", "out"},
+               {"bad.toml", "training.btach"});
   expect_error({"train", "--recipe", "none.toml", "--data", "d.dgldata", "--out", "out"}, {"none.toml"});
   expect_error(train({"--set", "training.batch=-1"}), {"training.batch", "-1"});
   expect_error(train({"--set", "training.batch"}), {"KEY=VALUE"});
@@ -90,12 +93,16 @@ TEST_F(Errors, TeachersAndWidths) {
   expect_error(compress({"--teacher", "t/model.safetensors", "--width", "1/8"}), {"1/8", "feature maps"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--width", "5"}), {"width", "5"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t"}), {"stage1"});
-  expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t", "--stage2-kimg", "0"}), {"0 images", "stage2_kimg"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t", "--stage2-kimg", "0"}),
+               {"0 images", "stage2_kimg"});
   // A teacher of 16 x 16 images.
   expect_status(0, {"prepare", "squares", "--size", "16", "--out", "d16.dgldata"}, {});
-  expect_status(0, {"train", "--recipe", "r.toml", "--data", "d16.dgldata", "--set", "network.resolution=16", "--out", "t16"}, {});
+  expect_status(
+      0, {"train", "--recipe", "r.toml", "--data", "d16.dgldata", "--set", "network.resolution=16", "--out", "t16"},
+      {});
   expect_error(compress({"--teacher", "t16/model.safetensors"}), {"t16", "1 x 16 x 16", "1 x 32 x 32"});
-  expect_error(compress({"--teacher", "t16/model.safetensors", "--set", "guidance.resize=true", "--set", "guidance.train_teacher=true"}),
+  expect_error(compress({"--teacher", "t16/model.safetensors", "--set", "guidance.resize=true", "--set",
+                         "guidance.train_teacher=true"}),
                {"t16", "1 x 16 x 16", "train_teacher", "1 x 32 x 32"});
   expect_error({"eval", "--model", "t16/model.safetensors", "--data", "d.dgldata", "--features", "none"}, {"none"});
   // Latents and images of the wrong shape.
@@ -122,12 +129,14 @@ TEST_F(Errors, OptionsThatHaveNoEffectOrAreNoNumbers) {
   usage(sample, {"--seed", "-1"}, {"--seed"});
   usage({"profile", "--model", "t/model.safetensors"}, {"--width", "1/2"}, {"--width", "--recipe"});
   const Words compress{"compress", "--teacher", "t/model.safetensors", "--data", "d.dgldata", "--out", "out"};
-  for (const char* option : {"--lambda", "--stage1-kimg", "--stage2-kimg"}) usage(compress, {option, "nan"}, {option, "nan"});
+  for (const char* option : {"--lambda", "--stage1-kimg", "--stage2-kimg"})
+    usage(compress, {option, "nan"}, {option, "nan"});
   usage(compress, {"--stage1-kimg", "1", "--from-stage1", "t"}, {"--stage1-kimg", "no stage 1"});
   EXPECT_FALSE(fs::exists(folder_ / "out"));
   // A folder that holds one of the names already is left as it is.
   folder_.put("out/000002.png", "mine");
-  expect_status(1, {"sample", "--model", "t/model.safetensors", "--out", "out", "-n", "4"}, {"000002.png", "--overwrite"});
+  expect_status(1, {"sample", "--model", "t/model.safetensors", "--out", "out", "-n", "4"},
+                {"000002.png", "--overwrite"});
   EXPECT_FALSE(fs::exists(folder_ / "out/000000.png"));
 }
 
@@ -148,8 +157,10 @@ TEST_F(Errors, Runs) {
 TEST_F(Errors, AFullDiskKeepsTheEarlierCheckpoint) {
   expect_status(0, {"prepare", "squares", "--size", "32", "--out", "d2.dgldata"}, {});
   // A file-size limit stands for a disk that has no room for a checkpoint.
-  const std::string command = "cd '" + folder_.path().string() + "' && ulimit -f 8 && trap '' XFSZ && '" DGL_BINARY
-                              "' train --recipe r.toml --data d.dgldata --out limited --threads 1 2> stderr; echo \\$? > status";
+  const std::string command =
+      "cd '" + folder_.path().string() +
+      "' && ulimit -f 8 && trap '' XFSZ && '" DGL_BINARY
+      "' train --recipe r.toml --data d.dgldata --out limited --threads 1 2> stderr; echo \\$? > status";
   ASSERT_EQ(std::system(("bash -c \"" + command + "\"").c_str()), 0);
   EXPECT_EQ(read_file(folder_ / "status"), "1\n");
   const std::string words = read_file(folder_ / "stderr");

@@ -1,6 +1,6 @@
 #include "cli/program.h"
-#include "base/torch.h"
-#include "formats/checkpoint.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/checkpoint.h"
 #include "formats/make_checkpoint.h"
 
 namespace dgl::test {
@@ -19,7 +19,8 @@ class ImportCommand : public ::testing::Test {
   void expect_refused(const std::vector<std::string>& words, const std::vector<std::string>& says, int status = 1) {
     const Outcome outcome = dgl_(words);
     EXPECT_EQ(outcome.status, status) << outcome.err;
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    for (const auto& word : says)
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
     if (status == 1) {
       EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     }
@@ -49,11 +50,13 @@ TEST_F(ImportCommand, SamplesAndScoresAsTheReference) {
   }
   expect_done({"sample", "--model", "ada32-labels", "--label", "3", "-n", "4", "--out", "grid.png"});
   expect_done({"sample", "--model", "ada32-labels", "-n", "4", "--out", "any.png"});
-  expect_refused({"sample", "--model", "ada32-labels", "--label", "5", "--out", "out.safetensors"}, {"--label 5", "5 labels"});
+  expect_refused({"sample", "--model", "ada32-labels", "--label", "5", "--out", "out.safetensors"},
+                 {"--label 5", "5 labels"});
   save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 6})}}, {}});
   expect_refused({"sample", "--model", "ada32-labels", "--latents", "z", "--out", "out.safetensors"}, {"z", "labels"});
   save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 6})}, {"labels", torch::tensor({0, 5})}}, {}});
-  expect_refused({"sample", "--model", "ada32-labels", "--latents", "z", "--out", "out.safetensors"}, {"labels", "0 to 4"});
+  expect_refused({"sample", "--model", "ada32-labels", "--latents", "z", "--out", "out.safetensors"},
+                 {"labels", "0 to 4"});
 }
 
 TEST_F(ImportCommand, ExportsWhatItImported) {
@@ -71,27 +74,31 @@ TEST_F(ImportCommand, ExportsWhatItImported) {
 
 TEST_F(ImportCommand, GuidesAStudent) {
   put_squares(folder_, 20);
-  folder_.put("r.toml", "[network]\nresolution = 16\nimg_channels = 3\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\n"
-                        "w_dim = 4\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
-                        "stage2_kimg = 0.008\n");
+  folder_.put("r.toml",
+              "[network]\nresolution = 16\nimg_channels = 3\nchannel_base = 64\nchannel_max = 4\nz_dim = 4\n"
+              "w_dim = 4\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
+              "stage2_kimg = 0.008\n");
   expect_done({"prepare", "squares", "--size", "16", "--rgb", "--out", "d.dgldata"});
   expect_done({"import", kGolden + "rosinality16.pt", "--out", "teacher"});
-  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2", "--out", "run"});
+  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2",
+               "--out", "run"});
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
 // A checkpoint that rosinality's train.py saved after a few steps (docs/agreement.md).
 TEST_F(ImportCommand, ACheckpointOfTheReferencesTrainingSamplesAndTeaches) {
   put_squares(folder_, 20);
-  folder_.put("r.toml", "[network]\nresolution = 32\nimg_channels = 3\nchannel_base = 128\nchannel_max = 8\nz_dim = 12\n"
-                        "w_dim = 12\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
-                        "stage2_kimg = 0.008\n");
+  folder_.put("r.toml",
+              "[network]\nresolution = 32\nimg_channels = 3\nchannel_base = 128\nchannel_max = 8\nz_dim = 12\n"
+              "w_dim = 12\n[training]\nbatch = 4\nkimg = 0.008\n[guidance]\nstage1_kimg = 0.008\n"
+              "stage2_kimg = 0.008\n");
   const std::string golden = kGolden + "rosinality32-train.safetensors";
   expect_done({"import", kGolden + "rosinality32-train.pt", "--out", "teacher"});
   expect_done({"sample", "--model", "teacher", "--latents", golden, "--out", "x.safetensors"});
   EXPECT_LT(difference(folder_ / "x.safetensors", "images", golden, "images"), 1e-4);
   expect_done({"prepare", "squares", "--size", "32", "--rgb", "--out", "d.dgldata"});
-  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2", "--out", "run"});
+  expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2",
+               "--out", "run"});
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
@@ -111,7 +118,8 @@ TEST_F(ImportCommand, RefusesInOneLine) {
     expect_refused({"import", name, "--out", "out.safetensors"}, {name, "os.system"});
   }
   EXPECT_FALSE(fs::exists(folder_ / "pwned"));
-  expect_refused({"import", good, "--from", "stylegan2-pytorch", "--out", "out.safetensors"}, {"stylegan2-ada-pytorch"});
+  expect_refused({"import", good, "--from", "stylegan2-pytorch", "--out", "out.safetensors"},
+                 {"stylegan2-ada-pytorch"});
   expect_refused({"import", good, "--from", "progan", "--out", "out.safetensors"}, {"progan"}, 2);
   expect_refused({"import", good, good, "--out", "out.safetensors"}, {"earlier file"});
   expect_refused({"import", good, "--out", "text"}, {"text", "--overwrite"});

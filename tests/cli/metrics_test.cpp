@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
-#include "base/torch.h"
 #include "cli/program.h"
-#include "formats/safetensors.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 
 namespace dgl::test {
 namespace {
@@ -30,7 +30,8 @@ class Metrics : public ::testing::Test {
     EXPECT_EQ(outcome.err.rfind("dgl: error: ", 0), 0u) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     EXPECT_EQ(outcome.out, "");
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    for (const auto& word : says)
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
   }
 
   static constexpr const char* kGolden = DGL_SOURCE_DIR "/tests/golden/metrics.safetensors";

@@ -33,8 +33,9 @@ final_samples = 32
   static std::pair<pid_t, pid_t> start(const Words& words) {
     const std::string port = std::to_string(free_port());
     const auto one = [&](const std::string& rank) {
-      return Program(*folder_).start(words, {"RANK=" + rank, "LOCAL_RANK=" + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
-                                             "MASTER_PORT=" + port}, rank);
+      return Program(*folder_).start(
+          words, {"RANK=" + rank, "LOCAL_RANK=" + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + port},
+          rank);
     };
     const pid_t first = one("0");
     return {first, one("1")};
@@ -61,9 +62,13 @@ TEST_F(TwoProcesses, TrainToTheBitsOfTwoShards) {
   EXPECT_EQ(summary["processes"], 2);
 
   // In parts, one after the other, as well; with all that keeps a state.
-  const Words more{"--set", "training.accumulations=2", "--set", "network.minibatch_std_group=2", "--set", "guidance.train_teacher=true", "--weight",
-                   "gradient", "--set", "training.augment=color,translation", "--set", "training.ada_target=0.1", "--set",
-                   "training.mirror=true"};
+  const Words more{"--set",    "training.accumulations=2",
+                   "--set",    "network.minibatch_std_group=2",
+                   "--set",    "guidance.train_teacher=true",
+                   "--weight", "gradient",
+                   "--set",    "training.augment=color,translation",
+                   "--set",    "training.ada_target=0.1",
+                   "--set",    "training.mirror=true"};
   Words shards = more;
   shards.insert(shards.end(), {"--set", "training.shards=2"});
   const Outcome parts = Program(*folder_)(compress("parts_of_shards", shards));
@@ -76,7 +81,9 @@ TEST_F(TwoProcesses, AnInterruptOfOneEndsBothAndTheyResumeToTheSameBits) {
   const Words longer{"--stage1-kimg", "0.2", "--stage2-kimg", "0.4"};
   expect_done(compress("whole", longer));
   const auto both = start(compress("cut", longer));
-  const auto logged = [&] { return fs::exists(*folder_ / "cut/log.jsonl") ? fs::file_size(*folder_ / "cut/log.jsonl") : 0; };
+  const auto logged = [&] {
+    return fs::exists(*folder_ / "cut/log.jsonl") ? fs::file_size(*folder_ / "cut/log.jsonl") : 0;
+  };
   const auto half = fs::file_size(*folder_ / "whole/log.jsonl") / 2;
   for (int i = 0; i < 30000 && logged() < half; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   ::kill(both.second, SIGTERM);
@@ -102,7 +109,9 @@ TEST_F(TwoProcesses, ABatchThatCannotBeSharedOutIsRefused) {
   const auto [first, second] = wait(start(compress("odd", {"--set", "training.batch=9"})));
   for (const Outcome& outcome : {first, second}) {
     EXPECT_EQ(outcome.status, 1);
-    EXPECT_NE(outcome.err.find("training.batch: 9 images at a time cannot be shared out to 2 processes"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("training.batch: 9 images at a time cannot be shared out to 2 processes"),
+              std::string::npos)
+        << outcome.err;
   }
   EXPECT_FALSE(fs::exists(*folder_ / "odd"));
 }

@@ -15,11 +15,11 @@ struct Size {
 };
 
 constexpr Size kSizes[] = {
-    {1024, "1", "false", 30370060, 74267, 29012513, 76672}, {1024, "1/2", "true", 10339740, 18619, 7256081, 19193},
+    {1024, "1", "false", 30370060, 74267, 29012513, 76672},  {1024, "1/2", "true", 10339740, 18619, 7256081, 19193},
     {1024, "1/2", "false", 11064988, 18628, 7256081, 19193}, {1024, "1/4", "true", 4746532, 4681, 1815497, 4811},
-    {1024, "1/4", "false", 5392036, 4689, 1815497, 4811},   {256, "1", "true", 30034338, 45125, 28864129, 46532},
-    {256, "1/2", "true", 10206434, 11295, 7219009, 11639},  {256, "1/2", "false", 10931682, 11305, 7219009, 11639},
-    {256, "1/4", "true", 4688514, 2832, 1806241, 2913},     {256, "1/4", "false", 5334018, 2839, 1806241, 2913}};
+    {1024, "1/4", "false", 5392036, 4689, 1815497, 4811},    {256, "1", "true", 30034338, 45125, 28864129, 46532},
+    {256, "1/2", "true", 10206434, 11295, 7219009, 11639},   {256, "1/2", "false", 10931682, 11305, 7219009, 11639},
+    {256, "1/4", "true", 4688514, 2832, 1806241, 2913},      {256, "1/4", "false", 5334018, 2839, 1806241, 2913}};
 
 std::string recipe(int resolution, const std::string& name) {
   return DGL_SOURCE_DIR "/recipes/ffhq" + std::to_string(resolution) + "-" + name + ".toml";
@@ -30,8 +30,8 @@ TEST(Profile, FfhqNetworksHaveThePublishedSizesToTheDigit) {
   const Program dgl(folder);
   for (const Size& size : kSizes) {
     const std::string constant = std::string("student.narrow_constant=") + size.narrow_constant;
-    const Outcome outcome = dgl({"profile", "--recipe", recipe(size.resolution, "teacher"), "--width", size.width, "--set",
-                                 constant, "--json"});
+    const Outcome outcome = dgl({"profile", "--recipe", recipe(size.resolution, "teacher"), "--width", size.width,
+                                 "--set", constant, "--json"});
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     const auto json = nlohmann::json::parse(outcome.out);
     const auto thousandths = [](const nlohmann::json& macs) { return (macs.get<int64_t>() + 500000) / 1000000; };
@@ -64,7 +64,8 @@ TEST(Profile, BigGanRecipesHaveThePublishedSizesToTheDigit) {
   const TemporaryFolder folder;
   const Program dgl(folder);
   const auto params = [&](const std::string& name, const std::string& width) {
-    const Outcome outcome = dgl({"profile", "--recipe", DGL_SOURCE_DIR "/recipes/" + name + ".toml", "--width", width, "--json"});
+    const Outcome outcome =
+        dgl({"profile", "--recipe", DGL_SOURCE_DIR "/recipes/" + name + ".toml", "--width", width, "--json"});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return nlohmann::json::parse(outcome.out)["generator"]["params"].get<int64_t>();
   };

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/files.h"
+#include "dgl/base/files.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -29,8 +29,8 @@ class Program {
     return wait(child);
   }
 
-  /// Starts it and returns its process. `variables` ("NAME=VALUE") are added to its environment; what it prints goes into the files
-  /// stdout and stderr with `suffix` behind their names.
+  /// Starts it and returns its process. `variables` ("NAME=VALUE") are added to its environment; what it prints goes
+  /// into the files stdout and stderr with `suffix` behind their names.
   pid_t start(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {},
               const std::string& suffix = "") const {
     std::vector<std::string> words{DGL_BINARY};

@@ -23,7 +23,8 @@ class ProgramTest : public ::testing::Test {
     const Outcome outcome = dgl_(words);
     EXPECT_EQ(outcome.status, 1) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    for (const auto& word : says) EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+    for (const auto& word : says)
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
     EXPECT_FALSE(fs::exists(folder_ / "out")) << "something was left behind";
   }
 

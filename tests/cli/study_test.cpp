@@ -88,15 +88,17 @@ TEST_F(StudyCommand, ComparesArmsOverSeeds) {
 
 TEST_F(StudyCommand, IsDoneOnceOnly) {
   const auto before = fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors"));
-  const std::string again = "cd '" + folder_->path().string() + "' && '" DGL_BINARY "' study s.toml --out whole --quiet --threads ";
+  const std::string again =
+      "cd '" + folder_->path().string() + "' && '" DGL_BINARY "' study s.toml --out whole --quiet --threads ";
   for (const char* threads : {"1", "2"}) EXPECT_EQ(std::system((again + threads).c_str()), 0) << threads;
   EXPECT_EQ(fs::last_write_time(at("whole/arms/ramp/seed1/model.safetensors")), before);
 }
 
 TEST_F(StudyCommand, ARunIsRemadeFromItsRecipe) {
   const std::string run_folder = "whole/arms/ramp/seed1";
-  const Outcome again = run({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe",
-                             run_folder + "/recipe.toml", "--from-stage1", "whole/stage1/alone/seed1", "--out", "again"});
+  const Outcome again =
+      run({"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe",
+           run_folder + "/recipe.toml", "--from-stage1", "whole/stage1/alone/seed1", "--out", "again"});
   ASSERT_EQ(again.status, 0) << again.err;
   EXPECT_EQ(json_of("again/summary.json")["student"]["fd"], json_of(run_folder + "/summary.json")["student"]["fd"]);
   EXPECT_EQ(read_file(at("again/model.safetensors")), read_file(at(run_folder + "/model.safetensors")));
@@ -126,7 +128,10 @@ TEST_F(StudyCommand, KilledAndInterruptedItGoesOnToTheSameNumbers) {
 }
 
 TEST_F(StudyCommand, GoesOnWhenItsProgramIsReplaced) {
-  const std::string command = "cd '" + folder_->path().string() + "' && cp '" DGL_BINARY "' mine && { "
+  const std::string command =
+      "cd '" + folder_->path().string() +
+      "' && cp '" DGL_BINARY
+      "' mine && { "
       "./mine study s.toml --out moved --jobs 1 --threads 1 --quiet & "
       "while ! [ -e moved/stage1/alone/seed0/output.txt ]; do sleep 0.01; done; rm mine; wait $!; }";
   EXPECT_EQ(std::system(command.c_str()), 0);
@@ -193,7 +198,9 @@ TEST_F(StudyCommand, ABegunRunGoesOnWithItsFilesWhereTheyLieNow) {
 
 TEST_F(StudyCommand, AFailedRunHoldsUpNoOther) {
   std::string text = kStudy;
-  text += "[[arms]]\nname = \"wild\"\nset = [\"guidance.lambda=1e6\", \"training.loss_limit=1000\", \"guidance.weight=uniform\"]\n";
+  text +=
+      "[[arms]]\nname = \"wild\"\nset = [\"guidance.lambda=1e6\", \"training.loss_limit=1000\", "
+      "\"guidance.weight=uniform\"]\n";
   folder_->put("wild.toml", text);
   const Outcome outcome = run({"study", "wild.toml", "--out", "wild"});
   EXPECT_EQ(outcome.status, 1);

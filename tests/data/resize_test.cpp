@@ -1,4 +1,4 @@
-#include "data/resize.h"
+#include "dgl/data/resize.h"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ TEST(ResizeLanczos, ReducesAsPillow) {
                                   153, 125, 112, 153, 144, 119, 160, 112, 159, 158, 144, 131, 139, 114, 154, 127}));
 }
 
-TEST(ResizeLanczos, ReducesColourByAFractionAsPillow) {
+TEST(ResizeLanczos, ReducesColorByAFractionAsPillow) {
   EXPECT_EQ(
       resize_lanczos(pattern(13, 13, 3), 8).pixels,
       (std::vector<uint8_t>{
@@ -118,7 +118,7 @@ TEST(PadTo, PutsZerosAround) {
 }
 
 // The luma values are Pillow 9.4's: Image.convert("L") of the pattern.
-TEST(WithChannels, GreyIsPillowsLuma) {
+TEST(WithChannels, GrayIsPillowsLuma) {
   EXPECT_EQ(with_channels(pattern(4, 4, 3), 1).pixels,
             (std::vector<uint8_t>{41, 78, 115, 152, 132, 172, 183, 72, 194, 86, 53, 96, 58, 104, 150, 196}));
   EXPECT_EQ(with_channels({1, 2, 1, {3, 200}, 0}, 3).pixels, (std::vector<uint8_t>{3, 3, 3, 200, 200, 200}));

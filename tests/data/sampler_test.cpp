@@ -1,22 +1,22 @@
-#include "data/sampler.h"
+#include "dgl/data/sampler.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
-#include "data/packed.h"
+#include "dgl/data/packed.h"
 #include "temporary_folder.h"
 
 namespace dgl {
 namespace {
 
-/// `count` images of 8 x 8 whose pixel [y, x] of image i is 8 * i + x, labelled with i modulo 3.
-std::shared_ptr<const Dataset> make_set(const test::TemporaryFolder& folder, int64_t count, bool labelled = true) {
+/// `count` images of 8 x 8 whose pixel [y, x] of image i is 8 * i + x, labeled with i modulo 3.
+std::shared_ptr<const Dataset> make_set(const test::TemporaryFolder& folder, int64_t count, bool labeled = true) {
   DatasetInfo info;
   info.count = count;
   info.resolution = 8;
   info.channels = 1;
-  if (labelled) info.classes = {"a", "b", "c"};
+  if (labeled) info.classes = {"a", "b", "c"};
   PackedWriter writer(folder / "s.dgldata", info);
   for (int64_t i = 0; i < count; ++i) {
     std::vector<uint8_t> pixels(64);

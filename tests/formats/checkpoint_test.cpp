@@ -1,7 +1,7 @@
-#include "formats/checkpoint.h"
+#include "dgl/formats/checkpoint.h"
 
-#include "base/files.h"
-#include "base/torch.h"
+#include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 #include "formats/make_checkpoint.h"
 #include "temporary_folder.h"
 
@@ -27,10 +27,16 @@ TEST_P(Saved, HoldsTheSameTensors) {
   EXPECT_TRUE(at("scalar").equal(torch::tensor(7.0f)));
   EXPECT_EQ(at("empty").sizes(), (std::vector<int64_t>{0, 3}));
   EXPECT_TRUE(at("optim.state.0.exp_avg").equal(torch::ones({2})));
-  for (const auto& [name, type] : std::map<std::string, torch::ScalarType>{
-           {"float16", torch::kHalf}, {"bfloat16", torch::kBFloat16}, {"float32", torch::kFloat},
-           {"float64", torch::kDouble}, {"uint8", torch::kByte}, {"int8", torch::kChar}, {"int16", torch::kShort},
-           {"int32", torch::kInt}, {"int64", torch::kLong}, {"bool", torch::kBool}}) {
+  for (const auto& [name, type] : std::map<std::string, torch::ScalarType>{{"float16", torch::kHalf},
+                                                                           {"bfloat16", torch::kBFloat16},
+                                                                           {"float32", torch::kFloat},
+                                                                           {"float64", torch::kDouble},
+                                                                           {"uint8", torch::kByte},
+                                                                           {"int8", torch::kChar},
+                                                                           {"int16", torch::kShort},
+                                                                           {"int32", torch::kInt},
+                                                                           {"int64", torch::kLong},
+                                                                           {"bool", torch::kBool}}) {
     EXPECT_EQ(at("types." + name).scalar_type(), type) << name;
     EXPECT_TRUE(at("types." + name).equal(torch::tensor({0, 1, 3}).to(type))) << name;
   }
@@ -72,8 +78,8 @@ TEST_P(Saved, FlippedBitsAreRefusedOrHarmless) {
 INSTANTIATE_TEST_SUITE_P(Torch, Saved, ::testing::Values("zip2.pt", "zip4.pt", "legacy2.pt", "legacy4.pt"));
 
 TEST(Checkpoint, DamagedNumbersInAnArchiveAreFound) {
-  std::string file = make_zip({{"a/data.pkl", make_pickle(tensor_call("0", 2, "K\x02\x85", "K\x01\x85"))},
-                               {"a/data/0", std::string(8, 'x')}});
+  std::string file = make_zip(
+      {{"a/data.pkl", make_pickle(tensor_call("0", 2, "K\x02\x85", "K\x01\x85"))}, {"a/data/0", std::string(8, 'x')}});
   EXPECT_EQ(parse(file).tensors.at("t").numel(), 2);
   file[file.find("xxxxxxxx") + 3] = 'y';
   expect_error([&] { parse(file); }, {"a/data/0", "checksum"});
@@ -81,7 +87,8 @@ TEST(Checkpoint, DamagedNumbersInAnArchiveAreFound) {
 
 TEST(Checkpoint, NeitherFormatIsSaid) {
   const TemporaryFolder folder;
-  expect_error([&] { load_tensors(folder.put("text", "neither of them at all")); }, {"text", "torch.save", "safetensors"});
+  expect_error([&] { load_tensors(folder.put("text", "neither of them at all")); },
+               {"text", "torch.save", "safetensors"});
   expect_error([&] { load_checkpoint(folder.put("text", "neither of them at all")); }, {"text", "torch.save"});
   expect_error([&] { load_tensors(folder.put("empty", "")); }, {"empty"});
   expect_error([&] { load_tensors(folder / "none"); }, {"none"});
@@ -111,38 +118,36 @@ INSTANTIATE_TEST_SUITE_P(
     All, HostilePickle,
     ::testing::Values(
         Hostile{"system", std::string("cos\nsystem\n") + text("touch pwned") + "\x85R", "os.system"},
-        Hostile{"stack global", text("posix") + text("system") + "\x93" + text("touch pwned") + "\x85R", "posix.system"},
+        Hostile{"stack global", text("posix") + text("system") + "\x93" + text("touch pwned") + "\x85R",
+                "posix.system"},
         Hostile{"eval", std::string("cbuiltins\neval\n") + text("1") + "\x85R", "builtins.eval"},
         Hostile{"class", "cbuiltins\nobject\n)\x81", "builtins.object"},
         Hostile{"control", "cos\r\x1b[2J\nsystem\n)R", "\\u001b"},
-        Hostile{"long name", "c" + std::string(100000, 'a') + "\nb\n", "length"},
-        Hostile{"opcode", "\x82\x01", "0x82"},
-        Hostile{"text opcode", "I1\n", "0x49"},
-        Hostile{"nine bytes", kNine, "9 bytes"},
+        Hostile{"long name", "c" + std::string(100000, 'a') + "\nb\n", "length"}, Hostile{"opcode", "\x82\x01", "0x82"},
+        Hostile{"text opcode", "I1\n", "0x49"}, Hostile{"nine bytes", kNine, "9 bytes"},
         Hostile{"long text", std::string("X\xff\xff\xff\xff", 5) + "abc", "too early"},
         Hostile{"long text 64", std::string("\x8d") + std::string(8, '\xff') + "abc", "too early"},
         Hostile{"long number", std::string("\x8b\xff\xff\xff\x7f", 5), "too early"},
-        Hostile{"memo", "h\x07", "did not store"},
-        Hostile{"underflow", "}aa", "more values"},
-        Hostile{"no mark", "]e", "did not begin"},
-        Hostile{"odd items", "}(Nu", "without a value"},
-        Hostile{"append to dict", "}Na", "no collection"},
-        Hostile{"call of a text", text("a") + ")R", "no global"},
-        Hostile{"build of a list", "]}b", "has none"},
-        Hostile{"storage", "NQ", "no storage"},
-        Hostile{"storage type", "(" + text("storage") + "ctorch\nSize\n" + text("0") + text("cpu") + "K\x02tQ", "known type"},
+        Hostile{"memo", "h\x07", "did not store"}, Hostile{"underflow", "}aa", "more values"},
+        Hostile{"no mark", "]e", "did not begin"}, Hostile{"odd items", "}(Nu", "without a value"},
+        Hostile{"append to dict", "}Na", "no collection"}, Hostile{"call of a text", text("a") + ")R", "no global"},
+        Hostile{"build of a list", "]}b", "has none"}, Hostile{"storage", "NQ", "no storage"},
+        Hostile{"storage type", "(" + text("storage") + "ctorch\nSize\n" + text("0") + text("cpu") + "K\x02tQ",
+                "known type"},
         Hostile{"storage call", "ctorch\nFloatStorage\n)R", "calls torch.FloatStorage"},
         Hostile{"past its storage", tensor_call("0", 2, "K\x03\x85", "K\x01\x85"), "does not fit"},
         Hostile{"strides", tensor_call("0", 2, "K\x02\x85", "K\x02\x85"), "does not fit"},
         Hostile{"offset", tensor_call("0", 2, "K\x02\x85", "K\x01\x85", "K\x01"), "does not fit"},
         Hostile{"expanded", tensor_call("0", 2, kHuge + "\x85", std::string("K\0\x85", 3)), "does not fit"},
         Hostile{"overflow", tensor_call("0", 2, kHuge + kHuge + "\x86", "K\x01K\x01\x86"), "overflows"},
-        Hostile{"empty overflow", tensor_call("0", 2, std::string("K\0", 2) + kHuge + kHuge + "\x87", "K\x01K\x01K\x01\x87"),
+        Hostile{"empty overflow",
+                tensor_call("0", 2, std::string("K\0", 2) + kHuge + kHuge + "\x87", "K\x01K\x01K\x01\x87"),
                 "overflows"},
         Hostile{"negative size", tensor_call("0", 2, "J\xff\xff\xff\xff\x85", "K\x01\x85"), "impossible"},
         Hostile{"negative stride", tensor_call("0", 2, "K\x02\x85", "J\xff\xff\xff\xff\x85"), "impossible"},
         Hostile{"negative offset", tensor_call("0", 2, "K\x02\x85", "K\x01\x85", "J\xff\xff\xff\xff"), "impossible"},
-        Hostile{"dimensions", tensor_call("0", 2, "(" + repeat("K\x01", 65) + "t", "(" + repeat("K\x01", 65) + "t"), "sizes"},
+        Hostile{"dimensions", tensor_call("0", 2, "(" + repeat("K\x01", 65) + "t", "(" + repeat("K\x01", 65) + "t"),
+                "sizes"},
         Hostile{"huge storage", "}" + text("t") + tensor("0", kHuge, "K\x01\x85", "K\x01\x85") + "s", "storage"},
         Hostile{"a list", "]", "no dict"},
         Hostile{"a long key", "}" + text(std::string(300, 'k')) + "}s", "more than 256"},
@@ -156,7 +161,11 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Checkpoint, StoragesThatAreMissingOrOfAnotherSize) {
   const std::string pickle = make_pickle(tensor_call("7", 2, "K\x02\x85", "K\x01\x85"));
   expect_error([&] { parse(make_zip({{"a/data.pkl", pickle}})); }, {"a/data/7", "missing"});
-  expect_error([&] { parse(make_zip({{"a/data.pkl", pickle}, {"a/data/7", "1234"}})); }, {"\"7\"", "4 bytes, expected 8"});
+  expect_error(
+      [&] {
+        parse(make_zip({{"a/data.pkl", pickle}, {"a/data/7", "1234"}}));
+      },
+      {"\"7\"", "4 bytes, expected 8"});
   expect_error([&] { parse(make_legacy(pickle, "0", "12345678")); }, {"list of storages"});
   expect_error([&] { parse(make_legacy(pickle, "", "")); }, {"\"7\"", "missing"});
   expect_error([&] { parse(make_legacy(pickle, "7", "1234")); }, {"\"7\"", "1 elements, expected 2"});

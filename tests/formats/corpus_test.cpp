@@ -1,6 +1,6 @@
-#include "base/files.h"
-#include "formats/checkpoint.h"
-#include "formats/pickle.h"
+#include "dgl/base/files.h"
+#include "dgl/formats/checkpoint.h"
+#include "dgl/formats/pickle.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -26,7 +26,9 @@ int replay(const std::string& corpus, const Parse& parse) {
 }
 
 TEST(Corpus, Checkpoint) {
-  const auto parse = [](const std::vector<uint8_t>& bytes) { parse_checkpoint({bytes.data(), bytes.size(), nullptr}, "input"); };
+  const auto parse = [](const std::vector<uint8_t>& bytes) {
+    parse_checkpoint({bytes.data(), bytes.size(), nullptr}, "input");
+  };
   const auto pickle = [](const std::vector<uint8_t>& bytes) {
     ByteReader reader(bytes.data(), bytes.size(), "input");
     read_pickle(reader, "input");
@@ -36,9 +38,9 @@ TEST(Corpus, Checkpoint) {
 }
 
 TEST(Corpus, Safetensors) {
-  EXPECT_GE(replay("safetensors", [](const std::vector<uint8_t>& bytes) {
-              parse_safetensors(bytes.data(), bytes.size(), "input");
-            }), 2);
+  EXPECT_GE(replay("safetensors",
+                   [](const std::vector<uint8_t>& bytes) { parse_safetensors(bytes.data(), bytes.size(), "input"); }),
+            2);
 }
 
 }  // namespace

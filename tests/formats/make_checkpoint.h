@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "formats/checkpoint.h"
+#include "dgl/formats/checkpoint.h"
 
 namespace dgl::test {
 
@@ -47,13 +47,14 @@ inline std::string tensor_call(const std::string& key, char numel, const std::st
 inline std::string make_zip(const std::vector<std::pair<std::string, std::string>>& entries) {
   std::string file, directory;
   for (const auto& [name, content] : entries) {
-    const auto crc = static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const uint8_t*>(content.data()), content.size()));
+    const auto crc =
+        static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const uint8_t*>(content.data()), content.size()));
     const auto size = static_cast<uint32_t>(content.size());
     const std::string fields = little_endian<uint16_t>(0) + little_endian<uint16_t>(0) + little_endian<uint32_t>(0) +
                                little_endian(crc) + little_endian(size) + little_endian(size) +
                                little_endian(static_cast<uint16_t>(name.size())) + little_endian<uint16_t>(0);
-    directory += "PK\1\2" + little_endian<uint16_t>(0) + little_endian<uint16_t>(0) + fields +
-                 std::string(10, '\0') + little_endian(static_cast<uint32_t>(file.size())) + name;
+    directory += "PK\1\2" + little_endian<uint16_t>(0) + little_endian<uint16_t>(0) + fields + std::string(10, '\0') +
+                 little_endian(static_cast<uint32_t>(file.size())) + name;
     file += "PK\3\4" + little_endian<uint16_t>(0) + fields + name + content;
   }
   const auto count = static_cast<uint16_t>(entries.size());
@@ -76,9 +77,10 @@ inline std::string make_state_dict(const TensorFile& file) {
   for (const auto& [name, stored] : file.tensors) {
     const torch::Tensor values = stored.contiguous();
     const std::string key = std::to_string(entries.size() - 1);
-    items += text(name) + tensor(key, number(values.numel()), numbers(values.sizes()), numbers(values.strides()), number(0),
-                                 values.scalar_type() == torch::kLong ? "LongStorage" : "FloatStorage");
-    entries.emplace_back("archive/data/" + key, std::string(static_cast<const char*>(values.data_ptr()), values.nbytes()));
+    items += text(name) + tensor(key, number(values.numel()), numbers(values.sizes()), numbers(values.strides()),
+                                 number(0), values.scalar_type() == torch::kLong ? "LongStorage" : "FloatStorage");
+    entries.emplace_back("archive/data/" + key,
+                         std::string(static_cast<const char*>(values.data_ptr()), values.nbytes()));
   }
   entries[0] = {"archive/data.pkl", make_pickle("ccollections\nOrderedDict\n)R(" + items + "u")};
   return make_zip(entries);

@@ -1,15 +1,15 @@
-#include "formats/onnx.h"
+#include "dgl/formats/onnx.h"
 
 #include <gtest/gtest.h>
 
-#include "base/files.h"
+#include "dgl/base/files.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
-// A graph of every kind of field. tests/golden/formats/small.onnx is what the Python package onnx 1.12 wrote of the same one:
-// helper.make_node and so on, ModelProto.SerializeToString(deterministic=True).
+// A graph of every kind of field. tests/golden/formats/small.onnx is what the Python package onnx 1.12 wrote of the
+// same one: helper.make_node and so on, ModelProto.SerializeToString(deterministic=True).
 OnnxGraph small() {
   OnnxGraph graph;
   const std::string z = graph.input("z", torch::kFloat, {4}), labels = graph.input("labels", torch::kLong, {});

@@ -1,9 +1,9 @@
-#include "formats/safetensors.h"
+#include "dgl/formats/safetensors.h"
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
-#include "base/torch.h"
+#include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -60,7 +60,8 @@ TEST(Safetensors, EveryTensorIsAlignedToItsElement) {
   file.tensors["d"] = torch::ones({2}, torch::kDouble);
   save_safetensors(folder / "a", file);
   const std::string text = read_file(folder / "a");
-  const auto length = static_cast<size_t>(static_cast<unsigned char>(text[0]) + 256 * static_cast<unsigned char>(text[1]));
+  const auto length =
+      static_cast<size_t>(static_cast<unsigned char>(text[0]) + 256 * static_cast<unsigned char>(text[1]));
   EXPECT_EQ(length % 8, 0u);
   const auto header = nlohmann::json::parse(text.substr(8, length));
   EXPECT_EQ(header["d"]["data_offsets"], nlohmann::json({0, 16}));
@@ -137,25 +138,30 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{R"({"x":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})", "neither 0 nor 1"},
         Hostile{R"({"x\ny":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})", "control"},
         Hostile{R"({"x":{"dtype":"F\n32","shape":[2],"data_offsets":[0,8]}})", "not supported"},
-        Hostile{R"({"__metadata__":{"a\nb":3},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "expected a text"},
+        Hostile{R"({"__metadata__":{"a\nb":3},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                "expected a text"},
         Hostile{R"( {"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "JSON object"},
         Hostile{R"({"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", "outside"},
         Hostile{R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", "outside"},
         Hostile{R"({"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12 bytes"},
         Hostile{R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "belong to no tensor"},
         Hostile{R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", "hole"},
-        Hostile{R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
-                "overlaps"},
-        Hostile{R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
-                "twice"},
+        Hostile{
+            R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+            "overlaps"},
+        Hostile{
+            R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+            "twice"},
         Hostile{R"({"__metadata__":3,"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "__metadata__"},
-        Hostile{R"({"__metadata__":{"a":3},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "expected a text"}));
+        Hostile{R"({"__metadata__":{"a":3},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                "expected a text"}));
 
 TEST(Safetensors, HostileLengthsAndDepth) {
   const TemporaryFolder folder;
   std::string huge(16, '\xff');
   expect_error([&] { load_safetensors(folder.put("huge", huge)); }, {"huge", "header"});
-  expect_error([&] { load_safetensors(folder.put("deep", packed(std::string(1 << 20, '['), "")));}, {"deep", "nested"});
+  expect_error([&] { load_safetensors(folder.put("deep", packed(std::string(1 << 20, '['), ""))); },
+               {"deep", "nested"});
   std::string ones = "1";
   for (int i = 0; i < 64; ++i) ones += ",1";
   const std::string flat = R"({"x":{"dtype":"U8","shape":[)" + ones + R"(],"data_offsets":[0,1]}})";

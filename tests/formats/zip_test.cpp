@@ -1,4 +1,4 @@
-#include "formats/zip.h"
+#include "dgl/formats/zip.h"
 
 #include "formats/make_checkpoint.h"
 #include "temporary_folder.h"
@@ -30,7 +30,8 @@ TEST(Zip, ReadsThe64BitDirectory) {
   const size_t directory = kArchive.find("PK\1\2");
   const std::string end64 = "PK\6\6" + little_endian<uint64_t>(44) + std::string(12, '\0') + entries + entries +
                             little_endian<uint64_t>(end - directory) + little_endian<uint64_t>(directory);
-  const std::string locator = "PK\6\7" + little_endian<uint32_t>(0) + little_endian<uint64_t>(end) + little_endian<uint32_t>(1);
+  const std::string locator =
+      "PK\6\7" + little_endian<uint32_t>(0) + little_endian<uint64_t>(end) + little_endian<uint32_t>(1);
   std::string last = kArchive.substr(end);
   last.replace(8, 12, std::string(12, '\xff'));
   EXPECT_EQ(read_zip_directory(view(kArchive.substr(0, end) + end64 + locator + last), "z").size(), 2u);

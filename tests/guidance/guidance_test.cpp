@@ -1,9 +1,9 @@
-#include "guidance/guidance.h"
+#include "dgl/guidance/guidance.h"
 
 #include <cmath>
 
-#include "base/torch.h"
-#include "nets/stylegan2.h"
+#include "dgl/base/torch.h"
+#include "dgl/families/stylegan2/networks.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -57,8 +57,10 @@ TEST(Guidance, TermIsTheFormulaAndItsGradientFlowsToTheImagesAlone) {
 TEST(Guidance, ATeacherOfLabelsNeedsAStudentOfAsMany) {
   const auto critic = make_critic(1, 1, 5);
   Guidance guidance;
-  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 4); }, {"5 labels", "the student 4"});
-  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); }, {"5 labels", "network.conditional"});
+  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 4); },
+               {"5 labels", "the student 4"});
+  expect_error([&] { guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 0); },
+               {"5 labels", "network.conditional"});
   guidance.add(make_teacher(critic, constant_schedule(1)), 1, 8, 5);
   const auto fake = torch::randn({4, 1, 8, 8});
   EXPECT_NE(guidance.term({fake, torch::tensor({0, 1, 2, 3})}).loss.item<double>(),
@@ -104,13 +106,15 @@ TEST(Guidance, RealImagesAreJudgedWithTheirOwnLabels) {
   Teacher teacher = make_teacher(critic, constant_schedule(1));
   teacher.weight = make_weight("confidence:0.5", "weight");
   guidance.add(teacher, 1, 8, 5);
-  const auto real = torch::randn({4, 1, 8, 8}), real_labels = torch::tensor({4, 3, 2, 1}), labels = torch::tensor({0, 1, 2, 3});
+  const auto real = torch::randn({4, 1, 8, 8}), real_labels = torch::tensor({4, 3, 2, 1}),
+             labels = torch::tensor({0, 1, 2, 3});
   const auto fake = torch::randn({4, 1, 8, 8});
   const auto confidence = [&](const torch::Tensor& images, const torch::Tensor& theirs) {
     return at::sigmoid(critic->forward(images, theirs, 1)).mean().item<double>();
   };
   const auto term = guidance.term({fake, labels, 0, {}, [&] { return real; }, real_labels});
-  EXPECT_NEAR(term.statistics.at("teacher0.confidence").item<double>(), confidence(real, real_labels) - confidence(fake, labels), 1e-6);
+  EXPECT_NEAR(term.statistics.at("teacher0.confidence").item<double>(),
+              confidence(real, real_labels) - confidence(fake, labels), 1e-6);
   EXPECT_GT(std::abs(confidence(real, real_labels) - confidence(real, labels)), 1e-4);
 }
 
@@ -127,8 +131,9 @@ TEST(Guidance, WeightsKeepTheirStatesApart) {
   const auto fake = torch::randn({4, 1, 8, 8}).set_requires_grad(true);
   const auto images = fake * 1;
   const GuidanceInput input{images, {}, 0, images.square().mean(), {}};
-  guidance.absorb(guidance.term(input).statistics);
-  EXPECT_NE(guidance.state().at("teacher0.teacher").item<double>(), guidance.state().at("teacher1.teacher").item<double>());
+  guidance.update_statistics(guidance.term(input).statistics);
+  EXPECT_NE(guidance.state().at("teacher0.teacher").item<double>(),
+            guidance.state().at("teacher1.teacher").item<double>());
   EXPECT_GT(guidance.state().at("teacher1.own").item<double>(), 0);
   for (auto [name, tensor] : resumed.state()) tensor.copy_(guidance.state().at(name));
   EXPECT_EQ(guidance.term(input).loss.item<double>(), resumed.term(input).loss.item<double>());

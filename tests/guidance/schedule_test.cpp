@@ -1,4 +1,4 @@
-#include "guidance/schedule.h"
+#include "dgl/guidance/schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -23,13 +23,13 @@ TEST_P(ScheduleByName, IsItsFormula) {
 
 INSTANTIATE_TEST_SUITE_P(
     Names, ScheduleByName,
-    ::testing::Values(Case{"constant", {{0, 1}, {0.3, 1}, {1, 1}}}, Case{"linear", {{0, 0}, {0.25, 0.25}, {1, 1}}},
-                      Case{"linear:0.5", {{0, 0}, {0.25, 0.5}, {0.5, 1}, {1, 1}}},
-                      Case{"cosine", {{0, 0}, {0.5, 0.5}, {1, 1}}},
-                      Case{"cosine:0.2", {{0, 0}, {0.05, 0.1464466094067262}, {0.1, 0.5}, {0.2, 1}, {0.9, 1}}},
-                      Case{"decay", {{0, 1}, {0.5, 0.31622776601683794}, {1, 0.1}}}, Case{"decay:0.25", {{0.5, 0.5}, {1, 0.25}}},
-                      Case{"piecewise:0.2=0,0.4=1,1=0.25", {{0, 0}, {0.2, 0}, {0.3, 0.5}, {0.4, 1}, {0.7, 0.625}, {1, 0.25}}},
-                      Case{"piecewise:0.5=2", {{0, 2}, {1, 2}}}));
+    ::testing::Values(
+        Case{"constant", {{0, 1}, {0.3, 1}, {1, 1}}}, Case{"linear", {{0, 0}, {0.25, 0.25}, {1, 1}}},
+        Case{"linear:0.5", {{0, 0}, {0.25, 0.5}, {0.5, 1}, {1, 1}}}, Case{"cosine", {{0, 0}, {0.5, 0.5}, {1, 1}}},
+        Case{"cosine:0.2", {{0, 0}, {0.05, 0.1464466094067262}, {0.1, 0.5}, {0.2, 1}, {0.9, 1}}},
+        Case{"decay", {{0, 1}, {0.5, 0.31622776601683794}, {1, 0.1}}}, Case{"decay:0.25", {{0.5, 0.5}, {1, 0.25}}},
+        Case{"piecewise:0.2=0,0.4=1,1=0.25", {{0, 0}, {0.2, 0}, {0.3, 0.5}, {0.4, 1}, {0.7, 0.625}, {1, 0.25}}},
+        Case{"piecewise:0.5=2", {{0, 2}, {1, 2}}}));
 
 TEST(Schedule, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"sine", "", "constant:1", "linear:0", "linear:1.5", "linear:x", "linear:0.1,0.2", "decay:-1",

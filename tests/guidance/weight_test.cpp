@@ -1,10 +1,10 @@
-#include "guidance/weight.h"
+#include "dgl/guidance/weight.h"
 
 #include <cmath>
 
-#include "base/torch.h"
-#include "guidance/adversarial.h"
-#include "guidance/fit_images.h"
+#include "dgl/base/torch.h"
+#include "dgl/guidance/fit_images.h"
+#include "dgl/losses/adversarial.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -13,8 +13,8 @@ namespace {
 using torch::Tensor;
 using Statistics = std::map<std::string, Tensor>;
 
-/// A teacher whose score is `scale` times the sum of an image's pixels, and a student's discriminator whose loss has the
-/// gradient `own` at every pixel.
+/// A teacher whose score is `scale` times the sum of an image's pixels, and a student's discriminator whose loss has
+/// the gradient `own` at every pixel.
 struct Game {
   Tensor fake = torch::randn({4, 1, 2, 2}).set_requires_grad(true);
   Tensor images = fake * 1;
@@ -29,7 +29,7 @@ struct Game {
 TEST(Weight, UniformIsNone) {
   const Game game;
   Statistics statistics;
-  EXPECT_FALSE(make_weight("uniform", "k")->of(game.input(1, 1), statistics).defined());
+  EXPECT_FALSE(make_weight("uniform", "k")->evaluate(game.input(1, 1), statistics).defined());
   EXPECT_TRUE(statistics.empty());
 }
 
@@ -37,7 +37,7 @@ TEST(Weight, ScoreIsTheNegativeScoreOfWhatTheTeacherTakesForFake) {
   WeightInput input;
   input.scores = torch::tensor({-2.0f, 0.5f, -0.25f}).set_requires_grad(true);
   Statistics statistics;
-  const Tensor weight = make_weight("score", "k")->of(input, statistics);
+  const Tensor weight = make_weight("score", "k")->evaluate(input, statistics);
   EXPECT_TRUE(weight.equal(torch::tensor({2.0f, 0.0f, 0.25f})));
   EXPECT_FALSE(weight.requires_grad());
 }
@@ -47,26 +47,27 @@ TEST(Weight, GradientBringsTheTeachersGradientToTheStudents) {
   const auto weight = make_weight("gradient:0.5", "k");
   Statistics statistics;
   const auto input = game.input(/*scale=*/-4, /*own=*/3);
-  EXPECT_NEAR(weight->of(input, statistics).item<double>(), 0.75, 1e-6);
+  EXPECT_NEAR(weight->evaluate(input, statistics).item<double>(), 0.75, 1e-6);
   // Scaled so, the term's gradient is as large as the student's own.
   const Tensor own = torch::autograd::grad({input.own_loss}, {game.images}, {}, true)[0];
   const Tensor teacher = torch::autograd::grad({0.75 * input.loss}, {game.images}, {}, true)[0];
   EXPECT_NEAR(own.norm().item<double>(), teacher.norm().item<double>(), 1e-6);
 
   // Means over steps: (0.5 * 3 + 0.25 * 6) / (0.5 * 4 + 0.25 * 4), decayed from 0, the newest last.
-  weight->absorb(statistics);
-  EXPECT_NEAR(weight->of(game.input(4, 6), statistics).item<double>(), 0.75, 1e-6);
-  weight->absorb(statistics);
-  EXPECT_NEAR(weight->of(game.input(1, 1), statistics).item<double>(), (0.25 * 3 + 0.5 * 6) / (0.25 * 4 + 0.5 * 4), 1e-6);
+  weight->update_statistics(statistics);
+  EXPECT_NEAR(weight->evaluate(game.input(4, 6), statistics).item<double>(), 0.75, 1e-6);
+  weight->update_statistics(statistics);
+  EXPECT_NEAR(weight->evaluate(game.input(1, 1), statistics).item<double>(),
+              (0.25 * 3 + 0.5 * 6) / (0.25 * 4 + 0.5 * 4), 1e-6);
 }
 
 TEST(Weight, GradientIsBoundedAndNeverNaN) {
   const Game game;
   const auto weight = make_weight("gradient:0.9,10", "k");
   Statistics statistics;
-  EXPECT_EQ(weight->of(game.input(1e-6, 1), statistics).item<double>(), 10);
-  EXPECT_EQ(weight->of(game.input(0, 1), statistics).item<double>(), 10);
-  EXPECT_EQ(weight->of(game.input(0, 0), statistics).item<double>(), 0);
+  EXPECT_EQ(weight->evaluate(game.input(1e-6, 1), statistics).item<double>(), 10);
+  EXPECT_EQ(weight->evaluate(game.input(0, 1), statistics).item<double>(), 10);
+  EXPECT_EQ(weight->evaluate(game.input(0, 0), statistics).item<double>(), 0);
 }
 
 TEST(Weight, ConfidenceIsHowWellTheTeacherTellsRealFromFake) {
@@ -77,16 +78,16 @@ TEST(Weight, ConfidenceIsHowWellTheTeacherTellsRealFromFake) {
   input.scores = torch::tensor({-1.0f, -1.0f});
   Statistics statistics;
   const double first = (sigmoid(3) + sigmoid(1)) / 2 - sigmoid(-1);
-  EXPECT_NEAR(weight->of(input, statistics).item<double>(), first, 1e-6);
-  weight->absorb(statistics);
+  EXPECT_NEAR(weight->evaluate(input, statistics).item<double>(), first, 1e-6);
+  weight->update_statistics(statistics);
   // A teacher that takes fakes for real says nothing, once that has been tracked for a while.
   input.scores = torch::tensor({9.0f, 9.0f});
   const double second = (sigmoid(3) + sigmoid(1)) / 2 - sigmoid(9);
-  EXPECT_NEAR(weight->of(input, statistics).item<double>(), first, 1e-6);
-  weight->absorb(statistics);
-  EXPECT_NEAR(weight->of(input, statistics).item<double>(), (0.25 * first + 0.5 * second) / 0.75, 1e-6);
-  for (int i = 0; i < 20; ++i) weight->absorb(statistics);
-  EXPECT_EQ(weight->of(input, statistics).item<double>(), 0);
+  EXPECT_NEAR(weight->evaluate(input, statistics).item<double>(), first, 1e-6);
+  weight->update_statistics(statistics);
+  EXPECT_NEAR(weight->evaluate(input, statistics).item<double>(), (0.25 * first + 0.5 * second) / 0.75, 1e-6);
+  for (int i = 0; i < 20; ++i) weight->update_statistics(statistics);
+  EXPECT_EQ(weight->evaluate(input, statistics).item<double>(), 0);
 }
 
 TEST(Weight, StateIsAllThatAResumedRunNeeds) {
@@ -96,27 +97,30 @@ TEST(Weight, StateIsAllThatAResumedRunNeeds) {
     Statistics statistics;
     for (const double scale : {1.0, 2.0, 0.5}) {
       statistics.clear();
-      weight->of(game.input(scale, 1), statistics);
-      weight->absorb(statistics);
+      weight->evaluate(game.input(scale, 1), statistics);
+      weight->update_statistics(statistics);
     }
     for (auto [key, tensor] : resumed->state()) tensor.copy_(weight->state().at(key));
-    EXPECT_EQ(weight->of(game.input(3, 1), statistics).item<double>(), resumed->of(game.input(3, 1), statistics).item<double>()) << name;
+    EXPECT_EQ(weight->evaluate(game.input(3, 1), statistics).item<double>(),
+              resumed->evaluate(game.input(3, 1), statistics).item<double>())
+        << name;
   }
 }
 
 TEST(Weight, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"", "loud", "uniform:1", "score:2", "gradient:1", "gradient:0.9,0", "gradient:0.9,1,2", "confidence:x"}) {
+  for (const char* text :
+       {"", "loud", "uniform:1", "score:2", "gradient:1", "gradient:0.9,0", "gradient:0.9,1,2", "confidence:x"}) {
     expect_error([&] { make_weight(text, "guidance.weight"); }, {"guidance.weight"});
   }
 }
 
 TEST(FitImages, ReducesEnlargesAndChangesChannels) {
-  const Tensor grey = torch::arange(16.0f).view({1, 1, 4, 4});
-  EXPECT_TRUE(fit_images(grey, 1, 4).equal(grey));
-  EXPECT_TRUE(fit_images(grey, 1, 2).equal(torch::tensor({2.5f, 4.5f, 10.5f, 12.5f}).view({1, 1, 2, 2})));
-  EXPECT_EQ(fit_images(grey, 3, 8).sizes(), (std::vector<int64_t>{1, 3, 8, 8}));
+  const Tensor gray = torch::arange(16.0f).view({1, 1, 4, 4});
+  EXPECT_TRUE(fit_images(gray, 1, 4).equal(gray));
+  EXPECT_TRUE(fit_images(gray, 1, 2).equal(torch::tensor({2.5f, 4.5f, 10.5f, 12.5f}).view({1, 1, 2, 2})));
+  EXPECT_EQ(fit_images(gray, 3, 8).sizes(), (std::vector<int64_t>{1, 3, 8, 8}));
   // Bilinear with pixel centres at halves: the second sample of a row lies a quarter of the way from 0 to 1.
-  EXPECT_NEAR(fit_images(grey, 1, 8)[0][0][0][1].item<double>(), 0.25, 1e-6);
+  EXPECT_NEAR(fit_images(gray, 1, 8)[0][0][0][1].item<double>(), 0.25, 1e-6);
   const Tensor rgb = torch::tensor({1.0f, 2.0f, 3.0f}).view({1, 3, 1, 1}).expand({1, 3, 4, 4});
   EXPECT_NEAR(fit_images(rgb, 1, 4)[0][0][1][1].item<double>(), 0.299 + 2 * 0.587 + 3 * 0.114, 1e-6);
 }

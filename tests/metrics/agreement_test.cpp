@@ -1,12 +1,12 @@
 // Numbers of torch-fidelity 0.4 on given features; docs/agreement.md says how the golden file was made.
 
-#include "formats/safetensors.h"
-#include "base/torch.h"
-#include "metrics/frechet.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
+#include "dgl/metrics/frechet.h"
+#include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/kid.h"
+#include "dgl/metrics/precision_recall.h"
 #include "metrics/hashed.h"
-#include "metrics/inception_score.h"
-#include "metrics/kid.h"
-#include "metrics/precision_recall.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

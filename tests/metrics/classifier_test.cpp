@@ -1,8 +1,8 @@
-#include "metrics/classifier.h"
+#include "dgl/metrics/classifier.h"
 
 #include <nlohmann/json.hpp>
 
-#include "formats/safetensors.h"
+#include "dgl/formats/safetensors.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -47,7 +47,7 @@ TEST(Classifier, RoundTrip) {
   }
 }
 
-TEST(Classifier, FeaturesAreThoseOfTheNormalisedImages) {
+TEST(Classifier, FeaturesAreThoseOfTheNormalizedImages) {
   Classifier network(small_shape());
   const Tensor images = noise({3, 3, 16, 16}, 5);
   const Tensor hidden = network.embed(images.to(torch::kFloat) / 127.5 - 1);
@@ -91,8 +91,11 @@ TEST(Classifier, DamagedFilesAreRefusedByName) {
   };
   using J = nlohmann::json;
   refused([](TensorFile& f, J&) { f.tensors.erase("hidden.bias"); }, {"bad", "hidden.bias"});
-  refused([](TensorFile& f, J&) { f.tensors["conv1.weight"] = torch::zeros({64, 32, 3, 1}); },
-          {"bad", "conv1.weight", "[64, 32, 3, 1]", "[64, 32, 3, 3]"});
+  refused(
+      [](TensorFile& f, J&) {
+        f.tensors["conv1.weight"] = torch::zeros({64, 32, 3, 1});
+      },
+      {"bad", "conv1.weight", "[64, 32, 3, 1]", "[64, 32, 3, 3]"});
   refused([](TensorFile& f, J&) { f.tensors["output.bias"] = torch::zeros({5}, torch::kLong); }, {"output.bias"});
   refused([](TensorFile& f, J&) { f.tensors["more"] = torch::zeros({5}); }, {"bad", "more"});
   refused([](TensorFile& f, J&) { f.metadata.clear(); }, {"bad", "feature network"});

@@ -1,7 +1,7 @@
-#include "metrics/dataset_statistics.h"
+#include "dgl/metrics/dataset_statistics.h"
 
+#include "dgl/metrics/classifier.h"
 #include "drawn_set.h"
-#include "metrics/classifier.h"
 
 namespace dgl::test {
 namespace {

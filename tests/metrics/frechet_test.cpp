@@ -1,8 +1,8 @@
-#include "metrics/frechet.h"
+#include "dgl/metrics/frechet.h"
 
 #include <cmath>
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

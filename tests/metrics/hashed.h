@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
 
 namespace dgl::test {
 

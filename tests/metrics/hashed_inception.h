@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "formats/safetensors.h"
+#include "dgl/formats/safetensors.h"
 #include "metrics/hashed.h"
 
 namespace dgl::test {

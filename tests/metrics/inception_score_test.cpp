@@ -1,8 +1,8 @@
-#include "metrics/inception_score.h"
+#include "dgl/metrics/inception_score.h"
 
 #include <cmath>
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

@@ -1,4 +1,4 @@
-#include "metrics/inception.h"
+#include "dgl/metrics/inception.h"
 
 #include "metrics/hashed_inception.h"
 #include "temporary_folder.h"
@@ -54,9 +54,9 @@ TEST(Inception, AgreesWithTorchFidelitysOnEveryLayer) {
   }
 }
 
-TEST(Inception, GreyImagesCountAsRgb) {
-  const Tensor grey = images(1, 40, 40).slice(1, 0, 1);
-  EXPECT_TRUE(at::equal(network().features(grey), network().features(grey.repeat({1, 3, 1, 1}))));
+TEST(Inception, GrayImagesCountAsRgb) {
+  const Tensor gray = images(1, 40, 40).slice(1, 0, 1);
+  EXPECT_TRUE(at::equal(network().features(gray), network().features(gray.repeat({1, 3, 1, 1}))));
 }
 
 TEST(Inception, ItsScoreIsTakenWithoutTheLastBias) {
@@ -78,10 +78,10 @@ TEST(Inception, AFileOfItIsKnownByItsKeys) {
 }
 
 TEST(Inception, ResizesAsTensorFlowOneDid) {
-  // Upwards by 2: pixels, and the means between them; the last has no neighbour beyond.
+  // Upwards by 2: pixels, and the means between them; the last has no neighbor beyond.
   const Tensor x = torch::tensor({0.0f, 2.0f, 8.0f, 4.0f}).view({1, 1, 2, 2});
-  const Tensor expected = torch::tensor({{0.0f, 1.0f, 2.0f, 2.0f}, {4.0f, 3.5f, 3.0f, 3.0f}, {8.0f, 6.0f, 4.0f, 4.0f},
-                                         {8.0f, 6.0f, 4.0f, 4.0f}});
+  const Tensor expected = torch::tensor(
+      {{0.0f, 1.0f, 2.0f, 2.0f}, {4.0f, 3.5f, 3.0f, 3.0f}, {8.0f, 6.0f, 4.0f, 4.0f}, {8.0f, 6.0f, 4.0f, 4.0f}});
   EXPECT_TRUE(at::allclose(resize_bilinear_tf1(x, 4)[0][0], expected));
   // Downwards by 2: every other pixel, without a filter.
   const Tensor wide = torch::arange(16, torch::kFloat).view({1, 1, 4, 4});

@@ -1,8 +1,8 @@
-#include "metrics/kid.h"
+#include "dgl/metrics/kid.h"
 
 #include <cmath>
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

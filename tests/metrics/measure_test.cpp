@@ -1,12 +1,12 @@
-#include "metrics/measure.h"
+#include "dgl/metrics/measure.h"
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
+#include "dgl/families/stylegan2/networks.h"
+#include "dgl/metrics/classifier.h"
+#include "dgl/metrics/dataset_statistics.h"
+#include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/precision_recall.h"
 #include "drawn_set.h"
-#include "metrics/classifier.h"
-#include "metrics/dataset_statistics.h"
-#include "metrics/inception_score.h"
-#include "metrics/precision_recall.h"
-#include "nets/stylegan2.h"
 
 namespace dgl::test {
 namespace {
@@ -186,7 +186,8 @@ TEST_F(MeasureLabels, NumbersOfEachLabelAreThoseOfItsImages) {
     EXPECT_EQ(one["name"], names[label]);
     EXPECT_EQ(one["real"], 45);
     EXPECT_EQ(one["generated"], drawn.eq(label).sum().item<int64_t>());
-    const double distance = frechet_distance(statistics(of_label(real, real_labels)), statistics(of_label(fake, drawn)));
+    const double distance =
+        frechet_distance(statistics(of_label(real, real_labels)), statistics(of_label(fake, drawn)));
     EXPECT_NEAR(one["fd_bars"].get<double>(), distance, 1e-4 * distance);
     EXPECT_NEAR(one["fd_bars_is"].get<double>(), inception_score(of_label(scores, drawn), 1).mean, 1e-5);
     EXPECT_NEAR(one["fd_bars_accuracy"].get<double>(), of_label(right, drawn).mean().item<double>(), 1e-12);

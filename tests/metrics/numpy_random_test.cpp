@@ -1,7 +1,7 @@
-#include "metrics/numpy_random.h"
+#include "dgl/metrics/numpy_random.h"
 
-#include "base/torch.h"
-#include "formats/safetensors.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

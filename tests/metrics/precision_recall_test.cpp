@@ -1,8 +1,8 @@
-#include "metrics/precision_recall.h"
+#include "dgl/metrics/precision_recall.h"
 
 #include <cmath>
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

@@ -1,8 +1,8 @@
-#include "metrics/statistics_cache.h"
+#include "dgl/metrics/statistics_cache.h"
 
-#include "base/torch.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
 #include "drawn_set.h"
-#include "formats/safetensors.h"
 
 namespace dgl::test {
 namespace {

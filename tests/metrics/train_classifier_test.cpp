@@ -1,4 +1,4 @@
-#include "metrics/train_classifier.h"
+#include "dgl/metrics/train_classifier.h"
 
 #include "drawn_set.h"
 

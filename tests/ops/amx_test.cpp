@@ -1,6 +1,6 @@
-#include "ops/amx.h"
+#include "dgl/ops/amx.h"
 
-#include "ops/conv2d.h"
+#include "dgl/ops/conv2d.h"
 #include "ops/gradcheck.h"
 
 namespace dgl::test {
@@ -26,7 +26,8 @@ class Amx : public ::testing::TestWithParam<Case> {
   /// Value and gradients of ops::conv2d in bfloat16.
   Tensors values() const {
     const Case c = GetParam();
-    const torch::Tensor x = x_.to(torch::kBFloat16).set_requires_grad(true), w = w_.to(torch::kFloat).set_requires_grad(true);
+    const torch::Tensor x = x_.to(torch::kBFloat16).set_requires_grad(true),
+                        w = w_.to(torch::kFloat).set_requires_grad(true);
     const auto y = ops::conv2d(x, w, c.stride, c.padding);
     EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
     auto all = torch::autograd::grad({y}, {x, w}, {g_.to(torch::kBFloat16)});
@@ -36,8 +37,8 @@ class Amx : public ::testing::TestWithParam<Case> {
   torch::Tensor x_, w_, g_;
 };
 
-// As near as bfloat16 stores it; where there is no matrix unit, no further than twice as far as stock bfloat16 convolutions,
-// which sum in bfloat16 on some processors.
+// As near as bfloat16 stores it; where there is no matrix unit, no further than twice as far as stock bfloat16
+// convolutions, which sum in bfloat16 on some processors.
 TEST_P(Amx, TheTripleOfConvolutionsAgreesInDoublePrecision) {
   const Case c = GetParam();
   const torch::Tensor x = x_.clone().set_requires_grad(true), w = w_.clone().set_requires_grad(true);
@@ -54,7 +55,7 @@ TEST_P(Amx, TheTripleOfConvolutionsAgreesInDoublePrecision) {
     const auto error = [&](const torch::Tensor& value) {
       return ((value.to(torch::kDouble) - expected[i]).abs().max() / expected[i].abs().max()).item<double>();
     };
-    const bool direct = ops::amx_serves(torch::zeros({1}, torch::kBFloat16), 32, 32);
+    const bool direct = ops::amx_supports(torch::zeros({1}, torch::kBFloat16), 32, 32);
     EXPECT_LT(error(fast[i]), 1.0 / 256 + (direct ? 0 : 2 * error(stock[i]))) << what[i];
   }
 }
@@ -64,13 +65,15 @@ TEST_P(Amx, TheSameBitsEveryTime) {
   for (size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(first[i].equal(second[i]));
 }
 
-// Rows of sixteens and rows that are not; several images in a block, several blocks in an image; odd sizes that a stride of two
-// leaves a row of; one pixel.
+// Rows of sixteens and rows that are not; several images in a block, several blocks in an image; odd sizes that a
+// stride of two leaves a row of; one pixel.
 INSTANTIATE_TEST_SUITE_P(Shapes, Amx,
-                         ::testing::Values(Case{1, 32, 32, 16, 16, 1, 1}, Case{3, 64, 32, 9, 14, 1, 1}, Case{2, 32, 96, 4, 4, 1, 1},
-                                           Case{1, 32, 32, 1, 1, 1, 1}, Case{1, 128, 32, 48, 64, 1, 1}, Case{2, 32, 64, 10, 7, 1, 0},
-                                           Case{2, 64, 32, 17, 17, 2, 0}, Case{3, 32, 64, 16, 18, 2, 1}, Case{1, 32, 32, 65, 65, 2, 0},
-                                           Case{2, 32, 32, 12, 9, 2, 0}, Case{7, 32, 32, 5, 5, 2, 1}));
+                         ::testing::Values(Case{1, 32, 32, 16, 16, 1, 1}, Case{3, 64, 32, 9, 14, 1, 1},
+                                           Case{2, 32, 96, 4, 4, 1, 1}, Case{1, 32, 32, 1, 1, 1, 1},
+                                           Case{1, 128, 32, 48, 64, 1, 1}, Case{2, 32, 64, 10, 7, 1, 0},
+                                           Case{2, 64, 32, 17, 17, 2, 0}, Case{3, 32, 64, 16, 18, 2, 1},
+                                           Case{1, 32, 32, 65, 65, 2, 0}, Case{2, 32, 32, 12, 9, 2, 0},
+                                           Case{7, 32, 32, 5, 5, 2, 1}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -1,4 +1,4 @@
-#include "ops/bias_act.h"
+#include "dgl/ops/bias_act.h"
 
 #include "ops/gradcheck.h"
 
@@ -79,7 +79,8 @@ TEST_P(BiasAct, Bfloat16) {
     const ops::TwiceDifferentiable guard;
     return ops::scale_noise_bias_act(t[0], t[1], noise, t[2], t[3], c.activation);
   };
-  check_bfloat16(f, {random(c.sizes), random({c.sizes[0], c.sizes[1]}).abs() + 0.5, random({}), random({c.sizes[1]})}, {0});
+  check_bfloat16(f, {random(c.sizes), random({c.sizes[0], c.sizes[1]}).abs() + 0.5, random({}), random({c.sizes[1]})},
+                 {0});
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BiasAct,

@@ -1,4 +1,4 @@
-#include "ops/conv2d.h"
+#include "dgl/ops/conv2d.h"
 
 #include "ops/gradcheck.h"
 

@@ -1,11 +1,12 @@
-#include "ops/conv_act.h"
+#include "dgl/ops/conv_act.h"
 
 #include "ops/gradcheck.h"
 
 namespace dgl::test {
 namespace {
 
-/// [n, in, out, height, width]; the first is served by Winograd's convolution, the second by none, the third by AMX in bfloat16.
+/// [n, in, out, height, width]; the first is served by Winograd's convolution, the second by none, the third by AMX in
+/// bfloat16.
 using Shape = std::array<int64_t, 5>;
 constexpr ops::Activation kActivation{0.2, 1.3};
 
@@ -29,7 +30,8 @@ class ConvAct : public ::testing::TestWithParam<Shape> {
 };
 
 TEST_P(ConvAct, AgreesWithTheReference) {
-  check_against_reference([](const Tensors& t) { return ops::conv_act(t[0], t[1], t[2], kActivation); }, {x_, w_, bias_});
+  check_against_reference([](const Tensors& t) { return ops::conv_act(t[0], t[1], t[2], kActivation); },
+                          {x_, w_, bias_});
 }
 
 TEST_P(ConvAct, ReluAgreesWithTheReference) {
@@ -37,8 +39,8 @@ TEST_P(ConvAct, ReluAgreesWithTheReference) {
 }
 
 TEST_P(ConvAct, ModulatedAgreesWithTheReference) {
-  // Of separate operations the gradient to the demodulation is a difference, whose derivatives to strength and bias, truly
-  // zero, are rounding: those are compared in TheSameWhereSecondDerivativesAreExpected.
+  // Of separate operations the gradient to the demodulation is a difference, whose derivatives to strength and bias,
+  // truly zero, are rounding: those are compared in TheSameWhereSecondDerivativesAreExpected.
   if (x_.size(1) % 16 != 0) return;
   const Tensors inputs{x_, w_, styles_, demodulation_, strength_, bias_};
   check_against_reference([&](const Tensors& t) { return modulated(t, noise_); }, inputs, 5e-5);
@@ -76,7 +78,8 @@ TEST_P(ConvAct, Bfloat16) {
   check_bfloat16(f, {x_, w_, styles_, demodulation_, strength_, bias_}, {0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ConvAct, ::testing::Values(Shape{3, 16, 32, 9, 13}, Shape{2, 5, 3, 6, 6}, Shape{1, 32, 32, 8, 9}));
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvAct,
+                         ::testing::Values(Shape{3, 16, 32, 9, 13}, Shape{2, 5, 3, 6, 6}, Shape{1, 32, 32, 8, 9}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -1,13 +1,13 @@
 #include "devices.h"
-#include "ops/bias_act.h"
-#include "ops/conv2d.h"
-#include "ops/conv_act.h"
+#include "dgl/ops/bias_act.h"
+#include "dgl/ops/conv2d.h"
+#include "dgl/ops/conv_act.h"
+#include "dgl/ops/modulate.h"
+#include "dgl/ops/norm_relu.h"
+#include "dgl/ops/pointwise.h"
+#include "dgl/ops/residual.h"
+#include "dgl/ops/upfirdn2d.h"
 #include "ops/gradcheck.h"
-#include "ops/modulate.h"
-#include "ops/norm_relu.h"
-#include "ops/pointwise.h"
-#include "ops/residual.h"
-#include "ops/upfirdn2d.h"
 
 namespace dgl::test {
 namespace {
@@ -36,7 +36,9 @@ std::vector<Operation> operations() {
       {"conv2d_transpose",
        [](const Tensors& x) { return ops::conv2d_transpose(x[0], x[1], 13, 13, 2, 0); },
        {{4, 16, 6, 6}, {16, 8, 3, 3}}},
-      {"conv_act", [](const Tensors& x) { return ops::conv_act(x[0], x[1], x[2]); }, {{4, 8, 6, 6}, {16, 8, 3, 3}, {16}}},
+      {"conv_act",
+       [](const Tensors& x) { return ops::conv_act(x[0], x[1], x[2]); },
+       {{4, 8, 6, 6}, {16, 8, 3, 3}, {16}}},
       {"modulated_conv_act",
        [](const Tensors& x) { return ops::modulated_conv_act(x[0], x[1], x[2], x[3], x[4].detach(), x[5], x[6]); },
        {{4, 8, 6, 6}, {16, 8, 3, 3}, {4, 8}, {4, 16}, {4, 1, 6, 6}, {}, {16}}},
@@ -86,7 +88,8 @@ TEST_P(OnEachDevice, OperationsAndTheirDerivatives) {
     for (const auto& e : expected) largest = std::max(largest, e.abs().max().item<double>());
     for (size_t i = 0; i < expected.size(); ++i) {
       ASSERT_EQ(actual[i].sizes(), expected[i].sizes()) << "result " << i;
-      EXPECT_LT((actual[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(), 1e-5 * largest) << "result " << i;
+      EXPECT_LT((actual[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(), 1e-5 * largest)
+          << "result " << i;
     }
   }
 }

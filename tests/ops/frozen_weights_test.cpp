@@ -1,9 +1,9 @@
-#include "ops/frozen_weights.h"
+#include "dgl/ops/frozen_weights.h"
 
 #include <gtest/gtest.h>
 
-#include "base/torch.h"
-#include "ops/conv2d.h"
+#include "dgl/base/torch.h"
+#include "dgl/ops/conv2d.h"
 
 namespace dgl::test {
 namespace {

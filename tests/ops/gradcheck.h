@@ -8,8 +8,8 @@
 #include <limits>
 #include <vector>
 
-#include "base/torch.h"
-#include "ops/common.h"
+#include "dgl/base/torch.h"
+#include "dgl/ops/common.h"
 
 namespace dgl::test {
 
@@ -84,8 +84,8 @@ inline Tensors derivatives(const Function& f, const Tensors& x, const torch::Ten
     if (g.defined()) squares = squares + g.square().sum();
   }
   // A linear function's gradient need not carry a graph.
-  for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true)
-                                               : Tensors(at.size())) {
+  for (const auto& g :
+       squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true) : Tensors(at.size())) {
     results.push_back(g);
   }
   return results;
@@ -115,18 +115,21 @@ inline void check_against_reference(const Function& f, const Tensors& x64, doubl
   }
 }
 
-/// Value, gradients and gradients of the gradients' squares of f, whose inputs `maps` are of type `map_type` and the others of
-/// `other_type`; all gradients are those of leaves of `other_type`.
-inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const std::vector<size_t>& maps, const torch::Tensor& weight,
-                                   torch::ScalarType map_type, torch::ScalarType other_type) {
+/// Value, gradients and gradients of the gradients' squares of f, whose inputs `maps` are of type `map_type` and the
+/// others of `other_type`; all gradients are those of leaves of `other_type`.
+inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const std::vector<size_t>& maps,
+                                   const torch::Tensor& weight, torch::ScalarType map_type,
+                                   torch::ScalarType other_type) {
   Tensors at;
-  for (const auto& t : x) at.push_back(t.detach().to(other_type, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true));
+  for (const auto& t : x)
+    at.push_back(t.detach().to(other_type, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true));
   Tensors inputs = at;
   for (const size_t i : maps) inputs[i] = inputs[i].to(map_type);
   const torch::Tensor y = f(inputs);
   EXPECT_EQ(y.scalar_type(), map_type);
   Tensors results{y.detach().to(torch::kDouble)};
-  const Tensors first = torch::autograd::grad({(y.to(other_type) * weight.to(other_type)).sum()}, at, {}, true, true, true);
+  const Tensors first =
+      torch::autograd::grad({(y.to(other_type) * weight.to(other_type)).sum()}, at, {}, true, true, true);
   torch::Tensor squares = torch::zeros({}, other_type);
   for (const auto& g : first) {
     EXPECT_EQ(g.scalar_type(), other_type);
@@ -134,18 +137,19 @@ inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const st
     squares = squares + g.square().sum();
   }
   // Linear functions have gradients without a graph.
-  for (const auto& g : squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true) : Tensors(at.size())) {
+  for (const auto& g :
+       squares.requires_grad() ? torch::autograd::grad({squares}, at, {}, false, false, true) : Tensors(at.size())) {
     results.push_back(g.defined() ? g.to(torch::kDouble) : g);
   }
   return results;
 }
 
-/// Holds the fast path with the inputs `maps` in bfloat16 to the error of stock bfloat16 operations (the plain reference of that
-/// type) on the same numbers. Both errors are taken against the plain reference in float64, for the value, the gradients and
-/// the gradients of the gradients' squares. How much bfloat16 loses depends on what cancels in a sum, and what stock operations
-/// lose depends on the processor: so there is no bound in numbers, but one of the ratio, between medians over several draws that
-/// round differently (a rounding that turns the sign before a ReLU makes a few draws far worse than the others). One rounding of
-/// the result, 2^-9 of its size, is always allowed.
+/// Holds the fast path with the inputs `maps` in bfloat16 to the error of stock bfloat16 operations (the plain
+/// reference of that type) on the same numbers. Both errors are taken against the plain reference in float64, for the
+/// value, the gradients and the gradients of the gradients' squares. How much bfloat16 loses depends on what cancels in
+/// a sum, and what stock operations lose depends on the processor: so there is no bound in numbers, but one of the
+/// ratio, between medians over several draws that round differently (a rounding that turns the sign before a ReLU makes
+/// a few draws far worse than the others). One rounding of the result, 2^-9 of its size, is always allowed.
 inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps) {
   constexpr int kDraws = 15;
   constexpr double kMaxRatio = 2, kRounding = 1.0 / 512;

@@ -1,4 +1,4 @@
-#include "ops/modulate.h"
+#include "dgl/ops/modulate.h"
 
 #include "ops/gradcheck.h"
 
@@ -28,7 +28,8 @@ TEST_P(Modulate, Dot) {
 
 TEST_P(Modulate, Bfloat16) {
   const auto& s = GetParam();
-  check_bfloat16([](const Tensors& t) { return ops::channel_scale(t[0], t[1]); }, {random(s), random({s[0], s[1]})}, {0});
+  check_bfloat16([](const Tensors& t) { return ops::channel_scale(t[0], t[1]); }, {random(s), random({s[0], s[1]})},
+                 {0});
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Modulate,

@@ -1,12 +1,12 @@
-#include "ops/norm_relu.h"
+#include "dgl/ops/norm_relu.h"
 
 #include "ops/gradcheck.h"
 
 namespace dgl::test {
 namespace {
 
-/// Of 32 channels, which the fast path takes, or 6, which it does not; gain and bias of every image, or one for all; with
-/// upsampling or not.
+/// Of 32 channels, which the fast path takes, or 6, which it does not; gain and bias of every image, or one for all;
+/// with upsampling or not.
 struct Shape {
   int64_t channels, rows;
   bool upsample;
@@ -83,8 +83,9 @@ TEST_P(NormRelu, WhatIsNotANumberStaysSo) {
   EXPECT_TRUE(apply({x_.to(torch::kFloat), gain_.to(torch::kFloat), bias}, 0).isnan().all().item<bool>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, NormRelu, ::testing::Values(Shape{32, 3, false}, Shape{32, 1, false}, Shape{6, 3, false},
-                                                             Shape{32, 3, true}, Shape{32, 1, true}, Shape{6, 3, true}));
+INSTANTIATE_TEST_SUITE_P(Shapes, NormRelu,
+                         ::testing::Values(Shape{32, 3, false}, Shape{32, 1, false}, Shape{6, 3, false},
+                                           Shape{32, 3, true}, Shape{32, 1, true}, Shape{6, 3, true}));
 
 }  // namespace
 }  // namespace dgl::test

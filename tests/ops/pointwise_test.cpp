@@ -1,4 +1,4 @@
-#include "ops/pointwise.h"
+#include "dgl/ops/pointwise.h"
 
 #include "ops/gradcheck.h"
 
@@ -30,7 +30,8 @@ TEST_P(Pointwise, AgreesWithTheReference) {
 
 TEST_P(Pointwise, WeightGradientAgreesWithTheReference) {
   for (const bool per_image : {false, true}) {
-    check_against_reference([&](const Tensors& t) { return ops::pointwise_weight_gradient(t[0], t[1], per_image); }, {x_, g_});
+    check_against_reference([&](const Tensors& t) { return ops::pointwise_weight_gradient(t[0], t[1], per_image); },
+                            {x_, g_});
   }
 }
 

@@ -1,4 +1,4 @@
-#include "ops/residual.h"
+#include "dgl/ops/residual.h"
 
 #include "ops/gradcheck.h"
 
@@ -25,7 +25,11 @@ TEST_P(Residual, AgreesWithTheReference) {
 
 TEST_P(Residual, SquaresAgreeWithTheReference) {
   for (const auto f : {up, down}) {
-    check_against_reference([=](const Tensors& t) { return f({t[0].square(), t[1].square()}).square(); }, {large_, small_});
+    check_against_reference(
+        [=](const Tensors& t) {
+          return f({t[0].square(), t[1].square()}).square();
+        },
+        {large_, small_});
   }
 }
 

@@ -1,6 +1,6 @@
-#include "ops/upfirdn2d.h"
+#include "dgl/ops/upfirdn2d.h"
 
-#include "base/error.h"
+#include "dgl/base/error.h"
 #include "ops/gradcheck.h"
 
 namespace dgl::test {
@@ -55,7 +55,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{{kSkewed, 2, 1, 3, 2, 4}, 2, 5, 7}, Case{{kSkewed, 1, 2, 2, 2, 1}, 3, 8, 6},
                       Case{{kSkewed, 1, 1, 2, 2, 0.5}, 1, 6, 9}, Case{{kSkewed, 2, 2, 2, 2, 1}, 3, 7, 7},
                       Case{{kOne, 2, 1, 0, 0, 1}, 2, 4, 4}, Case{{kTwo, 1, 1, -1, 2, 1}, 3, 6, 6},
-                      Case{{ops::fir_1331(), 1, 1, 3, 3, 1}, 2, 1, 1}, Case{{ops::fir_1331(), 1, 1, 2, 1, 1}, 1, 2, 3}));
+                      Case{{ops::fir_1331(), 1, 1, 3, 3, 1}, 2, 1, 1},
+                      Case{{ops::fir_1331(), 1, 1, 2, 1, 1}, 1, 2, 3}));
 
 TEST(Upfirdn2dValue, ConstantStaysConstant) {
   const auto x = torch::full({1, 2, 8, 8}, 3.0);

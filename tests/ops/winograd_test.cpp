@@ -1,6 +1,6 @@
-#include "ops/winograd.h"
+#include "dgl/ops/winograd.h"
 
-#include "ops/conv2d.h"
+#include "dgl/ops/conv2d.h"
 #include "ops/gradcheck.h"
 
 namespace dgl::test {
@@ -17,7 +17,7 @@ class Winograd : public ::testing::TestWithParam<Shape> {
     x_ = random({n, in, height, width});
     w_ = random({out, in, 3, 3});
     g_ = random({n, out, height, width});
-    ASSERT_TRUE(ops::winograd_serves(x_.to(torch::kFloat), in, out));
+    ASSERT_TRUE(ops::winograd_supports(x_.to(torch::kFloat), in, out));
   }
   static double error(const torch::Tensor& value, const torch::Tensor& expected) {
     return ((value.to(torch::kDouble) - expected).abs().max() / expected.abs().max()).item<double>();
@@ -52,11 +52,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
 
 TEST(WinogradServes, OnlyWhatItCan) {
   const auto x = torch::zeros({1, 16, 8, 8});
-  EXPECT_TRUE(ops::winograd_serves(x, 16, 16));
-  EXPECT_FALSE(ops::winograd_serves(x, 16, 17));
-  EXPECT_FALSE(ops::winograd_serves(x, 1, 16));
-  EXPECT_FALSE(ops::winograd_serves(x.to(torch::kDouble), 16, 16));
-  EXPECT_FALSE(ops::winograd_serves(torch::zeros({1, 16, 4, 4}), 16, 16));
+  EXPECT_TRUE(ops::winograd_supports(x, 16, 16));
+  EXPECT_FALSE(ops::winograd_supports(x, 16, 17));
+  EXPECT_FALSE(ops::winograd_supports(x, 1, 16));
+  EXPECT_FALSE(ops::winograd_supports(x.to(torch::kDouble), 16, 16));
+  EXPECT_FALSE(ops::winograd_supports(torch::zeros({1, 16, 4, 4}), 16, 16));
 }
 
 }  // namespace

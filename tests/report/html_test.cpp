@@ -1,8 +1,9 @@
-#include "report/html.h"
+#include "dgl/report/html.h"
+#include "dgl/base/text.h"
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "dgl/base/error.h"
 
 namespace dgl {
 namespace {
@@ -10,7 +11,9 @@ namespace {
 TEST(EscapeHtml, LeavesNoMarkup) {
   EXPECT_EQ(escape_html("<b a='1' c=\"2\">&amp;"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;");
   EXPECT_EQ(escape_html("tab\tline\nß"), "tab\tline\nß");
-  EXPECT_EQ(escape_html(std::string_view("a\0b\x1b", 4)), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  EXPECT_EQ(escape_html(std::string_view("a\0b\x1b", 4)),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
 }
 
 TEST(ScriptJson, CannotEndItsElement) {
@@ -36,7 +39,7 @@ TEST(FillPage, NeverSearchesAValue) {
   EXPECT_THROW(fill_page("{{z", {{"z", ""}}), Error);
 }
 
-TEST(Figures, ReadWell) {
+TEST(Scalars, ReadWell) {
   EXPECT_EQ(count_text(987), "987");
   EXPECT_EQ(count_text(12345), "12.3 k");
   EXPECT_EQ(count_text(999999), "1.00 M");

@@ -1,4 +1,4 @@
-#include "report/image_grid.h"
+#include "dgl/report/image_grid.h"
 
 #include <gtest/gtest.h>
 #include <png.h>
@@ -6,9 +6,9 @@
 
 #include <filesystem>
 
-#include "base/error.h"
-#include "base/files.h"
-#include "base/torch.h"
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 namespace {
@@ -65,7 +65,8 @@ TEST(ImageGrid, MapsMinusOneToOneOntoBytesAndClampsBeyond) {
                            torch::tensor({0, 0, 128, 255, 255}, torch::kUInt8)));
   // Every byte survives the way to -1 ... 1 and back.
   const torch::Tensor bytes = torch::arange(256).to(torch::kUInt8);
-  EXPECT_TRUE(torch::equal(image_grid((bytes.to(torch::kFloat32) / 127.5 - 1).view({1, 1, 16, 16}), 1).flatten(), bytes));
+  EXPECT_TRUE(
+      torch::equal(image_grid((bytes.to(torch::kFloat32) / 127.5 - 1).view({1, 1, 16, 16}), 1).flatten(), bytes));
 }
 
 TEST(ImageGrid, IsNoWiderThanItsImages) {
@@ -77,12 +78,14 @@ TEST(ImageGrid, SaysWhatItExpects) {
   EXPECT_NE(message([] { image_grid(torch::zeros({3, 2, 4, 4}), 2); }).find("C 1 or 3"), std::string::npos);
   EXPECT_NE(message([] { image_grid(torch::zeros({0, 3, 4, 4}), 2); }).find("got [0, 3, 4, 4]"), std::string::npos);
   EXPECT_NE(message([] { image_grid(torch::zeros({1, 3, 4, 4}), 0); }).find("columns, got 0"), std::string::npos);
-  EXPECT_NE(message([] { image_grid(torch::zeros({1, 3, 4, 4}, torch::kInt64), 1); }).find("got Long"),
+  EXPECT_NE(message([] {
+              image_grid(torch::zeros({1, 3, 4, 4}, torch::kInt64), 1);
+            }).find("got Long"),
             std::string::npos);
   EXPECT_NE(message([] { image_grid(torch::full({1, 1, 2, 2}, NAN), 1); }).find("not finite"), std::string::npos);
 }
 
-TEST(EncodePng, GivesBackGreyAndColour) {
+TEST(EncodePng, GivesBackGreyAndColor) {
   torch::manual_seed(1);
   for (const int64_t channels : {1, 3}) {
     const torch::Tensor picture = torch::randint(0, 256, {37, 53, channels}, torch::kUInt8);
@@ -96,10 +99,14 @@ TEST(EncodePng, GivesBackGreyAndColour) {
 
 TEST(EncodePng, SaysWhatItExpects) {
   EXPECT_NE(message([] { encode_png(torch::zeros({4, 4, 3})); }).find("of Float"), std::string::npos);
-  EXPECT_NE(message([] { encode_png(torch::zeros({4, 4, 4}, torch::kUInt8)); }).find("got [4, 4, 4]"),
+  EXPECT_NE(message([] {
+              encode_png(torch::zeros({4, 4, 4}, torch::kUInt8));
+            }).find("got [4, 4, 4]"),
             std::string::npos);
   EXPECT_NE(message([] { encode_png(torch::zeros({4, 4}, torch::kUInt8)); }).find("got [4, 4]"), std::string::npos);
-  EXPECT_NE(message([] { encode_png(torch::zeros({0, 4, 1}, torch::kUInt8)); }).find("got [0, 4, 1]"),
+  EXPECT_NE(message([] {
+              encode_png(torch::zeros({0, 4, 1}, torch::kUInt8));
+            }).find("got [0, 4, 1]"),
             std::string::npos);
 }
 
@@ -130,7 +137,9 @@ TEST_F(WriteGrid, NamesThePathItCannotWriteAndLeavesNothing) {
   const fs::path path = folder_ / "missing" / "grid.png";
   const std::string text = message([&] { write_grid(path, torch::zeros({1, 1, 2, 2}), 1); });
   EXPECT_NE(text.find(path.string()), std::string::npos) << text;
-  EXPECT_NE(message([&] { write_grid(folder_ / "a.png", torch::zeros({1, 1, 2, 2}), 1, 0); }).find("scale"),
+  EXPECT_NE(message([&] {
+              write_grid(folder_ / "a.png", torch::zeros({1, 1, 2, 2}), 1, 0);
+            }).find("scale"),
             std::string::npos);
   EXPECT_TRUE(fs::is_empty(folder_));
 }

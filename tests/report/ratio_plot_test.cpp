@@ -1,4 +1,4 @@
-#include "report/ratio_plot.h"
+#include "dgl/report/ratio_plot.h"
 
 #include <gtest/gtest.h>
 
@@ -42,7 +42,8 @@ TEST(RatioPlot, PutsRatiosOnALogarithmicAxis) {
 TEST(RatioPlot, IsNothingWithoutRuns) {
   EXPECT_EQ(ratio_plot({}), "");
   EXPECT_EQ(ratio_plot({{"a", {}, std::nullopt, std::nullopt}}), "");
-  const std::string html = ratio_plot({{"without", {}, std::nullopt, std::nullopt}, {"with", {{0, 1}}, 1, std::nullopt}});
+  const std::string html =
+      ratio_plot({{"without", {}, std::nullopt, std::nullopt}, {"with", {{0, 1}}, 1, std::nullopt}});
   EXPECT_EQ(html.find("without"), std::string::npos);
   EXPECT_EQ(places(html, "<circle cx=\"").size(), 1u);
 }

@@ -1,13 +1,13 @@
-#include "report/report.h"
+#include "dgl/report/report.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/files.h"
-#include "base/torch.h"
-#include "report/html.h"
-#include "report/image_grid.h"
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/torch.h"
+#include "dgl/report/html.h"
+#include "dgl/report/image_grid.h"
 
 namespace dgl {
 namespace {
@@ -143,8 +143,8 @@ TEST_F(WriteReport, TellsOfABoostedModel) {
 
 TEST_F(WriteReport, NoTextOfARunBecomesMarkup) {
   const std::string evil = R"(</script><img src=x onerror=alert(1)>"'&)";
-  nlohmann::json summary = {{"command", evil}, {"metric", evil}, {"remake", evil}, {"precision", evil},
-                            {"device", evil},  {"data", {{"file", evil}, {"resize", evil}}}};
+  nlohmann::json summary = {{"command", evil},   {"metric", evil}, {"remake", evil},
+                            {"precision", evil}, {"device", evil}, {"data", {{"file", evil}, {"resize", evil}}}};
   for (const char* role : {"student", "teacher"}) summary[role] = {{"file", evil}, {"width", evil}, {"fd", 1.0}};
   summary["stages"] = {{{"stage", 1}, {"name", evil}, {"kimg_start", 0}, {"kimg_end", 1}}};
   write_file(run_ / "summary.json", summary.dump());

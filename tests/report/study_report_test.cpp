@@ -1,17 +1,18 @@
-#include "report/study_report.h"
+#include "dgl/report/study_report.h"
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
-#include "base/torch.h"
-#include "report/html.h"
-#include "report/image_grid.h"
+#include "dgl/base/files.h"
+#include "dgl/base/torch.h"
+#include "dgl/report/html.h"
+#include "dgl/report/image_grid.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
-const char* const kResults = R"({"study":"s","title":"A <quarter>","control":"alone","metric":"fd_x","metric_samples":100,
+const char* const kResults =
+    R"({"study":"s","title":"A <quarter>","control":"alone","metric":"fd_x","metric_samples":100,
  "teacher":{"fd":21,"error":0.5},
  "arms":[{"name":"alone","runs":[{"seed":0,"folder":"arms/alone/seed0","fd":50,"fd_end":51,"kimg":7},{"seed":1,"folder":"arms/alone/seed1","fd":60,"fd_end":61,"kimg":7}],
           "fd":{"count":2,"mean":55,"deviation":7.07,"error":5},"fd_end":{"count":2,"mean":56,"deviation":7.07,"error":5},
@@ -36,8 +37,14 @@ TEST_F(StudyReport, ShowsArmsCurvesAndGrids) {
   const std::string text = page();
   const auto has = [&](const std::string& part) { return text.find(part) != std::string::npos; };
   EXPECT_TRUE(has("<h1>A &lt;quarter&gt;</h1>"));
-  EXPECT_TRUE(has("<th scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.0</td><td>7.07</td><td>56.0\u00a0±\u00a05.0</td><td>control</td><td></td><td>–</td>"));
-  EXPECT_TRUE(has("<th scope=\"row\">guided</th><td>1, 1 failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</td><td>–</td>"));
+  EXPECT_TRUE(
+      has("<th "
+          "scope=\"row\">alone</th><td>2</td><td>55.0\u00a0±\u00a05.0</td><td>7.07</td><td>56.0\u00a0±\u00a05.0</"
+          "td><td>control</td><td></td><td>–</td>"));
+  EXPECT_TRUE(
+      has("<th scope=\"row\">guided</th><td>1, 1 "
+          "failed</td><td>45.0</td><td>–</td><td>46.0</td><td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</"
+          "td><td>–</td>"));
   EXPECT_TRUE(has("<th scope=\"row\">teacher</th><td></td><td>21.0\u00a0±\u00a00.5</td>"));
   EXPECT_TRUE(has("status 1: diverged"));
   EXPECT_TRUE(has("<strong>guided, seed 0</strong>"));
@@ -53,7 +60,8 @@ TEST_F(StudyReport, CountsDifferencesInErrorsFromThreeRunsOn) {
   nlohmann::json results = nlohmann::json::parse(kResults);
   results["arms"][1]["difference"]["count"] = 3;
   folder.put("results.json", results.dump());
-  EXPECT_NE(page().find("<td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</td><td>-5.0</td>"), std::string::npos);
+  EXPECT_NE(page().find("<td>-5.00\u00a0±\u00a01.00</td><td>0.900\u00a0±\u00a00.020</td><td>-5.0</td>"),
+            std::string::npos);
 }
 
 TEST_F(StudyReport, SaysWhatAnImageTakesWhereThatIsKnown) {
@@ -64,7 +72,8 @@ TEST_F(StudyReport, SaysWhatAnImageTakesWhereThatIsKnown) {
   folder.put("results.json", results.dump());
   const std::string text = page();
   EXPECT_NE(text.find("<th scope=\"col\">Time<br><small>to alone</small></th></tr>"), std::string::npos);
-  EXPECT_NE(text.find("<td>0.900\u00a0±\u00a00.020</td><td>–</td><td>1.25\u00a0±\u00a00.01</td></tr>"), std::string::npos);
+  EXPECT_NE(text.find("<td>0.900\u00a0±\u00a00.020</td><td>–</td><td>1.25\u00a0±\u00a00.01</td></tr>"),
+            std::string::npos);
 }
 
 TEST_F(StudyReport, SetsEachRunBesideTheControls) {
@@ -94,7 +103,8 @@ TEST_F(StudyReport, NamesWhatIsMalformed) {
 }
 
 TEST_F(StudyReport, PicturesOutsideTheFolderStayThere) {
-  folder.put("results.json", R"({"arms":[{"name":"a","runs":[{"seed":0,"folder":"../x"},{"seed":1,"folder":"/tmp"}]}]})");
+  folder.put("results.json",
+             R"({"arms":[{"name":"a","runs":[{"seed":0,"folder":"../x"},{"seed":1,"folder":"/tmp"}]}]})");
   EXPECT_EQ(page().find("<figure>"), std::string::npos);
 }
 

@@ -1,9 +1,9 @@
-#include "training/augmentation.h"
+#include "dgl/training/augmentation.h"
 
 #include <gtest/gtest.h>
 
-#include "base/runtime.h"
-#include "base/torch.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl::test {
 namespace {
@@ -23,7 +23,7 @@ Recipe adaptive() {
 void see(Augmentation& augmentation, const Tensor& scores, bool real = true) {
   std::map<std::string, Tensor> statistics;
   augmentation.watch(scores, real, statistics);
-  augmentation.absorb(statistics);
+  augmentation.update_statistics(statistics);
 }
 
 TEST(Augmentation, WithoutOperationsThereIsNone) {
@@ -56,7 +56,8 @@ TEST(Augmentation, AdaptsToTheSignsOfRealScores) {
   for (int i = 0; i < 8; ++i) see(augmentation, sure);
   EXPECT_NEAR(augmentation.probability(), 0.3, 1e-6);
   // r = 0.5 is the target, r = 0.25 below it: the mean of four batches counts.
-  for (const double r : {1.0, 0.5, 0.5, 0.0}) see(augmentation, torch::where(torch::arange(20) < 10 + 10 * r, 1.0, -1.0));
+  for (const double r : {1.0, 0.5, 0.5, 0.0})
+    see(augmentation, torch::where(torch::arange(20) < 10 + 10 * r, 1.0, -1.0));
   EXPECT_NEAR(augmentation.probability(), 0.3, 1e-6);
   for (int i = 0; i < 4; ++i) see(augmentation, -sure);
   EXPECT_NEAR(augmentation.probability(), 0.2, 1e-6);

@@ -1,11 +1,11 @@
-#include "base/torch.h"
 #include "devices.h"
-#include "guidance/guidance.h"
-#include "nets/biggan.h"
-#include "nets/import.h"
+#include "dgl/base/torch.h"
+#include "dgl/families/biggan/networks.h"
+#include "dgl/families/import.h"
+#include "dgl/guidance/guidance.h"
+#include "dgl/losses/regularizers.h"
 #include "ops/gradcheck.h"
 #include "temporary_folder.h"
-#include "training/regularisers.h"
 
 namespace dgl::test {
 namespace {
@@ -41,7 +41,8 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  /// Whether a generator's parameter only shifts what a batch norm centres, so that its gradient is zero but for rounding.
+  /// Whether a generator's parameter only shifts what a batch norm centres, so that its gradient is zero but for
+  /// rounding.
   static bool is_centred(const std::string& name) {
     return name == "blocks.2.0.conv2.bias" || name == "blocks.2.0.conv_sc.bias" ||
            name.find(".conv1.bias") != std::string::npos;
@@ -62,7 +63,8 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
       expect_near(item.value().grad(), expected, rounding ? largest : expected.abs().max().item<double>(),
                   phase + " " + item.key(), 2e-3);
     }
-    fmt::print("{} on {}: largest relative difference of a gradient {:.1e}, at {}\n", phase, GetParam(), largest_, worst_);
+    fmt::print("{} on {}: largest relative difference of a gradient {:.1e}, at {}\n", phase, GetParam(), largest_,
+               worst_);
   }
 
   void expect_buffers(const torch::nn::Module& network, const std::string& prefix) {
@@ -76,15 +78,16 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
 
   /// A step of each network: losses, gradients, power iterations and statistics.
   void check_step() {
-    const auto game = usual_loss("biggan");
+    const auto game = default_adversarial_loss("biggan");
     torch::Tensor fake;
     {
       torch::NoGradGuard no_grad;
       fake = generator_->generate(at("z_d"), at("labels_d"), Pass::training());
     }
-    const torch::Tensor both = discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
-    const torch::Tensor d_loss = game->discriminator_fake(both.slice(0, 0, 6)).mean() +
-                                 game->discriminator_real(both.slice(0, 6)).mean();
+    const torch::Tensor both =
+        discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
+    const torch::Tensor d_loss =
+        game->discriminator_fake(both.slice(0, 0, 6)).mean() + game->discriminator_real(both.slice(0, 6)).mean();
     expect_loss(d_loss, "d_main");
     d_loss.backward();
     expect_gradients(*discriminator_, "d_main");
@@ -126,7 +129,7 @@ TEST_P(BigGanStep, LossesGradientsAndWhatRidesAlong) {
 
 TEST_P(BigGanStep, TheFastOperationsToo) { check_step(); }
 
-TEST_P(BigGanStep, OrthogonalRegularisation) {
+TEST_P(BigGanStep, OrthogonalRegularization) {
   largest_ = 0;
   size_t compared = 0, expected = 0;
   for (const auto& item : generator_->named_parameters()) {
@@ -136,7 +139,8 @@ TEST_P(BigGanStep, OrthogonalRegularisation) {
       if (!matrix.is_same(item.value())) continue;
       const torch::Tensor gradient = torch::autograd::grad({orthogonal_penalty(matrix) * 1e-2}, {matrix})[0];
       // The reference added it to another gradient, of which some digits are lost.
-      const double scale = std::max(at(name).abs().max().item<double>(), 1e-2 * at("grad.g_main." + item.key()).abs().max().item<double>());
+      const double scale = std::max(at(name).abs().max().item<double>(),
+                                    1e-2 * at("grad.g_main." + item.key()).abs().max().item<double>());
       expect_near(gradient, at(name), scale, name);
       ++compared;
     }
@@ -149,8 +153,9 @@ TEST_P(BigGanStep, PowerIterations) {
   const torch::Tensor weight = at("power.weight");
   torch::Tensor u0 = at("power.u0").clone();
   for (int i = 0; i < 5; ++i) {
-    const torch::Tensor normalised = spectral_normalised(weight, u0, true), expected = at(fmt::format("power.normalised{}", i));
-    expect_near(normalised, expected, expected.abs().max().item<double>(), fmt::format("iteration {}", i));
+    const torch::Tensor normalized = spectral_normalized(weight, u0, true),
+                        expected = at(fmt::format("power.normalised{}", i));
+    expect_near(normalized, expected, expected.abs().max().item<double>(), fmt::format("iteration {}", i));
     expect_near(u0, at(fmt::format("power.u{}", i + 1)), 1, fmt::format("vector {}", i));
   }
   fmt::print("power iterations: largest relative difference {:.1e}\n", largest_);

@@ -1,11 +1,11 @@
-#include "training/biggan_objective.h"
+#include "dgl/training/biggan_objective.h"
 
 #include <gtest/gtest.h>
 
-#include "base/runtime.h"
-#include "base/torch.h"
-#include "training/networks.h"
-#include "training/run_phase.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
+#include "dgl/training/networks.h"
+#include "dgl/training/run_phase.h"
 
 namespace dgl::test {
 namespace {
@@ -72,7 +72,7 @@ TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
   }
   EXPECT_EQ(phases[3].name, "g_main");
   EXPECT_EQ(objective_->real_batches(), 3);
-  EXPECT_EQ(objective_->most_shards(48), 1);
+  EXPECT_EQ(objective_->max_shards(48), 1);
 }
 
 TEST_F(BigGanObjectiveTest, PhasesLeaveTheOtherNetworkAlone) {
@@ -89,10 +89,13 @@ TEST_F(BigGanObjectiveTest, GuidanceAddsItsShareAndLeavesTheTeacherAlone) {
   build(tiny());
   const auto guided = [&](double lambda) {
     Guidance guidance;
-    guidance.add({"teacher", teacher_.discriminator, usual_loss("biggan"), constant_schedule(lambda)}, 1, 32, 3);
+    guidance.add({"teacher", teacher_.discriminator, default_adversarial_loss("biggan"), constant_schedule(lambda)}, 1,
+                 32, 3);
     // The student's networks move with every pass.
-    const Model before{make_generator(model_.generator->settings(), "m"), nullptr,
-                       make_discriminator(model_.discriminator->settings(), "m"), {}};
+    const Model before{make_generator(model_.generator->settings(), "m"),
+                       nullptr,
+                       make_discriminator(model_.discriminator->settings(), "m"),
+                       {}};
     copy_weights(*model_.generator, *before.generator);
     copy_weights(*model_.discriminator, *before.discriminator);
     const StepOutput output = run("g_main", &guidance);
@@ -108,7 +111,8 @@ TEST_F(BigGanObjectiveTest, GuidanceAddsItsShareAndLeavesTheTeacherAlone) {
   const auto [some, g1] = guided(0.1);
   const auto [more, g2] = guided(0.2);
   put_module(teacher_after, "", *teacher_.discriminator);
-  for (const auto& [name, tensor] : teacher_before.tensors) EXPECT_TRUE(tensor.equal(teacher_after.tensors.at(name))) << name;
+  for (const auto& [name, tensor] : teacher_before.tensors)
+    EXPECT_TRUE(tensor.equal(teacher_after.tensors.at(name))) << name;
   EXPECT_FALSE(none.losses.count("g_guidance"));
   EXPECT_NEAR(some.losses.at("g_guidance").item<double>(), -0.1 * some.scores.at("teacher_fake").item<double>(), 1e-5);
   EXPECT_TRUE(none.losses.at("g_main").equal(some.losses.at("g_main")));
@@ -125,7 +129,7 @@ TEST_F(BigGanObjectiveTest, HingeLossOfTheReportedScores) {
   EXPECT_NEAR(output.losses.at("d_main").item<double>(), std::max(0.0, 1 - real) + std::max(0.0, 1 + fake), 1e-4);
 }
 
-TEST_F(BigGanObjectiveTest, OrthogonalRegularisationJoinsTheLoss) {
+TEST_F(BigGanObjectiveTest, OrthogonalRegularizationJoinsTheLoss) {
   Recipe recipe = tiny();
   recipe.orthogonal = 0.5;
   recipe.init = "normal";
@@ -158,13 +162,15 @@ TEST_F(BigGanObjectiveTest, GradientsOfPartsAreMeansOfThoseOfPasses) {
     build(tiny());
     const StepInput whole = input_;
     run(name, nullptr, 3);
-    const torch::nn::Module& learns = *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
+    const torch::nn::Module& learns =
+        *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
     std::map<std::string, torch::Tensor> got;
     for (const auto& item : learns.named_parameters()) got[item.key()] = item.value().grad().clone();
     // The same three passes by hand: the weights stay, what rides along with them moves in the same way.
     build(tiny());
     input_ = whole;
-    const torch::nn::Module& again = *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
+    const torch::nn::Module& again =
+        *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
     set_requires_grad(*model_.generator, *name == 'g');
     set_requires_grad(*model_.discriminator, *name == 'd');
     for (const Phase& phase : objective_->phases()) {
@@ -176,7 +182,8 @@ TEST_F(BigGanObjectiveTest, GradientsOfPartsAreMeansOfThoseOfPasses) {
     }
     for (const auto& item : again.named_parameters()) {
       const double size = item.value().grad().abs().max().item<double>();
-      EXPECT_LT((got.at(item.key()) - item.value().grad()).abs().max().item<double>(), 1e-4 * size + 1e-7) << name << " " << item.key();
+      EXPECT_LT((got.at(item.key()) - item.value().grad()).abs().max().item<double>(), 1e-4 * size + 1e-7)
+          << name << " " << item.key();
     }
   }
 }

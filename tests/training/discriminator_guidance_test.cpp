@@ -1,12 +1,12 @@
-#include "guidance/discriminator_guidance.h"
+#include "dgl/guidance/discriminator_guidance.h"
 
 #include <gtest/gtest.h>
 
-#include "base/runtime.h"
-#include "base/torch.h"
+#include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
+#include "dgl/training/networks.h"
+#include "dgl/training/objective.h"
 #include "temporary_folder.h"
-#include "training/networks.h"
-#include "training/objective.h"
 
 namespace dgl::test {
 namespace {
@@ -31,7 +31,8 @@ class DiscriminatorGuidanceTest : public ::testing::Test {
 
   Guidance guided(const DiscriminatorGuidance& how) const {
     Guidance guidance;
-    guidance.add({"teacher", teacher_.discriminator, usual_loss("stylegan2"), constant_schedule(0)}, 1, 8, 0);
+    guidance.add({"teacher", teacher_.discriminator, default_adversarial_loss("stylegan2"), constant_schedule(0)}, 1, 8,
+                 0);
     guidance.guide_discriminator(how, teacher_.generator_ema, 1, 8, 0);
     return guidance;
   }
@@ -41,13 +42,16 @@ class DiscriminatorGuidanceTest : public ::testing::Test {
     input_.guidance = &guidance;
     input_.random = make_random(torch::kCPU, 3);
     StepOutput output;
-    const Tensor loss = discriminator_loss(*usual_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
+    const Tensor loss =
+        discriminator_loss(*default_adversarial_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
     Tensor sum = torch::zeros({});
     for (const auto& [name, value] : output.losses) sum = sum + value;
     EXPECT_NEAR(loss.item<double>(), sum.item<double>(), 1e-5);
     return output;
   }
-  Tensor scores(const Model& model, const Tensor& images) const { return model.discriminator->forward(images, {}).detach(); }
+  Tensor scores(const Model& model, const Tensor& images) const {
+    return model.discriminator->forward(images, {}).detach();
+  }
   /// The teacher's images that `judge` draws after `before` numbers.
   Tensor teacher_images(bool after_a_choice) const {
     const at::Generator random = make_random(torch::kCPU, 3);
@@ -84,7 +88,7 @@ TEST_F(DiscriminatorGuidanceTest, TeacherDataTakesThePlaceOfRealImages) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     input_.random = make_random(torch::kCPU, seed);
     StepOutput output;
-    discriminator_loss(*usual_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
+    discriminator_loss(*default_adversarial_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
     from_teacher += std::abs(output.scores.at("real").item<double>() - real) > 1e-6;
   }
   EXPECT_NEAR(static_cast<double>(from_teacher) / 300, 0.4, 0.1);
@@ -99,7 +103,8 @@ TEST_F(DiscriminatorGuidanceTest, TheDualityGapTakesTheTeachersImagesForFakes) {
 TEST_F(DiscriminatorGuidanceTest, SmoothLabelsAreTheTeachersOpinion) {
   DiscriminatorGuidance how;
   how.smooth_labels = true;
-  const Tensor real = at::sigmoid(scores(teacher_, input_.real.images)) * at::softplus(-scores(student_, input_.real.images));
+  const Tensor real =
+      at::sigmoid(scores(teacher_, input_.real.images)) * at::softplus(-scores(student_, input_.real.images));
   const Tensor fake = (1 - at::sigmoid(scores(teacher_, fake_.images))) * at::softplus(scores(student_, fake_.images));
   expect_near(judge(how).losses.at("d_main"), real.mean() + fake.mean());
 }
@@ -107,8 +112,11 @@ TEST_F(DiscriminatorGuidanceTest, SmoothLabelsAreTheTeachersOpinion) {
 TEST_F(DiscriminatorGuidanceTest, AlignmentDrawsScoresToTheTeachers) {
   DiscriminatorGuidance how;
   how.align = 0.7;
-  const auto difference = [&](const Tensor& images) { return (scores(student_, images) - scores(teacher_, images)).square(); };
-  expect_near(judge(how).losses.at("d_align"), 0.7 * (difference(input_.real.images) + difference(fake_.images)).mean() / 2);
+  const auto difference = [&](const Tensor& images) {
+    return (scores(student_, images) - scores(teacher_, images)).square();
+  };
+  expect_near(judge(how).losses.at("d_align"),
+              0.7 * (difference(input_.real.images) + difference(fake_.images)).mean() / 2);
 }
 
 TEST_F(DiscriminatorGuidanceTest, AllImagesAreAugmentedBeforeTheyAreJudged) {
@@ -133,7 +141,9 @@ TEST_F(DiscriminatorGuidanceTest, ATeacherThatCannotGiveImagesIsRefused) {
   how.teacher_data = 0.5;
   const auto add = [&](std::shared_ptr<Generator> generator, int64_t resolution) {
     Guidance guidance;
-    guidance.add({"t.safetensors", teacher_.discriminator, usual_loss("stylegan2"), constant_schedule(0), make_weight("uniform", "w"), false}, 1, 8, 0);
+    guidance.add({"t.safetensors", teacher_.discriminator, default_adversarial_loss("stylegan2"), constant_schedule(0),
+                  make_weight("uniform", "w"), false},
+                 1, 8, 0);
     guidance.guide_discriminator(how, std::move(generator), 1, resolution, 0);
   };
   expect_error([&] { add(nullptr, 8); }, {"t.safetensors", "no generator"});

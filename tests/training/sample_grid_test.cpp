@@ -1,8 +1,8 @@
-#include "training/sample_grid.h"
+#include "dgl/training/sample_grid.h"
 
-#include "base/torch.h"
-#include "metrics/drawn_set.h"
-#include "nets/stylegan2.h"
+#include "dgl/base/torch.h"
+#include "dgl/families/stylegan2/networks.h"
+#include "drawn_set.h"
 
 namespace dgl::test {
 namespace {

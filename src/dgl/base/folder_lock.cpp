@@ -1,0 +1,33 @@
+#include "dgl/base/folder_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "dgl/base/error.h"
+
+namespace dgl {
+
+FolderLock::FolderLock(const std::filesystem::path& path, const std::function<void()>& wait)
+    : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT, 0644)) {
+  if (descriptor_ < 0) fail("{}: cannot be made: {}", path.string(), std::strerror(errno));
+  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) fail("{}: cannot be locked: {}", path.string(), std::strerror(errno));
+    try {
+      wait();
+    } catch (...) {
+      ::close(descriptor_);
+      throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }
+
+}  // namespace dgl

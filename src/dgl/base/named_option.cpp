@@ -1,0 +1,42 @@
+#include "dgl/base/named_option.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "dgl/base/error.h"
+
+namespace dgl {
+
+double parse_number(const std::string& text, const std::string& key) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
+    fail("{}: \"{}\" is not a number", key, text);
+  }
+  return value;
+}
+
+NamedOption parse_named_option(const std::string& text) {
+  const size_t colon = text.find(':');
+  NamedOption choice{text.substr(0, colon), {}};
+  if (colon == std::string::npos) return choice;
+  for (size_t start = colon + 1;;) {
+    const size_t comma = text.find(',', start);
+    choice.arguments.push_back(text.substr(start, comma == std::string::npos ? comma : comma - start));
+    if (comma == std::string::npos) return choice;
+    start = comma + 1;
+  }
+}
+
+double NamedOption::number(size_t i, double default_value, double low, double high, const std::string& key) const {
+  if (i >= arguments.size()) return default_value;
+  const double value = parse_number(arguments[i], key);
+  if (!(value >= low && value <= high)) fail("{}: {} of {}: expected {} to {}", key, value, name, low, high);
+  return value;
+}
+
+void NamedOption::expect_at_most(size_t most, const std::string& key) const {
+  if (arguments.size() > most) fail("{}: {} takes at most {} numbers, got {}", key, name, most, arguments.size());
+}
+
+}  // namespace dgl

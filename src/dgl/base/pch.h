@@ -1,0 +1,17 @@
+// The one header that is compiled before all others; see cmake/DglTargets.cmake.
+#pragma once
+
+#include "dgl/base/torch.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>

@@ -1,0 +1,77 @@
+#include "dgl/base/runtime.h"
+
+#include <ATen/Context.h>
+#include <malloc.h>
+#include <sched.h>
+
+#include <chrono>
+#include <regex>
+
+#include "dgl/base/environment.h"
+#include "dgl/base/error.h"
+#include "dgl/base/process_group.h"
+
+namespace dgl {
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return 1;
+}
+
+namespace {
+/// Of torchrun, which leaves all cores to each.
+int processes_here() { return static_cast<int>(environment_number("LOCAL_WORLD_SIZE", 1, kMaxProcesses).value_or(1)); }
+}  // namespace
+
+void init_runtime(int threads) {
+  if (threads < 0 || threads > 1024) fail("--threads {}: expected 0 (all cores) to 1024", threads);
+  at::set_num_threads(threads > 0 ? threads : std::max(1, usable_cores() / processes_here()));
+  make_gpus_exact();
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2147483647);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+void make_gpus_exact() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setDeterministicCuDNN(true);
+}
+
+int runtime_threads() { return at::get_num_threads(); }
+
+torch::Device parse_device(const std::string& text) {
+  if (text == "cpu") return torch::kCPU;
+  if (text == "auto") return torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+  static const std::regex cuda("cuda(:[0-9]{1,3})?");
+  if (!std::regex_match(text, cuda)) fail("--device {}: expected auto, cpu, cuda or cuda:N", text);
+  if (!torch::cuda::is_available()) fail("--device {}: this libtorch sees no GPU; expected auto or cpu", text);
+  if (text == "cuda") return torch::kCUDA;
+  const int index = std::stoi(text.substr(text.find(':') + 1)), count = static_cast<int>(torch::cuda::device_count());
+  if (index >= count) fail("--device {}: there are {} GPUs, counted from 0", text, count);
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter) {
+  auto mix = [](uint64_t x) {
+    x += 0x9e3779b97f4a7c15ull;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+  };
+  return mix(mix(mix(seed) ^ stream) ^ counter) >> 32;
+}
+
+at::Generator make_random(torch::Device device, uint64_t seed) {
+  at::Generator random = at::globalContext().defaultGenerator(device).clone();
+  random.set_current_seed(seed);
+  return random;
+}
+
+}  // namespace dgl

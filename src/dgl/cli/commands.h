@@ -1,0 +1,60 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+#include "dgl/recipe/recipe.h"
+
+namespace dgl {
+
+/// Options that every subcommand takes.
+struct CommonOptions {
+  std::string device = "auto";
+  int threads = 0;
+  bool quiet = false;
+  int status = 0;  ///< exit status of the subcommand that ran
+};
+
+/// Each function adds one subcommand to `app`; its work is in the callback, which throws Error. They live in a file
+/// each (src/cli/NAME.cpp).
+using Register = void (*)(CLI::App& app, CommonOptions& common);
+
+void add_prepare(CLI::App& app, CommonOptions& common);
+void add_train(CLI::App& app, CommonOptions& common);
+void add_compress(CLI::App& app, CommonOptions& common);
+void add_boost(CLI::App& app, CommonOptions& common);
+void add_resume(CLI::App& app, CommonOptions& common);
+void add_sample(CLI::App& app, CommonOptions& common);
+void add_score(CLI::App& app, CommonOptions& common);
+void add_eval(CLI::App& app, CommonOptions& common);
+void add_metrics(CLI::App& app, CommonOptions& common);
+void add_profile(CLI::App& app, CommonOptions& common);
+void add_import(CLI::App& app, CommonOptions& common);
+void add_export(CLI::App& app, CommonOptions& common);
+void add_bench(CLI::App& app, CommonOptions& common);
+void add_report(CLI::App& app, CommonOptions& common);
+void add_study(CLI::App& app, CommonOptions& common);
+
+/// What the commands that train share: a recipe, changes to it, and where the run goes.
+struct RunOptions {
+  std::string recipe, data, out, features;
+  std::vector<std::string> overrides;
+  std::string precision;
+  int64_t seed = -1;
+  bool overwrite = false;
+};
+
+/// Adds the options of `options` to a command.
+void add_run_options(CLI::App& command, RunOptions& options, bool recipe_required);
+
+/// The recipe of `options` (or `text`, where no recipe file was given), with all its changes and the [run] table
+/// filled in. Error as load_recipe.
+Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,
+                      const std::string& text = "", const std::string& origin = "");
+
+/// Checks that an option is a number from `low` to `high`; CLI11's own checks let nan pass.
+CLI::Validator within(double low, double high);
+
+}  // namespace dgl

@@ -1,0 +1,101 @@
+#include "dgl/base/error.h"
+#include "dgl/base/paths.h"
+#include "dgl/cli/commands.h"
+#include "dgl/training/trainer.h"
+
+namespace dgl {
+
+namespace {
+
+/// What compress and boost add to the options of a run.
+struct StudentOptions : RunOptions {
+  std::vector<std::string> teachers;
+  std::string width, from_stage1, schedule, weight;
+  std::vector<double> lambdas;
+  double stage1_kimg = -1, stage2_kimg = -1;
+  bool from_teacher = false;
+};
+
+void add_student_options(CLI::App& command, StudentOptions& options) {
+  command
+      .add_option("--teacher", options.teachers,
+                  "the trained model whose discriminator guides; more of them by giving it several times")
+      ->required()
+      ->allow_extra_args(false);
+  add_run_options(command, options, /*recipe_required=*/false);
+  command
+      .add_option("--lambda", options.lambdas,
+                  "weight of the teacher's term in stage 2; one for all teachers, or one for each")
+      ->check(within(0, 1e6))
+      ->allow_extra_args(false);
+  command.add_option("--schedule", options.schedule,
+                     "of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
+  command.add_option("--weight", options.weight, "of the teacher: uniform, score, gradient, confidence");
+  command.add_option("--from-stage1", options.from_stage1,
+                     "a run whose finished stage 1 this one starts from (experiments share it so)");
+  command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")
+      ->check(within(0, 1e9));
+  command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")
+      ->check(within(0, 1e9));
+}
+
+int run_student(StudentOptions& options, CommonOptions& common, const std::string& name) {
+  const auto set = [&](const char* key, double value) {
+    if (value >= 0) options.overrides.push_back(fmt::format("{}={}", key, value));
+  };
+  if (options.lambdas.size() > 1 && options.lambdas.size() != options.teachers.size()) {
+    fail("--lambda: given {} times for {} teachers; expected once, or once for each", options.lambdas.size(),
+         options.teachers.size());
+  }
+  if (options.stage1_kimg >= 0 && (options.from_teacher || !options.from_stage1.empty())) {
+    throw UsageError("--stage1-kimg: a run that starts at stage 2 has no stage 1");
+  }
+  if (!options.lambdas.empty()) set("guidance.lambda", options.lambdas[0]);
+  set("guidance.stage1_kimg", options.stage1_kimg);
+  set("guidance.stage2_kimg", options.stage2_kimg);
+  if (!options.schedule.empty()) options.overrides.push_back("guidance.schedule=" + options.schedule);
+  if (!options.weight.empty()) options.overrides.push_back("guidance.weight=" + options.weight);
+  if (!options.width.empty()) options.overrides.push_back("student.width=" + options.width);
+  std::string text;
+  if (options.recipe.empty()) {
+    const Model teacher = load_model(options.teachers[0]);
+    if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
+      fail("{}: does not say how it was trained; give a --recipe", options.teachers[0]);
+    }
+    text = teacher.info["recipe"].get<std::string>();
+  }
+  Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
+  recipe.teacher = absolute_path(options.teachers[0]);
+  GuidanceRecipe& guidance = recipe.guidance;
+  for (size_t i = 1; i < options.teachers.size(); ++i) {
+    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : guidance.lambda;
+    guidance.teachers.push_back({absolute_path(options.teachers[i]), lambda, guidance.schedule, guidance.weight, ""});
+  }
+  recipe.from_stage1 = absolute_path(options.from_stage1);
+  recipe.from_teacher = options.from_teacher;
+  return start_run(recipe, options.out, options.overwrite, common.quiet);
+}
+
+}  // namespace
+
+void add_compress(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("compress", "train a narrow student: alone, then guided by the teacher");
+  auto options = std::make_shared<StudentOptions>();
+  add_student_options(*command, *options);
+  command->add_option("--width", options->width, "share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
+  command->callback([options, &common] { common.status = run_student(*options, common, "compress"); });
+}
+
+void add_boost(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("boost", "the same at full width: improve the model itself");
+  auto options = std::make_shared<StudentOptions>();
+  options->width = "1";
+  add_student_options(*command, *options);
+  command
+      ->add_flag("--from-teacher", options->from_teacher,
+                 "start stage 2 from the teacher's own networks in place of a stage 1")
+      ->excludes("--from-stage1");
+  command->callback([options, &common] { common.status = run_student(*options, common, "boost"); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,146 @@
+#include "dgl/base/error.h"
+#include "dgl/base/progress.h"
+#include "dgl/base/runtime.h"
+#include "dgl/cli/commands.h"
+#include "dgl/metrics/measure.h"
+#include "dgl/nn/model.h"
+#include "dgl/recipe/labels.h"
+
+namespace dgl {
+
+namespace {
+
+struct EvalArguments {
+  std::string model, data, features, metrics = "fid";
+  int64_t samples = 10000, batch = 0;
+  uint64_t seed = 0;
+  double psi = 1, memory = 8;
+  KidOptions kid;
+  int64_t is_splits = 10;
+  bool each_label = false, json = false;
+};
+
+/// "fid 2.970  (…)": each number on a line of its own, a deviation behind its mean.
+void print_words(const nlohmann::json& numbers) {
+  for (const auto& [key, value] : numbers.items()) {
+    if (!value.is_number() || key.ends_with("_std")) continue;
+    const bool mean = key.ends_with("_mean");
+    const std::string name = mean ? key.substr(0, key.size() - 5) : key;
+    fmt::print("{} {:.6g}", name, value.get<double>());
+    if (mean) fmt::print(" +- {:.6g}", numbers[name + "_std"].get<double>());
+    fmt::print("\n");
+  }
+}
+
+/// The numbers of each label as a table.
+void print_labels(const nlohmann::json& labels) {
+  std::vector<std::string> keys;
+  size_t width = 5;
+  for (const auto& [key, value] : labels[0].items()) {
+    if (value.is_number() && key != "label") keys.push_back(key);
+  }
+  for (const auto& label : labels) width = std::max(width, label["name"].get<std::string>().size());
+  fmt::print("{:<{}}  {}\n", "label", width, fmt::join(keys, "  "));
+  for (const auto& label : labels) {
+    fmt::print("{:<{}}", label["name"].get<std::string>(), width);
+    for (const std::string& key : keys) fmt::print("  {:>{}.5g}", label[key].get<double>(), key.size());
+    fmt::print("\n");
+  }
+}
+
+/// How often each label is drawn: as often as in the set, where the model takes labels and the set has them.
+torch::Tensor shares_for(const Generator& generator, const Dataset& data, const std::string& model) {
+  if (generator.classes() == 0 || !data.labeled()) return {};
+  if (static_cast<int64_t>(data.info().classes.size()) != generator.classes()) {
+    fail("{}: {} labels, but {} takes {}", data.path().string(), data.info().classes.size(), model,
+         generator.classes());
+  }
+  return label_shares(data);
+}
+
+void run(const EvalArguments& arguments, const CommonOptions& common) {
+  MeasureOptions options;
+  options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
+  const auto device = parse_device(common.device);
+  const Model model = load_model(arguments.model);
+  Generator& generator = model.sampler(arguments.model);
+  const Dataset data(arguments.data);
+  const auto features = load_feature_network(arguments.features);
+  if (data.info().resolution != generator.resolution() || data.info().channels != generator.channels()) {
+    fail("{}: images of {} x {} x {}, but {} makes {} x {} x {}", arguments.data, data.info().channels,
+         data.info().resolution, data.info().resolution, arguments.model, generator.channels(), generator.resolution(),
+         generator.resolution());
+  }
+  generator.to(device);
+  features->to(device);
+  options.samples = {arguments.samples, arguments.batch, arguments.seed,
+                     arguments.psi,     device,          shares_for(generator, data, arguments.model)};
+  options.each_label = arguments.each_label;
+  options.kid = arguments.kid;
+  options.is_splits = arguments.is_splits;
+  options.max_bytes = static_cast<uint64_t>(arguments.memory * (1 << 30));
+  options.network_file = arguments.features;
+  Progress progress(common.quiet);
+  std::string part;
+  double start = 0;
+  options.progress = [&](const std::string& what, int64_t done, int64_t total) {
+    if (what != part) {
+      part = what;
+      start = now_seconds();
+    }
+    progress.update(progress_bar(what, done, total, now_seconds() - start));
+  };
+  options.note = [&](const std::string& line) { progress.print(line); };
+  nlohmann::json numbers = measure(generator, data, *features, options);
+  if (arguments.json) {
+    numbers.update({{"model", arguments.model},
+                    {"data", arguments.data},
+                    {"features", arguments.features},
+                    {"samples", arguments.samples},
+                    {"real", data.info().count},
+                    {"seed", arguments.seed},
+                    {"psi", arguments.psi}});
+    fmt::print("{}\n", numbers.dump());
+  } else {
+    print_words(numbers);
+    if (numbers.contains("labels")) print_labels(numbers["labels"]);
+    fmt::print("({} samples against {} images)\n", arguments.samples, data.info().count);
+  }
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("eval", "measures a model's images against the real ones");
+  auto a = std::make_shared<EvalArguments>();
+  command->add_option("--model", a->model, "a model file")->required();
+  command->add_option("--data", a->data, "the real images: a packed set")->required();
+  command
+      ->add_option("--features", a->features,
+                   "the feature network, e.g. assets/mnist32-features.safetensors, or Inception's weights")
+      ->required();
+  command
+      ->add_option("--metrics", a->metrics,
+                   "fid, kid, is, pr and accuracy, or some of them, with commas between; fid is "
+                   "called so with Inception alone")
+      ->capture_default_str();
+  command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
+  command->add_option("--batch", a->batch, "of them at a time (0: 64, fewer above 256 px)")
+      ->check(CLI::Range(0, 65536))
+      ->capture_default_str();
+  command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
+  command->add_option("--psi", a->psi, "truncation; 1: none")->check(within(-10, 10))->capture_default_str();
+  command->add_option("--kid-subsets", a->kid.subsets, "of kid")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--kid-subset-size", a->kid.subset_size, "of kid")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--is-splits", a->is_splits, "of is")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--memory", a->memory, "GiB that kid, is and pr may hold features in")
+      ->check(within(0, 1e6))
+      ->capture_default_str();
+  command->add_flag("--each-label", a->each_label, "fid, is and accuracy of each label's images, too");
+  command->add_flag("--json", a->json, "print one JSON object");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

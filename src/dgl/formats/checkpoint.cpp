@@ -1,0 +1,243 @@
+#include "dgl/formats/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "dgl/base/files.h"
+#include "dgl/formats/pickle.h"
+#include "dgl/formats/zip.h"
+
+namespace dgl {
+
+namespace {
+
+using Kind = PickleValue::Kind;
+
+constexpr char kZipMagic[] = "PK\3\4";
+constexpr size_t kMaxDictDepth = 8, kMaxKey = 256, kMaxTensors = 1 << 16, kMaxVisits = 1 << 20;
+// torch/serialization.py: the legacy format begins with 0x1950a86a20f9469cfc6c as a pickle of its own, here without
+// what names the pickle's own protocol, and with its protocol as another.
+constexpr char kLegacyMagic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+constexpr size_t kLegacyMagicSize = sizeof(kLegacyMagic) - 1;
+constexpr int kLegacyProtocol = 1001;
+constexpr uint8_t kFrameOpcode = 0x95;  // from protocol 4 on, with eight bytes of length
+
+/// Reads the numbers of a storage on their first use.
+using ReadStorage = std::function<Bytes(size_t index, uint64_t bytes)>;
+
+/// The tensors of a pickle, viewing storages that `read` finds.
+class Tensors {
+ public:
+  Tensors(const Pickle& pickle, ReadStorage read, const std::string& origin)
+      : pickle_(pickle), read_(std::move(read)), origin_(origin), storages_(pickle.storages.size()) {}
+
+  torch::Tensor make(const PickleTensor& tensor) {
+    torch::Tensor& storage = storages_[tensor.storage];
+    if (!storage.defined()) storage = read(tensor.storage);
+    return storage.as_strided(tensor.sizes, tensor.strides, tensor.offset);
+  }
+
+ private:
+  torch::Tensor read(size_t index) const {
+    const PickleStorage& storage = pickle_.storages[index];
+    const uint64_t element = c10::elementSize(storage.type);
+    uint64_t size = 0;
+    if (__builtin_mul_overflow(static_cast<uint64_t>(storage.numel), element, &size)) {
+      fail("{}: storage {}: its size overflows", origin_, quoted(storage.key));
+    }
+    const Bytes bytes = read_(index, size);
+    // Any other byte in a bool is undefined behavior in C++.
+    if (storage.type == torch::kBool &&
+        std::any_of(bytes.data, bytes.data + bytes.size, [](uint8_t byte) { return byte > 1; })) {
+      fail("{}: storage {}: a bool that is neither 0 nor 1", origin_, quoted(storage.key));
+    }
+    if (reinterpret_cast<uintptr_t>(bytes.data) % element == 0 && bytes.owner) {
+      // libtorch has no tensors of constant numbers; callers read them only.
+      return torch::from_blob(
+          const_cast<uint8_t*>(bytes.data), {storage.numel}, [owner = bytes.owner](void*) {}, storage.type);
+    }
+    const torch::Tensor copy = torch::empty({storage.numel}, storage.type);
+    if (size > 0) std::memcpy(copy.data_ptr(), bytes.data, size);
+    return copy;
+  }
+
+  const Pickle& pickle_;
+  ReadStorage read_;
+  const std::string origin_;
+  std::vector<torch::Tensor> storages_;
+};
+
+/// Walks nested dicts down to their tensors.
+class Flattener {
+ public:
+  Flattener(const Pickle& pickle, const std::string& origin, const Wanted& wanted)
+      : pickle_(pickle), origin_(origin), wanted_(wanted) {}
+
+  /// Names and places of the wanted tensors.
+  std::map<std::string, const PickleTensor*> run() {
+    const PickleValue& root = pickle_.at(pickle_.root);
+    if (root.kind != Kind::dict) fail("{}: the checkpoint is no dict of tensors", origin_);
+    visit(root, "", 0);
+    return std::move(found_);
+  }
+
+ private:
+  void visit(const PickleValue& dict, const std::string& prefix, size_t depth) {
+    if (depth > kMaxDictDepth) fail("{}: dicts nested more than {} deep: {}", origin_, kMaxDictDepth, quoted(prefix));
+    for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
+      if (++visits_ > kMaxVisits) fail("{}: more than {} values", origin_, kMaxVisits);
+      const PickleValue &key = pickle_.at(dict.items[i]), &value = pickle_.at(dict.items[i + 1]);
+      if (value.kind != Kind::dict && value.kind != Kind::tensor) continue;
+      const std::string name = prefix + key_text(key, prefix);
+      if (value.kind == Kind::dict) {
+        visit(value, name + ".", depth + 1);
+      } else if (!wanted_ || wanted_(name)) {
+        // Of keys that come twice, the last counts, as in Python.
+        found_[name] = &pickle_.tensors[static_cast<size_t>(value.integer)];
+        if (found_.size() > kMaxTensors) fail("{}: more than {} tensors", origin_, kMaxTensors);
+      }
+    }
+  }
+
+  std::string key_text(const PickleValue& key, const std::string& prefix) const {
+    if (key.kind == Kind::integer) return std::to_string(key.integer);
+    if (key.kind != Kind::text) fail("{}: a key under {} that is neither a text nor a number", origin_, quoted(prefix));
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (key.text.size() > kMaxKey || std::any_of(key.text.begin(), key.text.end(), is_control)) {
+      fail("{}: a key under {} of more than {} bytes or with control characters", origin_, quoted(prefix), kMaxKey);
+    }
+    return key.text;
+  }
+
+  const Pickle& pickle_;
+  const std::string origin_;
+  const Wanted& wanted_;
+  size_t visits_ = 0;
+  std::map<std::string, const PickleTensor*> found_;
+};
+
+TensorFile collect(const Pickle& pickle, const ReadStorage& read, const std::string& origin, const Wanted& wanted) {
+  TensorFile file;
+  Tensors tensors(pickle, read, origin);
+  for (const auto& [name, tensor] : Flattener(pickle, origin, wanted).run()) {
+    file.tensors.emplace(name, tensors.make(*tensor));
+  }
+  return file;
+}
+
+/// FOLDER/data.pkl, FOLDER/data/KEY, and since torch 2.1 FOLDER/byteorder.
+TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted& wanted) {
+  const auto entries = read_zip_directory(file, origin);
+  const auto main = std::find_if(entries.begin(), entries.end(), [](const auto& entry) {
+    const size_t slash = entry.first.find('/');
+    return slash != std::string::npos && entry.first.substr(slash) == "/data.pkl";
+  });
+  if (main == entries.end()) fail("{}: a zip archive without data.pkl; expected a checkpoint of torch.save", origin);
+  const std::string folder = main->first.substr(0, main->first.find('/') + 1);
+  const auto content = [&](const std::string& name) {
+    const auto found = entries.find(folder + name);
+    const std::string what = fmt::format("{}: zip entry {}", origin, quoted(folder + name));
+    if (found == entries.end()) fail("{}: is missing", what);
+    return read_zip_entry(file, found->second, what);
+  };
+  if (entries.count(folder + "byteorder")) {
+    const Bytes order = content("byteorder");
+    if (std::string_view(reinterpret_cast<const char*>(order.data), order.size) != "little") {
+      fail("{}: the checkpoint's byte order is not little-endian", origin);
+    }
+  }
+  const Bytes text = content("data.pkl");
+  ByteReader reader(text.data, text.size, origin + ": data.pkl");
+  const Pickle pickle = read_pickle(reader, origin);
+  const auto read = [&](size_t index, uint64_t size) {
+    const std::string& key = pickle.storages[index].key;
+    const Bytes bytes = content("data/" + key);
+    if (bytes.size != size) {
+      fail("{}: storage {}: {} bytes, expected {}", origin, quoted(key), bytes.size, size);
+    }
+    return bytes;
+  };
+  return collect(pickle, read, origin, wanted);
+}
+
+/// Pickles of a magic number, the protocol, the system, the object and the keys of its storages; then, in the order of
+/// these keys, each storage as its number of elements (int64) and its bytes.
+TensorFile parse_legacy(const Bytes& file, const std::string& origin, const Wanted& wanted) {
+  ByteReader reader(file.data, file.size, origin);
+  reader.take(2);
+  if (ByteReader ahead = reader; ahead.number<uint8_t>() == kFrameOpcode) reader.take(9);
+  if (std::memcmp(reader.take(kLegacyMagicSize), kLegacyMagic, kLegacyMagicSize) != 0) {
+    fail("{}: a pickle, but no checkpoint of torch.save", origin);
+  }
+  const Pickle protocol = read_pickle(reader, origin);
+  if (protocol.at(protocol.root).kind != Kind::integer || protocol.at(protocol.root).integer != kLegacyProtocol) {
+    fail("{}: a checkpoint of an unknown protocol; expected {}", origin, kLegacyProtocol);
+  }
+  const Pickle system = read_pickle(reader, origin);
+  const PickleValue& facts = system.at(system.root);
+  for (size_t i = 0; facts.kind == Kind::dict && i + 1 < facts.items.size(); i += 2) {
+    if (system.at(facts.items[i]).text == "little_endian" && system.at(facts.items[i + 1]).integer != 1) {
+      fail("{}: the checkpoint's byte order is not little-endian", origin);
+    }
+  }
+  const Pickle pickle = read_pickle(reader, origin);
+  const Pickle keys = read_pickle(reader, origin);
+  if (keys.at(keys.root).kind != Kind::sequence) fail("{}: the checkpoint does not list its storages", origin);
+
+  std::map<std::string, size_t> index_of;
+  for (size_t i = 0; i < pickle.storages.size(); ++i) index_of[pickle.storages[i].key] = i;
+  std::vector<std::optional<Bytes>> contents(pickle.storages.size());
+  for (const uint32_t place : keys.at(keys.root).items) {
+    const auto found = index_of.find(keys.at(place).text);
+    if (found == index_of.end() || contents[found->second]) {
+      fail("{}: the checkpoint's list of storages does not fit its tensors", origin);
+    }
+    const PickleStorage& storage = pickle.storages[found->second];
+    const auto numel = reader.number<int64_t>();
+    const auto element = static_cast<int64_t>(c10::elementSize(storage.type));
+    if (numel != storage.numel) {
+      fail("{}: storage {}: {} elements, expected {}", origin, quoted(storage.key), numel, storage.numel);
+    }
+    if (static_cast<uint64_t>(numel) > reader.left() / static_cast<uint64_t>(element)) {
+      fail("{}: storage {}: its {} elements go past the end of the file; perhaps an incomplete download", origin,
+           quoted(storage.key), numel);
+    }
+    const auto size = static_cast<uint64_t>(numel * element);
+    contents[found->second] = Bytes{reader.take(size), size, file.owner};
+  }
+  const auto read = [&](size_t index, uint64_t) {
+    if (!contents[index]) fail("{}: storage {} is missing", origin, quoted(pickle.storages[index].key));
+    return *contents[index];
+  };
+  return collect(pickle, read, origin, wanted);
+}
+
+Bytes map_file(const std::filesystem::path& path) {
+  const auto map = std::make_shared<const MappedFile>(path);
+  return {map->data(), map->size(), map};
+}
+
+bool is_zip(const Bytes& file) { return file.size >= 4 && std::memcmp(file.data, kZipMagic, 4) == 0; }
+bool is_pickle(const Bytes& file) { return file.size >= 2 && file.data[0] == 0x80 && file.data[1] <= 5; }
+
+}  // namespace
+
+TensorFile parse_checkpoint(const Bytes& file, const std::string& origin, const Wanted& wanted) {
+  if (is_zip(file)) return parse_zip(file, origin, wanted);
+  if (is_pickle(file)) return parse_legacy(file, origin, wanted);
+  fail("{}: expected a PyTorch checkpoint, a file that torch.save wrote", origin);
+}
+
+TensorFile load_checkpoint(const std::filesystem::path& path, const Wanted& wanted) {
+  return parse_checkpoint(map_file(path), path.string(), wanted);
+}
+
+TensorFile load_tensors(const std::filesystem::path& path, const Wanted& wanted) {
+  const Bytes file = map_file(path);
+  // A safetensors header of 0x0280 bytes begins like a pickle; the brace behind its length tells them apart.
+  if (file.size > 8 && file.data[8] == '{') return parse_safetensors(file.data, file.size, path.string());
+  if (is_zip(file) || is_pickle(file)) return parse_checkpoint(file, path.string(), wanted);
+  fail("{}: expected a PyTorch checkpoint (torch.save) or a safetensors file", path.string());
+}
+
+}  // namespace dgl

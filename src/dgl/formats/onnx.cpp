@@ -1,0 +1,153 @@
+#include "dgl/formats/onnx.h"
+
+#include <cstring>
+
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr int64_t kIrVersion = 7, kOperatorSet = 13;
+constexpr int64_t kFloatType = 1, kInt64Type = 7;  // TensorProto.DataType
+constexpr int64_t kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3,
+                  kIntsAttribute = 7;  // AttributeProto.AttributeType
+
+/// The fields of one message, encoded: each begins with its number and how its value is stored, 0 for an integer of
+/// seven bits a byte, 2 for a length and so many bytes, 5 for four bytes.
+class Message {
+ public:
+  Message& integer(int field, int64_t value) {
+    tag(field, 0);
+    varint(static_cast<uint64_t>(value));
+    return *this;
+  }
+  Message& real(int field, float value) {
+    tag(field, 5);
+    char four[sizeof value];
+    std::memcpy(four, &value, sizeof value);
+    bytes_.append(four, sizeof value);
+    return *this;
+  }
+  Message& text(int field, std::string_view value) {
+    tag(field, 2);
+    varint(value.size());
+    bytes_ += value;
+    return *this;
+  }
+  Message& message(int field, const Message& value) { return text(field, value.bytes_); }
+  /// Fields that are encoded already.
+  Message& fields(std::string_view encoded) {
+    bytes_ += encoded;
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void tag(int field, int storage) { varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(storage)); }
+  void varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
+    bytes_ += static_cast<char>(value);
+  }
+
+  std::string bytes_;
+};
+
+/// ValueInfoProto of a tensor [N, sizes…].
+Message value_info(const std::string& name, int64_t type, at::IntArrayRef sizes) {
+  Message shape;
+  shape.message(1, Message().text(2, "N"));
+  for (const int64_t size : sizes) shape.message(1, Message().integer(1, size));
+  const Message tensor = Message().integer(1, type).message(2, shape);
+  return Message().text(1, name).message(2, Message().message(1, tensor));
+}
+
+/// AttributeProto.
+Message encoded(const std::string& name, const OnnxGraph::Attribute& value) {
+  Message message;
+  message.text(1, name);
+  if (const auto* number = std::get_if<int64_t>(&value)) {
+    message.integer(3, *number).integer(20, kIntAttribute);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    message.real(2, static_cast<float>(*real)).integer(20, kFloatAttribute);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    message.text(4, *text).integer(20, kStringAttribute);
+  } else {
+    for (const int64_t each : std::get<std::vector<int64_t>>(value)) message.integer(8, each);
+    message.integer(20, kIntsAttribute);
+  }
+  return message;
+}
+
+}  // namespace
+
+std::string OnnxGraph::unique(const std::string& name) {
+  std::string free = scope_ + name;
+  for (int n = 1; !names_.insert(free).second; ++n) free = fmt::format("{}{}_{}", scope_, name, n);
+  return free;
+}
+
+std::string OnnxGraph::input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes) {
+  names_.insert(name);
+  inputs_ += Message().message(11, value_info(name, type == torch::kLong ? kInt64Type : kFloatType, sizes)).bytes();
+  return name;
+}
+
+std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& value) {
+  const bool whole = value.scalar_type() == torch::kLong;
+  const torch::Tensor plain = value.detach().to(torch::kCPU, whole ? torch::kLong : torch::kFloat).contiguous();
+  const std::string free = unique(name);
+  Message tensor;
+  for (const int64_t size : plain.sizes()) tensor.integer(1, size);
+  tensor.integer(2, whole ? kInt64Type : kFloatType).text(8, free);
+  tensor.text(9, {static_cast<const char*>(plain.data_ptr()), plain.nbytes()});
+  constants_ += Message().message(5, tensor).bytes();
+  return free;
+}
+
+std::string OnnxGraph::node(const std::string& op, const std::vector<std::string>& inputs,
+                            const Attributes& attributes) {
+  return node(op, inputs, attributes, 1)[0];
+}
+
+std::vector<std::string> OnnxGraph::node(const std::string& op, const std::vector<std::string>& inputs,
+                                         const Attributes& attributes, int64_t count) {
+  Message message;
+  for (const auto& input : inputs) message.text(1, input);
+  std::vector<std::string> outputs;
+  for (int64_t i = 0; i < count; ++i) {
+    outputs.push_back(unique(op));
+    message.text(2, outputs.back());
+  }
+  message.text(3, outputs[0]).text(4, op);
+  for (const auto& [name, value] : attributes) message.message(5, encoded(name, value));
+  nodes_ += Message().message(1, message).bytes();
+  return outputs;
+}
+
+void OnnxGraph::output(const std::string& value, const std::string& name, at::IntArrayRef sizes) {
+  names_.insert(name);
+  nodes_ += Message().message(1, Message().text(1, value).text(2, name).text(3, name).text(4, "Identity")).bytes();
+  outputs_ += Message().message(12, value_info(name, kFloatType, sizes)).bytes();
+}
+
+std::string OnnxGraph::bytes() const {
+  Message graph;
+  graph.fields(nodes_).text(2, "generator").fields(constants_).fields(inputs_).fields(outputs_);
+  Message model;
+  model.integer(1, kIrVersion).text(2, "dgl").text(6, text_).message(7, graph);
+  model.message(8, Message().text(1, "").integer(2, kOperatorSet));
+  for (const auto& [key, value] : properties_) model.message(14, Message().text(1, key).text(2, value));
+  return model.bytes();
+}
+
+void OnnxGraph::save(const std::filesystem::path& path) const {
+  const std::string file = bytes();
+  if (file.size() > INT32_MAX) {
+    fail("{}: the model takes {} bytes, and an ONNX file holds at most {}", path.string(), file.size(), INT32_MAX);
+  }
+  write_file(path, file);
+}
+
+}  // namespace dgl

@@ -1,0 +1,104 @@
+#include <png.h>
+
+#include <csetjmp>
+#include <cstring>
+
+#include "dgl/base/error.h"
+#include "dgl/formats/image_file.h"
+
+namespace dgl {
+
+namespace {
+
+/// Everything that libpng's calls touch, so that a longjmp passes over no object with a destructor.
+struct PngReader {
+  const EncodedImage* encoded = nullptr;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  uint64_t at = 0;
+  int passes = 1;
+  char message[200] = "";
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+void on_error(png_structp png, png_const_charp message) {
+  auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
+  std::strncpy(reader->message, message, sizeof(reader->message) - 1);
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}
+
+void on_read(png_structp png, png_bytep to, size_t size) {
+  auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
+  if (size > reader->encoded->size - reader->at) png_error(png, "the file ends too early; perhaps it was cut off");
+  std::memcpy(to, reader->encoded->data + reader->at, size);
+  reader->at += size;
+}
+
+/// Reads the header and sets the transformations. False: libpng failed.
+bool start(PngReader& reader) {
+  if (setjmp(png_jmpbuf(reader.png))) return false;
+  png_set_read_fn(reader.png, &reader, on_read);
+  png_set_user_limits(reader.png, kMaxImageSide, kMaxImageSide);
+  png_set_chunk_malloc_max(reader.png, 64 << 20);
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr,
+                              -1);  // texts and profiles, which may be anything
+  png_read_info(reader.png, reader.info);
+  png_set_expand(reader.png);  // palettes, fewer than 8 bits, and tRNS as alpha
+  png_set_scale_16(reader.png);
+  reader.passes = png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  return true;
+}
+
+/// Decodes `height` rows of `row_bytes` each into `pixels`, to the file's end. False: libpng failed.
+bool read_pixels(PngReader& reader, uint8_t* pixels, uint32_t height, size_t row_bytes) {
+  if (setjmp(png_jmpbuf(reader.png))) return false;
+  for (int pass = 0; pass < reader.passes; ++pass) {
+    for (uint32_t y = 0; y < height; ++y) png_read_row(reader.png, pixels + y * row_bytes, nullptr);
+  }
+  png_read_end(reader.png, nullptr);
+  return true;
+}
+
+/// Composites [n, channels + 1] with alpha last on white, into its first channels.
+std::vector<uint8_t> over_white(const std::vector<uint8_t>& pixels, size_t channels) {
+  std::vector<uint8_t> out(pixels.size() / (channels + 1) * channels);
+  const uint8_t* from = pixels.data();
+  for (size_t i = 0; i < out.size(); from += channels + 1) {
+    const int alpha = from[channels];
+    for (size_t c = 0; c < channels; ++c)
+      out[i++] = static_cast<uint8_t>((from[c] * alpha + 255 * (255 - alpha) + 127) / 255);
+  }
+  return out;
+}
+
+}  // namespace
+
+SourceImage decode_png(const EncodedImage& encoded, bool header_only) {
+  PngReader reader;
+  reader.encoded = &encoded;
+  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  if (reader.png) reader.info = png_create_info_struct(reader.png);
+  if (!reader.info) fail("{}: PNG: out of memory", encoded.name);
+  if (!start(reader)) fail("{}: PNG: {}", encoded.name, reader.message);
+  const uint32_t width = png_get_image_width(reader.png, reader.info);
+  const uint32_t height = png_get_image_height(reader.png, reader.info);
+  check_image_sides(width, height, encoded.name);
+  const int type = png_get_color_type(reader.png, reader.info);
+  const bool alpha = (type & PNG_COLOR_MASK_ALPHA) != 0;
+  const int64_t channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
+  SourceImage image{height, width, channels, {}, 0};
+  if (header_only) return image;
+  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
+  if (row_bytes != static_cast<size_t>(width) * static_cast<size_t>(channels + alpha)) {
+    fail("{}: PNG: rows of an unexpected length", encoded.name);
+  }
+  std::vector<uint8_t> pixels(row_bytes * height);
+  if (!read_pixels(reader, pixels.data(), height, row_bytes)) fail("{}: PNG: {}", encoded.name, reader.message);
+  image.pixels = alpha ? over_white(pixels, static_cast<size_t>(channels)) : std::move(pixels);
+  return image;
+}
+
+}  // namespace dgl

@@ -1,0 +1,242 @@
+#include "dgl/formats/safetensors.h"
+
+#include <cstring>
+#include <set>
+
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+
+namespace dgl {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kMaxHeader = 100'000'000;
+constexpr int kMaxHeaderDepth = 8;
+constexpr size_t kMaxDimensions = 64;  // libtorch's own
+constexpr const char* kMetadata = "__metadata__";
+
+struct TypeName {
+  const char* name;
+  torch::ScalarType type;
+};
+
+constexpr TypeName kTypes[] = {{"F64", torch::kDouble},    {"F32", torch::kFloat}, {"F16", torch::kHalf},
+                               {"BF16", torch::kBFloat16}, {"I64", torch::kLong},  {"I32", torch::kInt},
+                               {"I16", torch::kShort},     {"I8", torch::kChar},   {"U8", torch::kByte},
+                               {"BOOL", torch::kBool}};
+
+/// The header as JSON. Nested deeper than any header is, or with a name twice, it is refused while it is read.
+json parse_header(const char* begin, const char* end, const std::string& origin) {
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    using Event = json::parse_event_t;
+    if (depth > kMaxHeaderDepth) fail("{}: the header is nested too deeply for a safetensors file", origin);
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second) {
+      fail("{}: the header names {} twice", origin, parsed.dump());
+    }
+    return true;
+  };
+  try {
+    json header = json::parse(begin, end, watch);
+    // The format has the object begin at the first byte; only what follows it may be blank.
+    if (!header.is_object() || *begin != '{') fail("{}: the header is not a JSON object", origin);
+    return header;
+  } catch (const json::exception&) {
+    fail("{}: the header is not JSON; expected a safetensors file", origin);
+  }
+}
+
+/// Names stand in messages of one line, here and wherever tensors are used.
+void check_name(const std::string& name, const std::string& origin) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), is_control)) {
+    fail("{}: tensor {}: a name with control characters", origin, json(name).dump());
+  }
+}
+
+/// Where a tensor lies in the file, checked against it.
+struct Entry {
+  std::string name;
+  torch::ScalarType type;
+  std::vector<int64_t> shape;
+  uint64_t begin, end;
+};
+
+uint64_t offset_of(const json& value, const std::string& what) {
+  if (!value.is_number_unsigned()) fail("{}: data_offsets: expected two whole numbers", what);
+  return value.get<uint64_t>();
+}
+
+Entry read_entry(const std::string& name, const json& value, uint64_t data_size, const std::string& origin) {
+  check_name(name, origin);
+  const std::string what = fmt::format("{}: tensor {}", origin, name);
+  if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") || !value.contains("data_offsets") ||
+      !value["dtype"].is_string() || !value["shape"].is_array() || !value["data_offsets"].is_array() ||
+      value["data_offsets"].size() != 2) {
+    fail("{}: expected dtype, shape and two data_offsets", what);
+  }
+  Entry entry{name, {}, {}, 0, 0};
+  const auto dtype = value["dtype"].get<std::string>();
+  const auto* type =
+      std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return dtype == t.name; });
+  if (type == std::end(kTypes)) fail("{}: dtype {} is not supported", what, value["dtype"].dump());
+  entry.type = type->type;
+  if (value["shape"].size() > kMaxDimensions) {
+    fail("{}: {} dimensions, expected at most {}", what, value["shape"].size(), kMaxDimensions);
+  }
+  // A size of 0 makes the tensor empty, but its strides are the product of the others.
+  int64_t extent = static_cast<int64_t>(c10::elementSize(entry.type));
+  bool empty = false;
+  for (const json& size : value["shape"]) {
+    if (!size.is_number_unsigned()) fail("{}: shape: expected whole numbers", what);
+    const auto n = size.get<uint64_t>();
+    if (__builtin_mul_overflow(extent, std::max<uint64_t>(n, 1), &extent)) fail("{}: its shape overflows", what);
+    empty = empty || n == 0;
+    entry.shape.push_back(static_cast<int64_t>(n));
+  }
+  const uint64_t bytes = empty ? 0 : static_cast<uint64_t>(extent);
+  entry.begin = offset_of(value["data_offsets"][0], what);
+  entry.end = offset_of(value["data_offsets"][1], what);
+  if (entry.begin > entry.end || entry.end > data_size) {
+    fail("{}: data offsets ({}, {}) lie outside the {} bytes of data; perhaps an incomplete download", what,
+         entry.begin, entry.end, data_size);
+  }
+  if (entry.end - entry.begin != bytes) {
+    fail("{}: its shape and dtype need {} bytes, its offsets span {}", what, bytes, entry.end - entry.begin);
+  }
+  return entry;
+}
+
+/// The data must be covered without overlaps and holes, so that no byte has two meanings or none.
+void check_coverage(std::vector<Entry> entries, uint64_t data_size, const std::string& origin) {
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  uint64_t at = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != at) fail("{}: tensor {}: its data overlaps another's or leaves a hole", origin, entry.name);
+    at = entry.end;
+  }
+  if (at != data_size) fail("{}: {} bytes of data belong to no tensor", origin, data_size - at);
+}
+
+torch::Tensor read_tensor(const Entry& entry, const uint8_t* data, const std::string& origin) {
+  const uint8_t *begin = data + entry.begin, *end = data + entry.end;
+  // Any other byte in a bool is undefined behavior in C++.
+  if (entry.type == torch::kBool && std::any_of(begin, end, [](uint8_t byte) { return byte > 1; })) {
+    fail("{}: tensor {}: a BOOL that is neither 0 nor 1", origin, entry.name);
+  }
+  torch::Tensor tensor = torch::empty(entry.shape, entry.type);
+  if (begin != end) std::memcpy(tensor.data_ptr(), begin, entry.end - entry.begin);
+  return tensor;
+}
+
+const char* type_name(torch::ScalarType type, const std::string& what) {
+  for (const TypeName& t : kTypes) {
+    if (t.type == type) return t.name;
+  }
+  fail("{}: the type {} cannot be written", what, c10::toString(type));
+}
+
+using NamedTensor = std::pair<const std::string, torch::Tensor>;
+
+/// In the order of their data: larger elements first, so that each begins at a multiple of its element's size, which
+/// libraries that view the file in place rely on.
+std::vector<const NamedTensor*> data_order(const TensorFile& file) {
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return a->second.element_size() > b->second.element_size();
+  });
+  return order;
+}
+
+/// The header's text, padded so that the data begin at a multiple of 8.
+std::string header_text(const TensorFile& file, const std::vector<const NamedTensor*>& order,
+                        const std::string& origin) {
+  json header = json::object();
+  uint64_t offset = 0;
+  try {
+    if (!file.metadata.empty()) header[kMetadata] = file.metadata;
+    for (const NamedTensor* named : order) {
+      const auto& [name, tensor] = *named;
+      if (name == kMetadata) fail("{}: tensor {}: the name stands for the metadata", origin, name);
+      check_name(name, origin);
+      const uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
+      header[name] = {{"dtype", type_name(tensor.scalar_type(), origin + ": tensor " + name)},
+                      {"shape", tensor.sizes().vec()},
+                      {"data_offsets", {offset, offset + bytes}}};
+      offset += bytes;
+    }
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    if (text.size() > kMaxHeader)
+      fail("{}: a header of {} bytes, expected at most {}", origin, text.size(), kMaxHeader);
+    return text;
+  } catch (const json::exception&) {
+    fail("{}: a tensor's name or the metadata is not UTF-8", origin);
+  }
+}
+
+}  // namespace
+
+const torch::Tensor& TensorFile::at(const std::string& name, const std::string& origin) const {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) fail("{}: has no tensor {}", origin, name);
+  return found->second;
+}
+
+TensorFile load_safetensors(const std::filesystem::path& path) {
+  const MappedFile map(path);
+  return parse_safetensors(map.data(), map.size(), path.string());
+}
+
+TensorFile parse_safetensors(const uint8_t* bytes, uint64_t size, const std::string& origin) {
+  if (size < 8) fail("{}: {} bytes; expected a safetensors file", origin, size);
+  uint64_t header_size = 0;
+  for (int i = 7; i >= 0; --i) header_size = header_size << 8 | bytes[i];
+  if (header_size > kMaxHeader || header_size > size - 8) {
+    fail("{}: a header of {} bytes does not fit the file; expected a safetensors file", origin, header_size);
+  }
+  const char* text = reinterpret_cast<const char*>(bytes) + 8;
+  const json header = parse_header(text, text + header_size, origin);
+  const uint8_t* data = bytes + 8 + header_size;
+  const uint64_t data_size = size - 8 - header_size;
+
+  TensorFile file;
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name != kMetadata) {
+      entries.push_back(read_entry(name, value, data_size, origin));
+      continue;
+    }
+    if (!value.is_object()) fail("{}: __metadata__: expected an object of texts", origin);
+    for (const auto& [key, entry] : value.items()) {
+      if (!entry.is_string()) fail("{}: __metadata__: {}: expected a text", origin, json(key).dump());
+      file.metadata[key] = entry.get<std::string>();
+    }
+  }
+  check_coverage(entries, data_size, origin);
+  for (const Entry& entry : entries) file.tensors.emplace(entry.name, read_tensor(entry, data, origin));
+  return file;
+}
+
+void save_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  const auto order = data_order(file);
+  const std::string text = header_text(file, order, path.string());
+  AtomicFile out(path);
+  char length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xff);
+  out.write(length, sizeof(length));
+  out.write(text);
+  for (const NamedTensor* named : order) {
+    const torch::Tensor plain = named->second.detach().cpu().contiguous();
+    out.write(plain.data_ptr(), plain.nbytes());
+  }
+  out.commit();
+}
+
+}  // namespace dgl

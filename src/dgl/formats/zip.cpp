@@ -1,0 +1,125 @@
+#include "dgl/formats/zip.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace dgl {
+
+namespace {
+
+// PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16 and 4.5.3.
+constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
+                   kEnd64Locator = 0x07064b50;
+constexpr uint64_t kEndSize = 22, kEnd64Size = 56, kLocatorSize = 20, kCentralSize = 46, kLocalSize = 30;
+constexpr uint64_t kMaxComment = 65535;
+constexpr uint16_t kZip64Extra = 1, kEncrypted = 1;
+constexpr uint32_t kSee64 = 0xffffffff;
+
+struct Directory {
+  uint64_t offset, size, entries;
+};
+
+template <class T>
+T number_at(const Bytes& bytes, uint64_t at) {
+  T value;
+  std::memcpy(&value, bytes.data + at, sizeof(T));
+  return value;
+}
+
+/// Finds the record at the archive's end, and the 64-bit one before it where there is one.
+Directory find_directory(const Bytes& archive, const std::string& origin) {
+  const uint64_t first = archive.size > kEndSize + kMaxComment ? archive.size - kEndSize - kMaxComment : 0;
+  for (uint64_t at = archive.size >= kEndSize ? archive.size - kEndSize + 1 : 0; at-- > first;) {
+    if (number_at<uint32_t>(archive, at) != kEnd) continue;
+    if (number_at<uint16_t>(archive, at + 20) != archive.size - at - kEndSize) continue;
+    if (at >= kLocatorSize && number_at<uint32_t>(archive, at - kLocatorSize) == kEnd64Locator) {
+      const auto end64 = number_at<uint64_t>(archive, at - kLocatorSize + 8);
+      if (at < kEnd64Size + kLocatorSize || end64 > at - kEnd64Size - kLocatorSize ||
+          number_at<uint32_t>(archive, end64) != kEnd64) {
+        fail("{}: a broken zip archive: its 64-bit directory is not where it should be", origin);
+      }
+      return {number_at<uint64_t>(archive, end64 + 48), number_at<uint64_t>(archive, end64 + 40),
+              number_at<uint64_t>(archive, end64 + 32)};
+    }
+    return {number_at<uint32_t>(archive, at + 16), number_at<uint32_t>(archive, at + 12),
+            number_at<uint16_t>(archive, at + 10)};
+  }
+  fail("{}: a zip archive without its directory at the end; perhaps an incomplete download", origin);
+}
+
+/// Replaces the fields that say "see the 64-bit extra field" by what stands there, in its fixed order.
+void read_zip64(std::string_view extra, uint64_t& size, uint64_t& stored, uint64_t& header, const std::string& what) {
+  ByteReader fields(reinterpret_cast<const uint8_t*>(extra.data()), extra.size(), what);
+  while (fields.left() >= 4) {
+    const auto kind = fields.number<uint16_t>();
+    const auto length = fields.number<uint16_t>();
+    const uint8_t* content = fields.take(length);
+    if (kind != kZip64Extra) continue;
+    ByteReader numbers(content, length, what);
+    for (uint64_t* field : {&size, &stored, &header}) {
+      if (*field == kSee64) *field = numbers.number<uint64_t>();
+    }
+  }
+}
+
+}  // namespace
+
+std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const std::string& origin) {
+  const Directory directory = find_directory(archive, origin);
+  if (directory.offset > archive.size || directory.size > archive.size - directory.offset ||
+      directory.entries > directory.size / kCentralSize) {
+    fail("{}: a broken zip archive: its directory does not fit the file", origin);
+  }
+  ByteReader reader(archive.data + directory.offset, directory.size, origin);
+  std::map<std::string, ZipEntry> entries;
+  for (uint64_t i = 0; i < directory.entries; ++i) {
+    const uint8_t* at = reader.take(kCentralSize);
+    const Bytes fixed{at, kCentralSize, nullptr};
+    if (number_at<uint32_t>(fixed, 0) != kCentralHeader) {
+      fail("{}: a broken zip archive: entry {} of its directory is damaged", origin, i);
+    }
+    const std::string name(reader.text(number_at<uint16_t>(fixed, 28)));
+    const std::string what = fmt::format("{}: zip entry {}", origin, quoted(name));
+    uint64_t stored = number_at<uint32_t>(fixed, 20), size = number_at<uint32_t>(fixed, 24),
+             header = number_at<uint32_t>(fixed, 42);
+    read_zip64(reader.text(number_at<uint16_t>(fixed, 30)), size, stored, header, what);
+    reader.take(number_at<uint16_t>(fixed, 32));
+    if (number_at<uint16_t>(fixed, 8) & kEncrypted) fail("{}: is encrypted", what);
+    if (number_at<uint16_t>(fixed, 10) != 0 || stored != size) {
+      fail("{}: is compressed; torch.save stores its entries as they are", what);
+    }
+    if (header > archive.size || kLocalSize > archive.size - header ||
+        number_at<uint32_t>(archive, header) != kLocalHeader) {
+      fail("{}: its header is not where the directory says", what);
+    }
+    const uint64_t offset =
+        header + kLocalSize + number_at<uint16_t>(archive, header + 26) + number_at<uint16_t>(archive, header + 28);
+    if (offset > archive.size || size > archive.size - offset) {
+      fail("{}: its {} bytes go past the end of the file; perhaps an incomplete download", what, size);
+    }
+    if (!entries.emplace(name, ZipEntry{offset, size, number_at<uint32_t>(fixed, 16)}).second) {
+      fail("{}: stands in the archive twice", what);
+    }
+  }
+  std::vector<ZipEntry> order;
+  for (const auto& [name, entry] : entries) order.push_back(entry);
+  std::sort(order.begin(), order.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.offset < b.offset; });
+  for (size_t i = 1; i < order.size(); ++i) {
+    if (order[i].offset < order[i - 1].offset + order[i - 1].size) {
+      fail("{}: a broken zip archive: two entries share bytes", origin);
+    }
+  }
+  return entries;
+}
+
+Bytes read_zip_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
+  const Bytes bytes{archive.data + entry.offset, entry.size, archive.owner};
+  if (::crc32_z(0, bytes.data, bytes.size) != entry.crc) {
+    fail("{}: its checksum does not match; the file is damaged", what);
+  }
+  return bytes;
+}
+
+}  // namespace dgl

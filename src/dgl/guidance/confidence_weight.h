@@ -1,0 +1,27 @@
+#pragma once
+
+#include "dgl/guidance/weight.h"
+
+namespace dgl {
+
+/// How well the teacher tells real images from the student's, tracked over steps:
+///
+///     w = max(running mean of [E sigmoid(D_t(x)) - E sigmoid(D_t(G(z)))], 0)
+///
+/// 1 for a teacher that is sure of both, 0 for one that takes the student's images for real or real ones for fake,
+/// whose advice is worth little. Our own, after the statistic that ADA tracks of the student's discriminator (arXiv
+/// 2006.06676, eq. 1). Costs one pass of the real images through the teacher.
+class ConfidenceWeight : public Weight {
+ public:
+  /// `decay` in 0 … 1 of the running mean.
+  explicit ConfidenceWeight(double decay);
+  torch::Tensor evaluate(const WeightInput& input, std::map<std::string, torch::Tensor>& statistics) const override;
+  void update_statistics(const std::map<std::string, torch::Tensor>& statistics) override;
+  std::map<std::string, torch::Tensor> state() const override;
+
+ private:
+  double decay_;
+  torch::Tensor sum_, mass_;  ///< decayed sum and the sum of its coefficients
+};
+
+}  // namespace dgl

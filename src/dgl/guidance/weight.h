@@ -1,0 +1,45 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace dgl {
+
+/// What a weight sees of one teacher and one fake batch.
+struct WeightInput {
+  torch::Tensor fake;      ///< [N, C, R, R], a node of the graph that the losses hang on
+  torch::Tensor scores;    ///< [N], the teacher's of the fake images
+  torch::Tensor loss;      ///< scalar, the teacher's loss of them, unweighted
+  torch::Tensor own_loss;  ///< scalar, what the student's own discriminator makes its generator minimize on them
+  std::function<torch::Tensor()> real_scores;  ///< computes the teacher's scores [N] of real images, detached
+};
+
+/// How much a teacher counts, beside its lambda: a factor of its loss, which takes no part in gradients. What it tracks
+/// over steps changes in `update_statistics` alone, so that several shards of a batch can be weighted at a time.
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  /// The factor of each image's loss [N], or one for all []; undefined where it is 1. Puts scalars that it tracks into
+  /// `statistics`.
+  virtual torch::Tensor evaluate(const WeightInput& input, std::map<std::string, torch::Tensor>& statistics) const = 0;
+  /// Takes one step's statistics, averaged over shards.
+  virtual void update_statistics(const std::map<std::string, torch::Tensor>& statistics) {}
+  /// Tensors that a resumed run needs, shared with the weight.
+  virtual std::map<std::string, torch::Tensor> state() const { return {}; }
+};
+
+/// A weight by name:
+///
+///     uniform                       1 (guidance/uniform_weight.h)
+///     score                         -s where s < 0, else 0 (guidance/score_weight.h)
+///     gradient[:DECAY[,BOUND]]      balances the gradients on the image (guidance/gradient_weight.h)
+///     confidence[:DECAY]            how well the teacher tells real from fake (guidance/confidence_weight.h)
+///
+/// Error that names `key` for another name or numbers out of range.
+std::shared_ptr<Weight> make_weight(const std::string& text, const std::string& key);
+
+}  // namespace dgl

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "dgl/formats/safetensors.h"
+#include "dgl/metrics/features.h"
+
+namespace dgl {
+
+/// The shape of a classifier whose last hidden layer serves as features.
+struct ClassifierShape {
+  std::string distance = "fd";  ///< what the Fréchet distance on its features is called: a-z, 0-9, _; not "fid"
+  int64_t resolution = 32;      ///< a power of two from 8 on
+  int64_t channels = 1;
+  int64_t features = 64;
+  int64_t classes = 10;
+};
+
+/// A small convolutional classifier of our own: 3x3 convolutions with 32 and 64 maps, stride 2 down to 4 x 4, a hidden
+/// layer of `features`, leaky ReLUs between them.
+class Classifier : public FeatureNetwork, public torch::nn::Module {
+ public:
+  /// Error for another name of the distance than the shape allows.
+  explicit Classifier(const ClassifierShape& shape);
+
+  std::string distance_name() const override { return shape_.distance; }
+  int64_t dimensions() const override { return shape_.features; }
+  int64_t classes() const override { return shape_.classes; }
+  torch::Tensor features(const torch::Tensor& images_u8) override;
+  Activations activations(const torch::Tensor& images_u8) override;
+  void to(torch::Device device) override { torch::nn::Module::to(device); }
+
+  const ClassifierShape& shape() const { return shape_; }
+  /// images [N, C, R, R] in -1 … 1 -> the hidden layer [N, features], with gradients; and from there the class scores.
+  torch::Tensor embed(const torch::Tensor& images);
+  torch::Tensor classify(const torch::Tensor& hidden);
+
+ private:
+  void check_images(const torch::Tensor& images) const;
+
+  ClassifierShape shape_;
+  std::vector<torch::nn::Conv2d> convolutions_;
+  torch::nn::Linear hidden_{nullptr}, output_{nullptr};
+};
+
+/// Writes a classifier as safetensors, its shape as JSON in the metadata under "dgl"; load_classifier takes it back.
+void save_classifier(const std::filesystem::path& path, const Classifier& classifier, double held_out_accuracy);
+/// Error, naming `origin`, for a file that holds no classifier.
+std::shared_ptr<Classifier> load_classifier(const TensorFile& file, const std::string& origin);
+
+}  // namespace dgl

@@ -1,0 +1,59 @@
+#include "dgl/metrics/frechet.h"
+
+#include <ATen/ATen.h>
+
+#include "dgl/base/error.h"
+#include "dgl/metrics/checks.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+
+/// R with R^T R = S, for a covariance S, whose eigenvalues are >= 0 but for rounding.
+Tensor root_of(const Tensor& covariance) {
+  const auto [values, vectors] = at::linalg_eigh(covariance, "L");
+  return (vectors * values.clamp_min(0).sqrt()).t();
+}
+
+}  // namespace
+
+void StatisticsAccumulator::add(const Tensor& features) {
+  check_rows(features, "feature statistics");
+  if (features.size(0) == 0) return;
+  const Tensor x = features.detach().to(torch::kCPU, torch::kDouble);
+  // Sums are taken about the first batch's mean, so that features far from zero lose no digits.
+  if (!shift_.defined()) {
+    shift_ = x.mean(0);
+    sum_ = at::zeros_like(shift_);
+    products_ = at::zeros({x.size(1), x.size(1)}, x.options());
+  }
+  if (x.size(1) != shift_.size(0)) fail("feature statistics: {} features, expected {}", x.size(1), shift_.size(0));
+  const Tensor centred = x - shift_;
+  sum_ += centred.sum(0);
+  products_.addmm_(centred.t(), centred);
+  count_ += x.size(0);
+}
+
+FeatureStatistics StatisticsAccumulator::finish() const {
+  if (count_ < 2) fail("feature statistics: {} samples, expected at least 2", count_);
+  const auto n = static_cast<double>(count_);
+  const Tensor mean = sum_ / n;
+  return {shift_ + mean, (products_ - n * at::outer(mean, mean)) / (n - 1), count_};
+}
+
+double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) {
+  if (a.mean.sizes() != b.mean.sizes()) {
+    fail("Fréchet distance: {} features against {}", a.mean.numel(), b.mean.numel());
+  }
+  const Tensor difference = a.mean - b.mean;
+  // tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T, where S = R^T R: their squares are the eigenvalues
+  // of S1 S2, but those of a singular product come out near 1e-16 and not, as a square root would have it, near 1e-8.
+  const Tensor product = at::mm(root_of(a.covariance), root_of(b.covariance).t());
+  const double cross = at::linalg_svdvals(product).sum().item<double>();
+  return difference.square().sum().item<double>() + a.covariance.trace().item<double>() +
+         b.covariance.trace().item<double>() - 2 * cross;
+}
+
+}  // namespace dgl

@@ -1,0 +1,211 @@
+#include "dgl/metrics/measure.h"
+
+#include <set>
+
+#include "dgl/base/error.h"
+#include "dgl/metrics/dataset_statistics.h"
+#include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/precision_recall.h"
+#include "dgl/metrics/statistics_cache.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr int64_t kRealBatch = 64;
+constexpr int64_t kNeighbors = 3;
+constexpr double kGiB = 1 << 30;
+
+/// Rows that come in batches, in one tensor that is made once.
+class Rows {
+ public:
+  Rows(int64_t count, int64_t width) : rows_(at::empty({count, width}, torch::kFloat)) {}
+  void add(const Tensor& part) {
+    rows_.slice(0, filled_, filled_ + part.size(0)).copy_(part);
+    filled_ += part.size(0);
+  }
+  const Tensor& all() const { return rows_; }
+
+ private:
+  Tensor rows_;
+  int64_t filled_ = 0;
+};
+
+/// Rows of a batch to the sums of their labels.
+void add_by_label(std::vector<StatisticsAccumulator>& sums, const Tensor& features, const Tensor& labels) {
+  const std::set<int64_t> present(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  for (const int64_t label : present) {
+    sums[static_cast<size_t>(label)].add(features.index_select(0, labels.eq(label).nonzero().view(-1)));
+  }
+}
+
+/// Checks that generator, set and network mean the same labels, as far as the options need it.
+void check_labels(const MeasureOptions& options, const Dataset& dataset, const Tensor& fake_labels,
+                  const Generator& generator, const FeatureNetwork& network) {
+  const auto known = static_cast<int64_t>(dataset.info().classes.size());
+  if (!options.each_label && !options.metrics.accuracy) return;
+  if (generator.classes() == 0) fail("accuracy and the numbers of each label need a model that takes labels");
+  if (options.metrics.accuracy && network.classes() != generator.classes()) {
+    fail("accuracy: the feature network tells {} labels, but the model takes {}", network.classes(),
+         generator.classes());
+  }
+  if (!options.each_label) return;
+  if (known != generator.classes()) {
+    fail("{}: {} labels, but the model takes {}", dataset.path().string(), known, generator.classes());
+  }
+  for (int64_t label = 0; label < known; ++label) {
+    const auto real = dataset.label_counts()[static_cast<size_t>(label)];
+    const auto fake = fake_labels.eq(label).sum().item<int64_t>();
+    if (real < 2 || fake < 2) {
+      fail("label {} ({}): {} real and {} generated images, expected at least 2 of each", label,
+           dataset.info().classes[static_cast<size_t>(label)], real, fake);
+    }
+  }
+}
+
+void check_counts(const MeasureOptions& options, int64_t real, int64_t labels, const FeatureNetwork& network) {
+  const int64_t fake = options.samples.count;
+  if (options.metrics.kid && std::min(real, fake) < options.kid.subset_size) {
+    fail("kid: {} real and {} generated images, expected at least --kid-subset-size {} of each", real, fake,
+         options.kid.subset_size);
+  }
+  if (options.metrics.pr && std::min(real, fake) <= kNeighbors) {
+    fail("pr: {} real and {} generated images, expected more than {} of each", real, fake, kNeighbors);
+  }
+  if (options.metrics.is && fake < options.is_splits) {
+    fail("is: {} generated images, expected at least --is-splits {}", fake, options.is_splits);
+  }
+  const uint64_t bytes = held_bytes(options.metrics, real, fake, labels, network);
+  if (bytes > options.max_bytes) {
+    fail(
+        "features of {} real and {} generated images take {:.2f} GiB, more than --memory {:.2f}; give more, fewer "
+        "--samples, or --metrics fid, which holds none",
+        real, fake, static_cast<double>(bytes) / kGiB, static_cast<double>(options.max_bytes) / kGiB);
+  }
+  if (bytes > 0) options.note(fmt::format("features held: {:.2f} GiB at most", static_cast<double>(bytes) / kGiB));
+}
+
+}  // namespace
+
+MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
+  MetricSet set;
+  const std::pair<const char*, bool*> names[] = {
+      {"fid", &set.fid}, {"kid", &set.kid}, {"is", &set.is}, {"pr", &set.pr}, {"accuracy", &set.accuracy}};
+  for (size_t first = 0; first <= text.size();) {
+    const size_t comma = std::min(text.find(',', first), text.size());
+    const std::string word = text.substr(first, comma - first);
+    const auto* found =
+        std::find_if(std::begin(names), std::end(names), [&](const auto& n) { return word == n.first; });
+    if (found == std::end(names)) {
+      throw UsageError(fmt::format(
+          "{} {}: expected fid, kid, is, pr and accuracy, or some of them, with commas between", key, text));
+    }
+    *found->second = true;
+    first = comma + 1;
+  }
+  return set;
+}
+
+uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_t labels,
+                    const FeatureNetwork& network) {
+  // float32 rows, and float64 copies of them: two of the features for precision and recall, three of the class scores;
+  // two covariances a label.
+  const int64_t feature = metrics.pr ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
+  const int64_t score = metrics.is ? 4 + 3 * 8 : metrics.accuracy ? 4 : 0;
+  const int64_t covariances = metrics.fid ? 2 * labels : 0;
+  return static_cast<uint64_t>((real + fake) * network.dimensions() * feature + fake * network.classes() * score +
+                               covariances * network.dimensions() * network.dimensions() * 8);
+}
+
+nlohmann::json measure(Generator& generator, const Dataset& dataset, FeatureNetwork& network,
+                       const MeasureOptions& options) {
+  const MetricSet& metrics = options.metrics;
+  const int64_t real = dataset.info().count, fake = options.samples.count;
+  const int64_t labels = options.each_label ? generator.classes() : 0;
+  const Tensor fake_labels = draw_labels(generator, fake, options.samples.seed, options.samples.label_shares);
+  check_labels(options, dataset, fake_labels, generator, network);
+  check_counts(options, real, labels, network);
+  const int64_t held = metrics.holds_features() ? network.dimensions() : 0;
+
+  nlohmann::json result;
+  Rows real_rows(held ? real : 0, held);
+  std::vector<StatisticsAccumulator> real_of_label(static_cast<size_t>(metrics.fid ? labels : 0));
+  std::vector<StatisticsAccumulator> fake_of_label(real_of_label.size());
+  std::optional<FeatureStatistics> real_statistics;
+  std::optional<StatisticsCache> cache;
+  if (metrics.fid) {
+    cache.emplace(dataset, options.network_file, network.distance_name());
+    real_statistics = cache->read(network.dimensions(), options.note);
+    result["statistics_cached"] = real_statistics.has_value();
+  }
+  if (held || !real_of_label.empty() || (metrics.fid && !real_statistics)) {
+    StatisticsAccumulator sums;
+    for_each_batch(dataset, kRealBatch, [&](const Tensor& images, const Tensor& real_labels, int64_t done) {
+      const Tensor features = network.features(images.to(options.samples.device)).cpu();
+      if (cache && !real_statistics) sums.add(features);
+      if (!real_of_label.empty()) add_by_label(real_of_label, features, real_labels);
+      if (held) real_rows.add(features);
+      options.progress("real images", done, real);
+    });
+    if (cache && !real_statistics) {
+      real_statistics = sums.finish();
+      cache->write(*real_statistics, options.note);
+    }
+  }
+
+  Rows fake_rows(held ? fake : 0, held), scores(metrics.holds_scores() ? fake : 0, network.classes());
+  StatisticsAccumulator sums;
+  int64_t done = 0;
+  for_each_sample(generator, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
+    Activations found;
+    if (metrics.holds_scores()) {
+      found = network.activations(images);
+      scores.add(found.logits);
+    } else {
+      found.features = network.features(images);
+    }
+    const Tensor features = found.features.cpu();
+    if (metrics.fid) sums.add(features);
+    if (!fake_of_label.empty()) add_by_label(fake_of_label, features, batch_labels);
+    if (held) fake_rows.add(features);
+    done += images.size(0);
+    options.progress("generated images", done, fake);
+  });
+
+  const std::string name = network.distance_name(), prefix = name == "fid" ? "" : name + "_";
+  if (metrics.fid) result[name] = frechet_distance(*real_statistics, sums.finish());
+  if (metrics.kid) {
+    const Kid kid = kernel_distance(real_rows.all(), fake_rows.all(), options.kid);
+    result[prefix + "kid_mean"] = kid.mean;
+    result[prefix + "kid_std"] = kid.deviation;
+  }
+  if (metrics.pr) {
+    const PrecisionRecall shares = precision_recall(real_rows.all(), fake_rows.all(), kNeighbors);
+    result[prefix + "precision"] = shares.precision;
+    result[prefix + "recall"] = shares.recall;
+  }
+  if (metrics.is) {
+    const InceptionScore score = inception_score(scores.all(), options.is_splits);
+    result[prefix + "is_mean"] = score.mean;
+    result[prefix + "is_std"] = score.deviation;
+  }
+  const Tensor right = metrics.accuracy ? scores.all().argmax(1).eq(fake_labels).to(torch::kDouble) : Tensor();
+  if (metrics.accuracy) result[prefix + "accuracy"] = right.mean().item<double>();
+  for (int64_t label = 0; label < labels; ++label) {
+    const auto place = static_cast<size_t>(label);
+    const Tensor rows = fake_labels.eq(label).nonzero().view(-1);
+    nlohmann::json one = {{"label", label},
+                          {"name", dataset.info().classes[place]},
+                          {"real", dataset.label_counts()[place]},
+                          {"generated", rows.numel()}};
+    if (metrics.fid) one[name] = frechet_distance(real_of_label[place].finish(), fake_of_label[place].finish());
+    if (metrics.is) one[prefix + "is"] = inception_score(scores.all().index_select(0, rows), 1).mean;
+    if (metrics.accuracy) one[prefix + "accuracy"] = right.index_select(0, rows).mean().item<double>();
+    result["labels"].push_back(one);
+  }
+  return result;
+}
+
+}  // namespace dgl

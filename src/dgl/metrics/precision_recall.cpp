@@ -1,0 +1,68 @@
+#include "dgl/metrics/precision_recall.h"
+
+#include <ATen/ATen.h>
+
+#include <functional>
+
+#include "dgl/base/error.h"
+#include "dgl/metrics/checks.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr int64_t kBlock = int64_t{1} << 23;  // distances held at once
+constexpr double kRounding = 1e-12;           // of squared distances, relative to the squared lengths they come from
+
+/// Samples with their squared lengths.
+struct Points {
+  explicit Points(const Tensor& rows) : x(rows), squares(rows.square().sum(1)) {}
+  Tensor x, squares;
+};
+
+/// Calls `use` with the squared distances [rows, m] of blocks of rows of `a` to all of `b`.
+void for_each_block(const Points& a, const Points& b, const std::function<void(const Tensor& squared)>& use) {
+  const int64_t rows = std::max<int64_t>(1, kBlock / b.x.size(0));
+  for (int64_t first = 0; first < a.x.size(0); first += rows) {
+    const int64_t last = std::min(a.x.size(0), first + rows);
+    const Tensor inner = at::mm(a.x.slice(0, first, last), b.x.t());
+    use((a.squares.slice(0, first, last).unsqueeze(1) + b.squares - 2 * inner).clamp_min_(0));
+  }
+}
+
+/// Squared distance [n] of each point to its k-th nearest neighbor; the nearest of all is the point itself.
+Tensor squared_radii(const Points& points, int64_t k) {
+  std::vector<Tensor> parts;
+  for_each_block(points, points,
+                 [&](const Tensor& squared) { parts.push_back(std::get<0>(squared.kthvalue(k + 1, 1))); });
+  return at::cat(parts);
+}
+
+/// The share of `points` that lies inside the manifold of `centres`.
+double share_inside(const Points& points, const Points& centres, int64_t k) {
+  // Copies of one sample may be told apart by rounding alone, in radii as in distances.
+  const Tensor reach = squared_radii(centres, k) + kRounding * (centres.squares + centres.squares.max());
+  int64_t inside = 0;
+  for_each_block(points, centres,
+                 [&](const Tensor& squared) { inside += squared.le(reach).any(1).sum().item<int64_t>(); });
+  return static_cast<double>(inside) / static_cast<double>(points.x.size(0));
+}
+
+}  // namespace
+
+PrecisionRecall precision_recall(const Tensor& real, const Tensor& fake, int64_t k) {
+  check_pair(real, fake, "precision and recall");
+  if (k < 1 || std::min(real.size(0), fake.size(0)) <= k) {
+    fail("precision and recall: {} real and {} fake features, expected more than k = {} of each", real.size(0),
+         fake.size(0), k);
+  }
+  // Distances do not change when all points move; their digits do, far from zero.
+  const Tensor center = real.detach().mean(0, /*keepdim=*/false, torch::kDouble).cpu();
+  const auto moved = [&](const Tensor& rows) { return rows.detach().to(torch::kCPU, torch::kDouble) - center; };
+  const Points a(moved(real)), b(moved(fake));
+  return {share_inside(b, a, k), share_inside(a, b, k)};
+}
+
+}  // namespace dgl

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "dgl/metrics/classifier.h"
+
+namespace dgl {
+
+struct ClassifierOptions {
+  ClassifierShape shape;
+  int64_t batch = 64;
+  int64_t epochs = 10;
+  double lr = 0.002;
+  uint64_t seed = 0;
+  torch::Device device = torch::kCPU;
+};
+
+struct ClassifierResult {
+  std::shared_ptr<Classifier> network;
+  double accuracy = 0;  ///< on the held-out tenth
+};
+
+/// Told after every epoch; may be empty.
+using ClassifierProgress = std::function<void(int64_t epoch, double loss, double accuracy)>;
+
+/// Error if a classifier of this shape cannot be trained on the set: no labels, or other images or labels than the
+/// shape.
+void check_classifier_data(const Dataset& dataset, const ClassifierShape& shape);
+
+/// Trains a classifier on a labeled set: cross-entropy, Adam with cosine decay, small random rotations, scalings and
+/// shifts. Every tenth image (by index) is held out and only tested on. Repeatable for a seed and number of threads.
+/// Error as of `check_classifier_data`.
+ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOptions& options,
+                                  const ClassifierProgress& progress);
+
+}  // namespace dgl

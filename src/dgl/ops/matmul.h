@@ -1,0 +1,66 @@
+#pragma once
+
+#include "dgl/ops/vec.h"
+
+namespace dgl::ops {
+
+// Products of small float32 matrices whose rows fill whole registers. Private to this room.
+
+/// Rows of a product, and of sums over pixels, that fit the registers with two of columns. kSumRows divides every
+/// number of channels that fills registers.
+#if defined(__AVX512F__)
+constexpr int64_t kRows = 12, kSumRows = 8;
+#elif defined(__AVX2__)
+constexpr int64_t kRows = 6, kSumRows = 4;
+#else
+constexpr int64_t kRows = 4, kSumRows = 4;
+#endif
+static_assert(kVecSize % kSumRows == 0);
+
+/// c[Rows x Columns * kVecSize] (+)= a . b, where a's element (r, k) is at a[r * a_row + k * a_column], b's row k at
+/// b + k * n, c's row r at c + r * n: the whole of c in registers.
+template <int64_t Rows, int64_t Columns>
+inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t n,
+                           int64_t depth, bool add) {
+  Vec sums[Rows][Columns];
+#pragma GCC unroll 16
+  for (int64_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < Columns; ++j) sums[r][j] = add ? load(c + r * n + j * kVecSize) : Vec{};
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    Vec row[Columns];
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < Columns; ++j) row[j] = load(b + k * n + j * kVecSize);
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < Rows; ++r) {
+      const float factor = a[r * a_row + k * a_column];
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < Columns; ++j) sums[r][j] += factor * row[j];
+    }
+  }
+#pragma GCC unroll 16
+  for (int64_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < Columns; ++j) store(c + r * n + j * kVecSize, sums[r][j]);
+  }
+}
+
+/// c [rows, n] (+)= a . b [depth, n]; rows a multiple of Rows, n of kVecSize. Two registers of columns at a time.
+template <int64_t Rows>
+inline void multiply(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t rows, int64_t n,
+                     int64_t depth, bool add) {
+  int64_t j = 0;
+  for (; j + 2 * kVecSize <= n; j += 2 * kVecSize) {
+    for (int64_t r = 0; r < rows; r += Rows) {
+      multiply_block<Rows, 2>(a + r * a_row, a_row, a_column, b + j, c + r * n + j, n, depth, add);
+    }
+  }
+  for (; j < n; j += kVecSize) {
+    for (int64_t r = 0; r < rows; r += Rows) {
+      multiply_block<Rows, 1>(a + r * a_row, a_row, a_column, b + j, c + r * n + j, n, depth, add);
+    }
+  }
+}
+
+}  // namespace dgl::ops

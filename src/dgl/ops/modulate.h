@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <utility>
+
+namespace dgl::ops {
+
+/// y[n, c, h, w] = x[n, c, h, w] * s[n, c]: how a style modulates or demodulates feature maps around a dense
+/// convolution. It and channel_dot are each other's derivatives, so both differentiate any number of times.
+torch::Tensor channel_scale(const torch::Tensor& x, const torch::Tensor& s);
+
+/// d[n, c] = sum over pixels of a[n, c, h, w] * b[n, c, h, w].
+torch::Tensor channel_dot(const torch::Tensor& a, const torch::Tensor& b);
+
+/// {channel_scale(g, s), channel_dot(g, x)} in one pass: the gradients of channel_scale(x, s). Not differentiable
+/// itself.
+std::pair<torch::Tensor, torch::Tensor> scale_and_dot(const torch::Tensor& g, const torch::Tensor& s,
+                                                      const torch::Tensor& x);
+
+}  // namespace dgl::ops

@@ -1,0 +1,137 @@
+#include "dgl/optim/adam.h"
+
+#include <cmath>
+
+#include "dgl/base/error.h"
+#include "dgl/base/parallel.h"
+
+namespace dgl {
+
+namespace {
+
+/// One pass over a parameter's memory. With beta1 = 0 (StyleGAN2) the first moment is the gradient itself.
+void update(float* __restrict p, float* __restrict m, float* __restrict v, const float* __restrict g, int64_t n,
+            const AdamOptions& o, double correction1, double correction2) {
+  const auto beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2);
+  const auto rate = static_cast<float>(o.lr / correction1), eps = static_cast<float>(o.epsilon);
+  const auto scale = static_cast<float>(1 / std::sqrt(correction2));
+  for (int64_t i = 0; i < n; ++i) {
+    const float gi = g ? g[i] : 0.0f;
+    m[i] = beta1 * m[i] + (1 - beta1) * gi;
+    v[i] = beta2 * v[i] + (1 - beta2) * gi * gi;
+    p[i] -= rate * m[i] / (std::sqrt(v[i]) * scale + eps);
+  }
+}
+
+}  // namespace
+
+AdamOptions AdamOptions::corrected_for(int64_t interval) const {
+  const double c = static_cast<double>(interval) / static_cast<double>(interval + 1);
+  return {lr * c, std::pow(beta1, c), std::pow(beta2, c), epsilon};
+}
+
+Adam::Adam(torch::nn::Module& module, AdamOptions options) : options_(options) {
+  for (auto& item : module.named_parameters()) {
+    slots_.push_back({item.key(), item.value(), torch::zeros_like(item.value()), torch::zeros_like(item.value())});
+  }
+}
+
+bool Adam::is_plain(const Slot& slot) const {
+  return slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
+         slot.parameter.is_contiguous();
+}
+
+double Adam::gradient_norm(Workers& workers) const {
+  if (std::none_of(slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_plain(slot); }))
+    return gradient_norm_at_once();
+  // Each gradient's square on a place of its own, so that the sum has one order.
+  std::vector<double> squares(slots_.size(), 0);
+  workers.parallel_for(static_cast<int64_t>(slots_.size()), [&](int64_t first, int64_t last) {
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+      const torch::Tensor& g = slots_[i].parameter.grad();
+      if (g.defined()) squares[i] = std::pow(g.norm().item<double>(), 2);
+    }
+  });
+  double sum = 0;
+  for (const double square : squares) sum += square;
+  return std::sqrt(sum);
+}
+
+double Adam::gradient_norm_at_once() const {
+  std::vector<torch::Tensor> gradients;
+  for (const auto& slot : slots_) {
+    if (slot.parameter.grad().defined()) gradients.push_back(slot.parameter.grad());
+  }
+  return gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+}
+
+void Adam::step(Workers& workers) {
+  torch::NoGradGuard no_grad;
+  ++steps_;
+  const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
+  for (auto& slot : slots_) {
+    const torch::Tensor& g = slot.parameter.grad();
+    if (is_plain(slot) && g.defined()) slot.parameter.mutable_grad() = g.contiguous();
+  }
+  step_at_once(correction1, correction2);
+  workers.run([&](int64_t worker) {
+    for (auto& slot : slots_) {
+      if (!is_plain(slot)) continue;
+      float *p = slot.parameter.data_ptr<float>(), *m = slot.m.data_ptr<float>(), *v = slot.v.data_ptr<float>();
+      const torch::Tensor& g = slot.parameter.grad();
+      const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
+      const int64_t n = slot.parameter.numel(), count = workers.count();
+      parallel_for(n * worker / count, n * (worker + 1) / count, 65536, [&](int64_t first, int64_t last) {
+        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options_,
+               correction1, correction2);
+      });
+    }
+  });
+}
+
+void Adam::step_at_once(double correction1, double correction2) {
+  std::vector<torch::Tensor> parameters, m, v, gradients;
+  for (const auto& slot : slots_) {
+    if (is_plain(slot)) continue;
+    const torch::Tensor& g = slot.parameter.grad();
+    parameters.push_back(slot.parameter);
+    m.push_back(slot.m);
+    v.push_back(slot.v);
+    gradients.push_back(g.defined() ? g : torch::zeros_like(slot.parameter));
+  }
+  if (parameters.empty()) return;
+  at::_foreach_mul_(m, options_.beta1);
+  at::_foreach_add_(m, gradients, 1 - options_.beta1);
+  at::_foreach_mul_(v, options_.beta2);
+  at::_foreach_addcmul_(v, gradients, gradients, 1 - options_.beta2);
+  auto denominators = at::_foreach_sqrt(v);
+  at::_foreach_div_(denominators, std::sqrt(correction2));
+  at::_foreach_add_(denominators, options_.epsilon);
+  at::_foreach_addcdiv_(parameters, m, denominators, -options_.lr / correction1);
+}
+
+void Adam::put(TensorFile& file, const std::string& prefix) const {
+  for (const auto& slot : slots_) {
+    file.tensors[prefix + "m." + slot.name] = slot.m;
+    file.tensors[prefix + "v." + slot.name] = slot.v;
+  }
+  file.tensors[prefix + "steps"] = torch::tensor(steps_, torch::kLong);
+}
+
+void Adam::get(const TensorFile& file, const std::string& prefix, const std::string& origin) {
+  torch::NoGradGuard no_grad;
+  for (auto& slot : slots_) {
+    for (auto [kind, target] : {std::pair{"m.", &slot.m}, std::pair{"v.", &slot.v}}) {
+      const torch::Tensor& stored = file.at(prefix + kind + slot.name, origin);
+      if (stored.sizes() != target->sizes())
+        fail("{}: tensor {}{}{} has another shape than its parameter", origin, prefix, kind, slot.name);
+      target->copy_(stored);
+    }
+  }
+  const torch::Tensor& steps = file.at(prefix + "steps", origin);
+  if (steps.numel() != 1) fail("{}: tensor {}steps: expected one number", origin, prefix);
+  steps_ = steps.item<int64_t>();
+}
+
+}  // namespace dgl

@@ -1,0 +1,78 @@
+#include "dgl/run/run_log.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/json_view.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr uint64_t kMaxLogBytes = uint64_t{256} << 20;
+constexpr size_t kMaxLineBytes = 64 << 10;
+constexpr size_t kMaxCurves = 32;
+
+void add_line(const JsonView& line, const std::string& where, RunLog& log) {
+  const auto kimg = line.number("kimg");
+  if (!kimg) fail("{}: key kimg: expected a number, found none", where);
+  const double stage = line.number("stage").value_or(1);
+  if (!(stage >= 0 && stage < 1000)) fail("{}: key stage: expected 0 to 999, got {}", where, stage);
+  const auto number = static_cast<int64_t>(stage);
+  if (log.stages.empty() || log.stages.back().number != number) {
+    if (log.stages.size() == 1000) fail("{}: key stage: it changes more than 1000 times", where);
+    log.stages.push_back({number, log.stages.empty() ? 0 : log.stages.back().kimg_end, *kimg});
+  }
+  log.stages.back().kimg_end = *kimg;
+  log.kimg = *kimg;
+  log.seconds = line.number("seconds").value_or(log.seconds);
+  const auto add = [&](Curve& curve, std::optional<double> value) {
+    if (value) curve.push_back({*kimg, *value});
+  };
+  add(log.distance, line.number("fd"));
+  add(log.images_per_second, line.number("images_per_second"));
+  for (const auto& [group, curves] : {std::pair("loss", &log.losses), std::pair("score", &log.scores)}) {
+    for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) add((*curves)[name], value);
+    if (curves->size() > kMaxCurves)
+      fail("{}: key {}: expected at most {} names in all lines", where, group, kMaxCurves);
+  }
+}
+
+}  // namespace
+
+RunLog read_run_log(const std::filesystem::path& path) {
+  const std::string text = read_file(path, kMaxLogBytes);
+  RunLog log;
+  size_t number = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    const bool cut = end == std::string::npos;
+    const std::string line = text.substr(at, cut ? end : end - at);
+    const std::string where = fmt::format("{} line {}", path.string(), ++number);
+    at = cut ? text.size() : end + 1;
+    if (cut && !nlohmann::json::accept(line)) break;
+    if (line.size() > kMaxLineBytes) fail("{}: {} bytes, expected at most {}", where, line.size(), kMaxLineBytes);
+    add_line(JsonView(line, where), where, log);
+  }
+  return log;
+}
+
+Curve thinned(const Curve& curve, size_t most) {
+  if (curve.size() <= most) return curve;
+  const auto least = std::min_element(curve.begin(), curve.end(),
+                                      [](const CurvePoint& a, const CurvePoint& b) { return a.value < b.value; });
+  const auto least_index = static_cast<size_t>(least - curve.begin());
+  Curve kept;
+  const size_t count = most - 1;  // one place is the least point's
+  for (size_t i = 0, previous = 0; i < count; ++i) {
+    const size_t index = i * (curve.size() - 1) / (count - 1);
+    if (i > 0 && least_index > previous && least_index < index) kept.push_back(*least);
+    kept.push_back(curve[index]);
+    previous = index;
+  }
+  return kept;
+}
+
+}  // namespace dgl

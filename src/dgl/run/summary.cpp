@@ -1,0 +1,153 @@
+#include "dgl/run/summary.h"
+
+#include <cctype>
+#include <cstring>
+
+#include "dgl/base/runtime.h"
+#include "dgl/base/text.h"
+#include "dgl/nn/profile.h"
+
+#include "dgl/base/progress.h"
+
+namespace dgl {
+
+namespace {
+
+nlohmann::json describe(const Model& model, const std::string& file, std::optional<double> distance,
+                        torch::Device device) {
+  nlohmann::json json = {{"file", file}};
+  if (distance) json["fd"] = *distance;
+  if (model.generator || model.generator_ema) json["generator"] = profile(model.sampler(file), device);
+  if (model.discriminator) {
+    const Cost cost = model.discriminator->cost();
+    json["discriminator"] = {{"params", cost.params}, {"macs", cost.macs}};
+  }
+  return json;
+}
+
+/// As one word to a shell.
+std::string shell_word(const std::string& text) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_./-+:=@%,", c); };
+  if (std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace
+
+std::string reproduce_command(const Recipe& recipe) {
+  std::string command = "dgl " + recipe.command;
+  const auto add = [&](const char* option, const std::string& path) {
+    if (!path.empty()) command += fmt::format(" {} {}", option, shell_word(path));
+  };
+  add("--teacher", recipe.teacher);
+  add("--data", recipe.data);
+  add("--features", recipe.run_features);
+  add("--from-stage1", recipe.from_stage1);
+  if (recipe.from_teacher) command += " --from-teacher";
+  if (recipe.device != "auto") add("--device", recipe.device);
+  return command + fmt::format(" --recipe recipe.toml --threads {} --out NEW", runtime_threads());
+}
+
+nlohmann::json make_summary(const SummaryInput& input) {
+  const Recipe& recipe = input.recipe;
+  const RunState& state = input.state;
+  nlohmann::json stages = nlohmann::json::array();
+  for (const StageRecord& record : state.stages) {
+    nlohmann::json stage = {{"stage", record.stage},       {"name", record.name},
+                            {"lambda", record.lambda},     {"kimg_start", record.kimg_start},
+                            {"kimg_end", record.kimg_end}, {"seconds", record.seconds}};
+    if (record.fd_end >= 0) {
+      stage["fd_end"] = record.fd_end;
+      stage["fd_best"] = record.fd_best;
+      stage["kimg_best"] = record.kimg_best;
+    }
+    stages.push_back(stage);
+  }
+  const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
+  nlohmann::json summary = {{"command", recipe.command},
+                            {"finished", true},
+                            {"seed", recipe.seed},
+                            {"processes", input.processes},
+                            {"threads", runtime_threads()},
+                            {"precision", recipe.precision},
+                            {"device", input.device.str()},
+                            {"seconds", state.seconds},
+                            {"remake", reproduce_command(recipe)},
+                            {"data",
+                             {{"file", name_of(recipe.data)},
+                              {"count", input.data.count},
+                              {"resolution", input.data.resolution},
+                              {"channels", input.data.channels},
+                              {"resize", input.data.resize}}},
+                            {"stages", stages}};
+  for (const int64_t label : input.row_labels) {
+    summary["grid_rows"].push_back(input.data.classes[static_cast<size_t>(label)]);
+  }
+  if (!input.metric.empty()) {
+    summary["metric"] = input.metric;
+    summary["metric_samples"] = recipe.final_samples;
+    summary["result"] = {{"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", *input.result_distance}};
+  }
+  const char* role = input.teacher ? "student" : "model";
+  summary[role] = describe(*input.result, "model.safetensors", input.result_distance, input.device);
+  summary[role]["width"] = input.teacher ? recipe.width : "1";
+  if (input.teacher) {
+    summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher), input.teacher_distance, input.device);
+  }
+  return summary;
+}
+
+std::string summary_table(const nlohmann::json& summary) {
+  const bool student = summary.contains("student");
+  const nlohmann::json& own = summary[student ? "student" : "model"];
+  const nlohmann::json teacher = student && summary.contains("teacher") ? summary["teacher"] : nlohmann::json::object();
+  std::string text;
+  const auto row = [&](const std::string& name, const auto& value_of) {
+    const auto a = value_of(own), b = value_of(teacher);
+    if (!a) return;
+    text += fmt::format("{:<26}", name);
+    if (b)
+      text += fmt::format("{:>12}", name.find("ms") != std::string::npos ? fmt::format("{:.2f}", *b)
+                                    : name.find("fd") == 0               ? fmt::format("{:.2f}", *b)
+                                                                         : count_text(*b));
+    text += fmt::format("{:>12}", name.find("ms") != std::string::npos ? fmt::format("{:.2f}", *a)
+                                  : name.find("fd") == 0               ? fmt::format("{:.2f}", *a)
+                                                                       : count_text(*a));
+    if (b) text += fmt::format("{:>9.2f}", *a / *b);
+    text += "\n";
+  };
+  const auto at = [](std::vector<std::string> path) {
+    return [path](const nlohmann::json& model) -> std::optional<double> {
+      const nlohmann::json* node = &model;
+      for (const auto& key : path) {
+        if (!node->is_object() || !node->contains(key)) return std::nullopt;
+        node = &(*node)[key];
+      }
+      return node->is_number() ? std::optional<double>(node->get<double>()) : std::nullopt;
+    };
+  };
+  text += student ? fmt::format("{:<26}{:>12}{:>12}{:>9}\n", "", "teacher", "student", "ratio")
+                  : fmt::format("{:<26}{:>12}\n", "", "model");
+  row("generator parameters", at({"generator", "params"}));
+  row("generator MACs", at({"generator", "macs"}));
+  row("latency, batch 1, ms", at({"generator", "latency_ms", "1"}));
+  row("latency, batch 16, ms", at({"generator", "latency_ms", "16"}));
+  if (summary.contains("metric")) row(summary["metric"].get<std::string>(), at({"fd"}));
+  for (const auto& stage : summary["stages"]) {
+    text +=
+        fmt::format("stage {} ({}, lambda {:g}): {:g} to {:g} kimg in {}", stage["stage"].get<int64_t>(),
+                    stage["name"].get<std::string>(), stage["lambda"].get<double>(), stage["kimg_start"].get<double>(),
+                    stage["kimg_end"].get<double>(), duration_text(stage["seconds"].get<double>()));
+    if (stage.contains("fd_end")) {
+      text += fmt::format(", {} {:.2f} at its end, {:.2f} at best", summary["metric"].get<std::string>(),
+                          stage["fd_end"].get<double>(), stage["fd_best"].get<double>());
+    }
+    text += "\n";
+  }
+  if (!text.empty()) text.pop_back();
+  return text;
+}
+
+}  // namespace dgl

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "dgl/recipe/recipe.h"
+
+namespace dgl {
+
+/// Times a training step of a recipe phase by phase, on random images: {"d_main", "d_reg", "g_main", "g_reg": median
+/// seconds of the phase with its optimizer step, the regularizers alone, "step": each phase's seconds over its
+/// interval, summed, "images_per_second", "threads", "shards", "precision"}; "peak_memory_bytes" of the process so far;
+/// "sample_1" and "sample_16", median seconds of drawing so many images at a time. `guided` adds a full-width teacher
+/// to the generator's phase, in as many of its steps as the recipe's `guidance.interval` says.
+nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device);
+
+}  // namespace dgl

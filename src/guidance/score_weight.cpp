@@ -1,9 +1,0 @@
-#include "guidance/score_weight.h"
-
-namespace dgl {
-
-torch::Tensor ScoreWeight::of(const WeightInput& input, std::map<std::string, torch::Tensor>&) const {
-  return at::relu(-input.scores.detach());
-}
-
-}  // namespace dgl

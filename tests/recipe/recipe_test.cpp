@@ -1,0 +1,94 @@
+#include "dgl/recipe/recipe.h"
+
+#include "dgl/base/torch.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+TEST(Recipe, ReadsKeysAndOverrides) {
+  const Recipe recipe = parse_recipe(
+      "family = 'stylegan2'\n[network]\nresolution = 64\n[training]\nlr = 1\n[student]\nwidth = '3/8'\n", "r",
+      {"training.batch=16", "training.checkpoint_kimg=0.5", "student.width=1/4", "training.mirror=true"});
+  EXPECT_EQ(recipe.network.resolution, 64);
+  EXPECT_EQ(recipe.lr, 1);
+  EXPECT_EQ(recipe.batch, 16);
+  EXPECT_EQ(recipe.checkpoint_kimg, 0.5);
+  EXPECT_EQ(recipe.width, "1/4");
+  EXPECT_TRUE(recipe.mirror);
+}
+
+TEST(Recipe, ATextNeedsNoQuotes) {
+  EXPECT_EQ(parse_recipe("", "r", {"student.width=1"}).width, "1");
+  EXPECT_EQ(parse_recipe("", "r", {"student.width=\"1\""}).width, "1");
+  EXPECT_EQ(parse_recipe("", "r", {"evaluation.features="}).feature_file, "");
+}
+
+TEST(Recipe, RoundTripKeepsEveryKey) {
+  Recipe recipe;
+  recipe.lr = 0.1234567890123;
+  recipe.data = "a \"quoted\" path";
+  recipe.kimg = 1e-3;
+  recipe.seed = 123456789012345;
+  recipe.guidance.schedule = "piecewise:0=0,1=1";
+  recipe.guidance.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"},
+                              {"b.safetensors", 0.25, "constant", "uniform", ""}};
+  const std::string text = recipe_toml(recipe);
+  EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
+  // Numbers as people write them.
+  EXPECT_NE(text.find("\nbeta2 = 0.99\n"), std::string::npos) << text;
+  EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
+  ASSERT_EQ(parse_recipe(text, "r").guidance.teachers.size(), 2u);
+  EXPECT_EQ(parse_recipe(text, "r").guidance.teachers[0].weight, "score");
+  EXPECT_EQ(without_run(recipe).data, "");
+}
+
+TEST(Recipe, EveryShippedOneIsValid) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(DGL_SOURCE_DIR) / "recipes")) {
+    EXPECT_NO_THROW(load_recipe(entry.path())) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 3);
+}
+
+struct Bad {
+  const char* text;
+  std::vector<std::string> overrides;
+  std::vector<std::string> says;
+};
+
+class BadRecipe : public ::testing::TestWithParam<Bad> {};
+
+TEST_P(BadRecipe, IsRefused) {
+  const Bad& bad = GetParam();
+  expect_error([&] { parse_recipe(bad.text, "my.toml", bad.overrides); }, bad.says);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, BadRecipe,
+    ::testing::Values(Bad{"[training]\nbtach = 3\n", {}, {"my.toml", "training.btach", "not a key"}},
+                      Bad{"color = 3\n", {}, {"my.toml", "color"}},
+                      Bad{"[training]\nbatch = 'x'\n", {}, {"training.batch", "whole number"}},
+                      Bad{"[training]\nbatch = 1.5\n", {}, {"training.batch", "whole number"}},
+                      Bad{"[training]\nbatch = 0\n", {}, {"training.batch", "= 0", "1 to"}},
+                      Bad{"[training]\nlr = nan\n", {}, {"training.lr"}},
+                      Bad{"[training]\nmirror = 1\n", {}, {"training.mirror", "true or false"}},
+                      Bad{"[training]\nprecision = 'fp8'\n", {}, {"precision", "fp8", "fp32"}},
+                      Bad{"[network]\nresolution = 48\n", {}, {"resolution", "power of two"}},
+                      Bad{"[student]\nwidth = '2'\n", {}, {"student.width", "\"2\""}},
+                      Bad{"[guidance]\nschedule = 'sine'\n", {}, {"guidance.schedule", "sine", "cosine"}},
+                      Bad{"[guidance]\nweight = 'loud'\n", {}, {"guidance.weight", "loud", "score"}},
+                      Bad{"[guidance]\ninterval = 0\n", {}, {"guidance.interval", "= 0", "1 to"}},
+                      Bad{"[training]\naugment = 'flip'\n", {}, {"training.augment", "flip", "cutout"}},
+                      Bad{"[training]\nada_target = 0.6\n", {}, {"training.ada_target", "training.augment"}},
+                      Bad{"[guidance]\nteacher_data = 2\n", {}, {"guidance.teacher_data", "0 to 1"}},
+                      Bad{"[guidance]\nteachers = 3\n", {}, {"[[guidance.teachers]]"}},
+                      Bad{"[[guidance.teachers]]\nlambda = 1\n", {}, {"without a file"}},
+                      Bad{"[[guidance.teachers]]\nfile = 'a'\nlamda = 1\n", {}, {"guidance.teachers.lamda"}},
+                      Bad{"family = \n", {}, {"my.toml", "line 1"}}, Bad{"", {"training.batch"}, {"KEY=VALUE"}},
+                      Bad{"", {"training.none=3"}, {"--set", "training.none"}},
+                      Bad{"", {"training.batch=x"}, {"--set training.batch=x", "whole number"}}));
+
+}  // namespace
+}  // namespace dgl::test

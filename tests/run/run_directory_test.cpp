@@ -1,0 +1,79 @@
+#include "dgl/run/run_directory.h"
+
+#include "dgl/base/torch.h"
+#include "dgl/run/run_state.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+TEST(RunState, RoundTripIsExact) {
+  RunState state;
+  state.seconds = 1.0 / 3;
+  state.losses.add("g_main", 0.1);
+  state.losses.add("g_main", 0.2);
+  state.stages.push_back({1, "alone", 0, 0, 10.5, 3.3, 7.7, 6.6, 5});
+  const auto json = nlohmann::json::parse(state.to_json().dump());
+  EXPECT_EQ(RunState::from_json(json, "c").to_json(), state.to_json());
+  expect_error([&] { RunState::from_json(nlohmann::json::object(), "c.safetensors"); }, {"c.safetensors", "state"});
+}
+
+TEST(RunDirectory, RefusesWhatItWouldHarm) {
+  const TemporaryFolder folder;
+  folder.put("things/a.txt", "x");
+  expect_error([&] { RunDirectory::create(folder / "things", {}, false); }, {"things", "--overwrite"});
+  expect_error([&] { RunDirectory::create(folder / "things", {}, true); }, {"things", "not a run directory"});
+  EXPECT_TRUE(fs::exists(folder / "things/a.txt"));
+  expect_error([&] { RunDirectory::create(folder / "things/a.txt", {}, true); }, {"a.txt", "not a folder"});
+  expect_error([&] { RunDirectory::open(folder / "none"); }, {"none"});
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  expect_error([&] { RunDirectory::create(folder / "run", {}, false); }, {"run", "exists"});
+  folder.put("run/mine.txt", "x");
+  folder.put("run/model.safetensors", "x");
+  EXPECT_NO_THROW(RunDirectory::create(folder / "run", {}, true));
+  EXPECT_TRUE(fs::exists(folder / "run/mine.txt"));
+  EXPECT_FALSE(fs::exists(folder / "run/model.safetensors"));
+  expect_error([&] { RunDirectory::create("", {}, false); }, {"empty"});
+  // Not while a process works in it, nor where the new run is made of it.
+  {
+    const auto alone = run.lock();
+    expect_error([&] { RunDirectory::create(folder / "run", {}, true); }, {"run", "another process"});
+    expect_error([&] { const auto second = run.lock(); }, {"run", "another process"});
+  }
+  for (std::string Recipe::*input : {&Recipe::teacher, &Recipe::data, &Recipe::from_stage1}) {
+    Recipe recipe;
+    recipe.*input = (input == &Recipe::from_stage1 ? folder / "run" : folder / "run/model.safetensors").string();
+    expect_error([&] { RunDirectory::create(folder / "run", recipe, true); }, {"run", "would be replaced"});
+  }
+}
+
+TEST(RunDirectory, KeepsTheNewestCheckpoints) {
+  const TemporaryFolder folder;
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  for (const int64_t step : {5, 100, 20, 1000000})
+    folder.put("run/checkpoints/" + run.checkpoint(step).filename().string(), "x");
+  folder.put("run/checkpoints/stage1.safetensors", "x");
+  folder.put("run/checkpoints/interrupted.safetensors", "x");
+  folder.put("run/checkpoints/000007.safetensors.partial-3", "x");
+  run.prune(2);
+  const auto left = run.checkpoints();
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0], run.checkpoint(1000000));
+  EXPECT_EQ(left[1], run.checkpoint(100));
+  EXPECT_TRUE(fs::exists(run.stage_end(1)));
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints/000007.safetensors.partial-3"));
+  EXPECT_FALSE(fs::exists(run.interrupted()));
+}
+
+TEST(RunDirectory, LogIsCutBack) {
+  const TemporaryFolder folder;
+  const auto run = RunDirectory::create(folder / "run", {}, false);
+  run.append_log({{"kimg", 1}});
+  const auto size = run.log_size();
+  run.append_log({{"kimg", 2}});
+  run.truncate_log(size);
+  EXPECT_EQ(run.log_size(), size);
+}
+
+}  // namespace
+}  // namespace dgl::test

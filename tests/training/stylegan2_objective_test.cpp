@@ -1,0 +1,272 @@
+#include "dgl/training/stylegan2_objective.h"
+
+#include <gtest/gtest.h>
+
+#include "dgl/base/torch.h"
+#include "dgl/training/networks.h"
+#include "dgl/training/run_phase.h"
+
+namespace dgl::test {
+namespace {
+
+Recipe tiny() {
+  Recipe recipe;
+  recipe.network.resolution = 8;
+  recipe.network.img_channels = 1;
+  recipe.network.channel_base = 64;
+  recipe.network.channel_max = 6;
+  recipe.network.z_dim = recipe.network.w_dim = 5;
+  recipe.network.mapping_layers = 2;
+  recipe.batch = 4;
+  return recipe;
+}
+
+/// A student with its objective, and a guidance of one teacher; the same for every seed.
+class StyleGan2ObjectiveTest : public ::testing::Test {
+ protected:
+  explicit StyleGan2ObjectiveTest(Recipe recipe = tiny()) : recipe_(std::move(recipe)) {
+    torch::manual_seed(1);
+    model_ = make_networks(recipe_, {}, {}, torch::kCPU);
+    teacher_ = make_networks(recipe_, {}, {}, torch::kCPU);
+    objective_ = make_objective(recipe_, model_);
+    input_.real.images = torch::randn({recipe_.batch, 1, 8, 8});
+  }
+
+  Guidance guided(double lambda) const {
+    Guidance guidance;
+    guidance.add(
+        {"teacher", teacher_.discriminator, make_adversarial_loss("logistic", "loss"), constant_schedule(lambda)}, 1, 8,
+        recipe_.labels());
+    return guidance;
+  }
+  /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
+  Scalars run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1, int64_t parts = 1) {
+    for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
+    for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
+    input_.guidance = guidance;
+    Workers workers(shards);
+    for (const Phase& phase : objective_->phases()) {
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, parts).losses;
+    }
+    return {};
+  }
+  static torch::Tensor flat_gradient(const torch::nn::Module& module) {
+    std::vector<torch::Tensor> parts;
+    for (const auto& p : module.parameters()) {
+      parts.push_back((p.grad().defined() ? p.grad() : torch::zeros_like(p)).flatten());
+    }
+    return torch::cat(parts);
+  }
+  static bool has_gradient(const torch::nn::Module& module) {
+    for (const auto& p : module.parameters()) {
+      if (p.grad().defined()) return true;
+    }
+    return false;
+  }
+
+  Recipe recipe_;
+  Model model_, teacher_;
+  std::unique_ptr<Objective> objective_;
+  StepInput input_;
+};
+
+TEST_F(StyleGan2ObjectiveTest, PhasesFollowTheRecipe) {
+  const auto names = [](const Recipe& recipe, const Model& model) {
+    std::vector<std::string> all;
+    for (const Phase& phase : make_objective(recipe, model)->phases()) all.push_back(phase.name);
+    return all;
+  };
+  EXPECT_EQ(names(recipe_, model_), (std::vector<std::string>{"g_main", "g_reg", "d_main", "d_reg"}));
+  Recipe plain = recipe_;
+  plain.pl_weight = plain.r1_gamma = 0;
+  EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main"}));
+}
+
+TEST_F(StyleGan2ObjectiveTest, APhaseTeachesOneNetwork) {
+  for (const Phase& phase : objective_->phases()) {
+    run(phase.name);
+    EXPECT_EQ(has_gradient(*model_.generator), phase.generator) << phase.name;
+    EXPECT_EQ(has_gradient(*model_.discriminator), !phase.generator) << phase.name;
+  }
+}
+
+// loss_G + lambda * mean softplus(-D_t(G(z))): the gradient is linear in lambda, and none reaches the teacher.
+TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
+  const Scalars alone = run("g_main");
+  const torch::Tensor without = flat_gradient(*model_.generator);
+  const Guidance one = guided(1), three = guided(3);
+  const Scalars losses = run("g_main", &one);
+  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  const Scalars more = run("g_main", &three);
+  const torch::Tensor with_three = flat_gradient(*model_.generator);
+
+  EXPECT_EQ(losses.at("g_main").item<double>(), alone.at("g_main").item<double>());
+  EXPECT_GT(losses.at("g_guidance").item<double>(), 0);
+  EXPECT_NEAR(more.at("g_guidance").item<double>(), 3 * losses.at("g_guidance").item<double>(), 1e-5);
+  EXPECT_GT((with_one - without).norm().item<double>(), 1e-3 * without.norm().item<double>());
+  EXPECT_LT(((with_three - without) - 3 * (with_one - without)).norm().item<double>(),
+            1e-4 * (with_three - without).norm().item<double>());
+  EXPECT_FALSE(has_gradient(*teacher_.discriminator));
+  EXPECT_FALSE(has_gradient(*model_.discriminator));
+}
+
+// Lazily: in the steps in which teachers are asked their gradient counts several times, in the others not at all.
+TEST_F(StyleGan2ObjectiveTest, TeachersThatAreAskedSeldomCountMore) {
+  run("g_main");
+  const torch::Tensor without = flat_gradient(*model_.generator);
+  const Guidance guidance = guided(1);
+  const double once = run("g_main", &guidance).at("g_guidance").item<double>();
+  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  input_.guidance_scale = 4;
+  EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), once);
+  const torch::Tensor with_four = flat_gradient(*model_.generator);
+  EXPECT_LT(((with_four - without) - 4 * (with_one - without)).norm().item<double>(),
+            1e-4 * (with_four - without).norm().item<double>());
+  input_.guidance_scale = 0;
+  EXPECT_EQ(run("g_main", &guidance).count("g_guidance"), 0u);
+  EXPECT_TRUE(flat_gradient(*model_.generator).equal(without));
+}
+
+// gamma / 2 * E |grad_x D(x)|^2 (Mescheder et al. 2018), the gradient by finite differences of the score.
+TEST_F(StyleGan2ObjectiveTest, R1IsTheSquaredGradientOnRealImages) {
+  model_.discriminator->to(torch::kDouble);
+  input_.real.images = input_.real.images.to(torch::kDouble);
+  const double r1 = run("d_reg").at("d_reg").item<double>();
+
+  torch::NoGradGuard no_grad;
+  const torch::Tensor x = input_.real.images;
+  double squares = 0;
+  constexpr double kStep = 1e-5;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const torch::Tensor step = torch::zeros_like(x);
+    step.view(-1)[i] = kStep;
+    const auto score = [&](const torch::Tensor& images) {
+      return model_.discriminator->forward(images, torch::Tensor(), 1).sum().item<double>();
+    };
+    squares += std::pow((score(x + step) - score(x - step)) / (2 * kStep), 2);
+  }
+  EXPECT_NEAR(r1, recipe_.r1_gamma / 2 * squares / static_cast<double>(recipe_.batch), 1e-4 * r1);
+}
+
+TEST_F(StyleGan2ObjectiveTest, ShardsHoldWholeGroups) {
+  const auto most = [&](int64_t batch, int64_t group, double pl_weight) {
+    Recipe recipe = recipe_;
+    recipe.network.minibatch_std_group = group;
+    recipe.pl_weight = pl_weight;
+    return make_objective(recipe, model_)->max_shards(batch);
+  };
+  EXPECT_EQ(most(32, 4, 2), 8);
+  EXPECT_EQ(most(24, 4, 2), 6);
+  EXPECT_EQ(most(6, 4, 2), 1);
+  EXPECT_EQ(most(2, 4, 2), 1);
+  EXPECT_EQ(most(4, 1, 2), 2);  // a shard of one image has no half for path lengths
+  EXPECT_EQ(most(4, 1, 0), 4);
+}
+
+/// Minibatch statistics of one image each, so that shards change nothing but the rounding.
+struct ShardsTest : StyleGan2ObjectiveTest {
+  ShardsTest()
+      : StyleGan2ObjectiveTest([] {
+          Recipe recipe = tiny();
+          recipe.network.minibatch_std_group = 1;
+          return recipe;
+        }()) {}
+};
+
+TEST_F(ShardsTest, GiveTheWholeBatchsGradient) {
+  const double whole_loss = run("d_reg").at("d_reg").item<double>();
+  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  for (const int64_t shards : {2, 4}) {
+    EXPECT_NEAR(run("d_reg", nullptr, shards).at("d_reg").item<double>(), whole_loss, 1e-5 * whole_loss);
+    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+  }
+}
+
+TEST_F(ShardsTest, PartsInTurnGiveTheWholeBatchsGradientToo) {
+  run("d_reg");
+  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  for (const int64_t shards : {1, 2}) {
+    run("d_reg", nullptr, shards, 2);
+    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+  }
+}
+
+TEST_F(ShardsTest, TheSameBitsEveryTime) {
+  for (const Phase& phase : objective_->phases()) {
+    torch::nn::Module& network =
+        phase.generator ? static_cast<torch::nn::Module&>(*model_.generator) : *model_.discriminator;
+    const torch::Tensor pl_mean = objective_->state().at("pl_mean"), before = pl_mean.clone();
+    run(phase.name, nullptr, 4);
+    const torch::Tensor first = flat_gradient(network);
+    pl_mean.copy_(before);
+    run(phase.name, nullptr, 4);
+    EXPECT_TRUE(flat_gradient(network).equal(first)) << phase.name;
+  }
+}
+
+TEST_F(StyleGan2ObjectiveTest, PathLengthsMeanMovesTowardsTheBatchs) {
+  const torch::Tensor mean = objective_->state().at("pl_mean");
+  EXPECT_EQ(mean.item<double>(), 0);
+  const double loss = run("g_reg").at("g_reg").item<double>();
+  const double after = mean.item<double>();
+  EXPECT_GT(after, 0);
+  // (lengths - mean)^2 with mean = decay * E lengths: at least weight * (E lengths - mean)^2.
+  const double lengths = after / recipe_.pl_decay;
+  EXPECT_GE(loss, recipe_.pl_weight * std::pow(lengths - after, 2) * (1 - 1e-5));
+}
+
+/// Networks of three labels, the last of which no fake ever gets.
+struct LabelsTest : StyleGan2ObjectiveTest {
+  LabelsTest()
+      : StyleGan2ObjectiveTest([] {
+          Recipe recipe = tiny();
+          recipe.conditional = true;
+          recipe.classes = 3;
+          recipe.batch = 8;
+          return recipe;
+        }()) {
+    input_.real.labels = torch::tensor({0, 1, 2, 0, 1, 2, 0, 1});
+    input_.label_shares = torch::tensor({0.5f, 0.5f, 0.0f});
+  }
+  /// Per label, how long the gradient of its column of a network's embedding is.
+  static std::vector<double> embedding_gradient(const torch::nn::Module& network) {
+    const torch::Tensor weight = network.named_parameters()["mapping.embed.weight"];
+    const torch::Tensor lengths = weight.grad().norm(2, 0).to(torch::kDouble);
+    return {lengths.data_ptr<double>(), lengths.data_ptr<double>() + lengths.numel()};
+  }
+};
+
+TEST_F(LabelsTest, GradientsReachTheEmbeddingsOfTheLabelsThatAreThere) {
+  for (const std::string phase : {"g_main", "g_reg"}) {
+    run(phase);
+    const auto lengths = embedding_gradient(*model_.generator);
+    EXPECT_GT(lengths[0], 0) << phase;
+    EXPECT_GT(lengths[1], 0) << phase;
+    EXPECT_EQ(lengths[2], 0) << phase;
+  }
+  for (const std::string phase : {"d_main", "d_reg"}) {
+    run(phase);
+    for (const double length : embedding_gradient(*model_.discriminator)) EXPECT_GT(length, 0) << phase;
+  }
+}
+
+TEST_F(LabelsTest, TheTeacherJudgesAnImageWithItsLabel) {
+  const Guidance guidance = guided(1);
+  const double before = run("g_main", &guidance).at("g_guidance").item<double>();
+  torch::Tensor embedding = teacher_.discriminator->named_parameters()["mapping.embed.weight"].detach();
+  embedding.select(1, 2).add_(1);  // of the label that no fake has
+  EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), before);
+  embedding.select(1, 0).add_(1);
+  EXPECT_NE(run("g_main", &guidance).at("g_guidance").item<double>(), before);
+}
+
+TEST_F(LabelsTest, ATeacherWithoutLabelsJudgesTheImageAlone) {
+  Recipe plain = recipe_;
+  plain.conditional = false;
+  teacher_ = make_networks(plain, {}, {}, torch::kCPU);
+  const Guidance guidance = guided(1);
+  EXPECT_GT(run("g_main", &guidance).at("g_guidance").item<double>(), 0);
+}
+
+}  // namespace
+}  // namespace dgl::test
