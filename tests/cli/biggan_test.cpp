@@ -121,7 +121,7 @@ TEST_F(BigGanProgram, RecipesThatCannotBe) {
     expect_refused({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "out", "--set", set}, says);
   };
   refused("training.accumulations=3", {"training.accumulations = 3", "training.batch = 8"});
-  refused("family=stylegan2", {"training.d_steps = 2", "stylegan2"});
+  refused("family=stylegan2", {"network.channels is not a key of a recipe of stylegan2", "channel_base"});
   refused("network.attention=64", {"network.attention = 64"});
   refused("network.shared_dim=0", {"network.shared_dim"});
   refused("network.z_dim=3", {"network.z_dim = 3"});

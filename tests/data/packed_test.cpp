@@ -127,7 +127,7 @@ TEST(Packed, ForeignAndHostileHeadersAreErrors) {
   refused(with_header(header_of("4611686018427387904", "8"), 64), {"count"});
   // count * R * R * C of this one is 2^60, for which no file has room.
   refused(with_header(header_of("68719476736", "4096", "1"), 64), {"cut off"});
-  refused(with_header(header_of("1.5", "8"), 64), {"whole number count"});
+  refused(with_header(header_of("1.5", "8"), 64), {"count: expected a whole number"});
   refused(with_header(header_of("1", "9"), 81), {"resolution = 9"});
   refused(with_header(header_of("1", "8192"), 64), {"resolution = 8192"});
   refused(with_header(header_of("1", "8", "2"), 128), {"channels = 2"});

@@ -2,6 +2,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/biggan/networks.h"
 #include "dgl/families/import.h"
+#include "dgl/families/model_file.h"
+#include "dgl/families/stylegan2/checkpoint_import.h"
 #include "dgl/formats/checkpoint.h"
 #include "temporary_folder.h"
 
@@ -23,7 +25,7 @@ struct Reference {
 // Random networks, and what the reference implementation makes of them in evaluation mode (docs/agreement.md).
 class BigGanAgreement : public ::testing::TestWithParam<Reference> {
  protected:
-  Model model() const {
+  NetworkSet model() const {
     const fs::path folder = kGolden / GetParam().name;
     return import_model({folder / GetParam().generator, folder / "D.pth"});
   }
@@ -31,20 +33,20 @@ class BigGanAgreement : public ::testing::TestWithParam<Reference> {
 
 TEST_P(BigGanAgreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
-  const Model m = model();
+  const NetworkSet m = model();
   TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
   for (const std::string& device : devices()) {
     SCOPED_TRACE(device);
     for (auto& named : file.tensors) named.second = named.second.to(torch::Device(device));
     const auto at = [&](const char* name) { return file.at(name, "golden"); };
-    Generator& generator = m.sampler("golden");
-    Discriminator& critic = m.critic("golden");
+    Generator& generator = *m.best<Generator>("generator");
+    Discriminator& discriminator = *m.discriminator();
     generator.to(torch::Device(device));
-    critic.to(torch::Device(device));
-    const double of_images = difference(generator.sample(at("z"), at("labels"), 1), at("images"));
+    discriminator.to(torch::Device(device));
+    const double of_images = difference(generator.sample({at("z"), at("labels")}), at("images"));
     const double of_scores =
-        std::max(difference(critic.forward(at("real").to(torch::kFloat), at("labels"), 1), at("scores")),
-                 difference(critic.forward(at("images"), at("labels"), 1), at("fake_scores")));
+        std::max(difference(discriminator.forward(at("real").to(torch::kFloat), at("labels"), 1), at("scores")),
+                 difference(discriminator.forward(at("images"), at("labels"), 1), at("fake_scores")));
     EXPECT_LT(of_images, 2e-4);
     EXPECT_LT(of_scores, 2e-4);
     fmt::print("{} on {}: images {:.1e}, scores {:.1e}\n", GetParam().name, device, of_images, of_scores);
@@ -54,14 +56,14 @@ TEST_P(BigGanAgreement, ImagesAndScores) {
 TEST_P(BigGanAgreement, SavedAndLoadedItIsTheSameToTheBit) {
   torch::NoGradGuard no_grad;
   const TemporaryFolder folder;
-  const Model m = model();
+  const NetworkSet m = model();
   save_model(folder / "m", m);
-  const Model back = load_model(folder / "m");
+  const NetworkSet back = load_model(folder / "m");
   const TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
   const torch::Tensor z = file.at("z", ""), labels = file.at("labels", ""), images = file.at("images", "");
-  EXPECT_TRUE(back.sampler("m").sample(z, labels, 1).equal(m.sampler("m").sample(z, labels, 1)));
-  EXPECT_TRUE(back.discriminator->forward(images, labels, 1).equal(m.discriminator->forward(images, labels, 1)));
-  EXPECT_EQ(back.sampler("m").settings(), m.sampler("m").settings());
+  EXPECT_TRUE(sampler_of(back, "m")->sample({z, labels}).equal(sampler_of(m, "m")->sample({z, labels})));
+  EXPECT_TRUE(back.discriminator()->forward(images, labels, 1).equal(m.discriminator()->forward(images, labels, 1)));
+  EXPECT_EQ(sampler_of(back, "m")->network().settings(), sampler_of(m, "m")->network().settings());
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, BigGanAgreement,
@@ -75,9 +77,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, BigGanAgreement,
                          });
 
 TEST(BigGanImport, ShapesAreReadFromTheTensors) {
-  const Model m = import_model({kGolden / "biggan128/D.pth", kGolden / "biggan128/G_ema.pth"});
-  EXPECT_FALSE(m.generator);
-  const auto g = m.generator_ema->settings(), d = m.discriminator->settings();
+  const NetworkSet m = import_model({kGolden / "biggan128/D.pth", kGolden / "biggan128/G_ema.pth"});
+  EXPECT_FALSE(m.network("generator"));
+  const auto g = m.best<Generator>("generator")->settings(), d = m.discriminator()->settings();
   EXPECT_EQ(g["resolution"], 128);
   EXPECT_EQ(g["z_dim"], 12);
   EXPECT_EQ(g["classes"], 6);
@@ -88,9 +90,9 @@ TEST(BigGanImport, ShapesAreReadFromTheTensors) {
   EXPECT_EQ(d["channels"], (std::vector<int64_t>{4, 8, 16, 32, 64, 64}));
   EXPECT_EQ(d["attention"], std::vector<int64_t>{1});
   // The reference attends in every block of its discriminator for 32 px.
-  EXPECT_EQ(import_model({kGolden / "biggan32/D.pth"}).discriminator->settings()["attention"],
+  EXPECT_EQ(import_model({kGolden / "biggan32/D.pth"}).discriminator()->settings()["attention"],
             (std::vector<int64_t>{0, 1, 2, 3}));
-  const auto tables = import_model({kGolden / "biggan32-tables/G.pth"}).generator->settings();
+  const auto tables = import_model({kGolden / "biggan32-tables/G.pth"}).network("generator")->settings();
   EXPECT_EQ(tables["shared_dim"], 0);
   EXPECT_EQ(tables["classes"], 5);
 }

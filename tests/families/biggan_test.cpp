@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dgl/base/error.h"
-#include "dgl/nn/model.h"
+#include "dgl/families/model_file.h"
 #include "dgl/ops/common.h"
 
 namespace dgl {
@@ -122,13 +122,13 @@ TEST(BigGan, SampleIsAPureFunctionInTrainingModeToo) {
   torch::NoGradGuard no_grad;
   const auto n = networks();
   const auto z = torch::randn({6, 12}), labels = torch::randint(5, {6}, torch::kLong);
-  const auto images = n.g->sample(z, labels, 1);
+  const auto images = n.g->sample({z, labels});
   ASSERT_EQ(images.sizes(), (std::vector<int64_t>{6, 1, 32, 32}));
-  EXPECT_TRUE(images.equal(n.g->sample(z, labels, 1)));
-  EXPECT_FALSE(images.equal(n.g->sample(z, (labels + 1) % 5, 1)));
-  EXPECT_LT((n.g->sample(z, labels, 0.5) - n.g->sample(z * 0.5, labels, 1)).abs().max().item<double>(), 1e-6);
+  EXPECT_TRUE(images.equal(n.g->sample({z, labels})));
+  EXPECT_FALSE(images.equal(n.g->sample({z, (labels + 1) % 5})));
+  EXPECT_LT((n.g->sample({z, labels}, {0.5}) - n.g->sample({z * 0.5, labels})).abs().max().item<double>(), 1e-6);
   for (int64_t i = 0; i < 6; ++i) {
-    const auto one = n.g->sample(z.slice(0, i, i + 1), labels.slice(0, i, i + 1), 1);
+    const auto one = n.g->sample({z.slice(0, i, i + 1), labels.slice(0, i, i + 1)});
     EXPECT_LT((one - images.slice(0, i, i + 1)).abs().max().item<double>(), 1e-5);
   }
 }
@@ -161,9 +161,9 @@ TEST(BigGan, StandingStatisticsAreOfFreshImages) {
   const auto n = networks();
   const auto random = torch::randn({64, 12}), labels = torch::randint(5, {64}, torch::kLong);
   n.g->recalibrate_batch_norm(3);
-  const auto standing = n.g->sample(random, labels, 1);
+  const auto standing = n.g->sample({random, labels});
   n.g->recalibrate_batch_norm(3);
-  EXPECT_TRUE(standing.equal(n.g->sample(random, labels, 1)));
+  EXPECT_TRUE(standing.equal(n.g->sample({random, labels})));
   // A batch normalized by its own statistics is near the one normalized by those of many.
   const auto own = n.g->generate(random, labels, Pass::training());
   EXPECT_LT((own - standing).abs().mean().item<double>(), 0.1 * own.abs().mean().item<double>());
@@ -184,13 +184,13 @@ TEST(BigGan, FastPathsAgreeWithReference) {
   const auto z = torch::randn({4, 12}), labels = torch::randint(5, {4}, torch::kLong);
   const auto gradient = [&] {
     n.g->zero_grad();
-    n.d->forward(n.g->sample(z, labels, 1), labels, 1).sum().backward();
+    n.d->forward(n.g->sample({z, labels}), labels, 1).sum().backward();
     return n.g->named_parameters()["blocks.0.0.conv1.weight"].grad().clone();
   };
   const auto fast = gradient();
-  ops::set_use_reference(true);
+  n.g->set_reference(true);
+  n.d->set_reference(true);
   const auto plain = gradient();
-  ops::set_use_reference(false);
   EXPECT_LT((fast - plain).abs().max().item<double>(), 1e-4 * plain.abs().max().item<double>());
 }
 
@@ -230,9 +230,11 @@ TEST(BigGan, Bfloat16IsNearFloat32) {
   };
   for (const double momentum : {0.0, 0.1}) {
     const auto fast = errors(momentum);
-    ops::set_use_reference(true);
+    n.g->set_reference(true);
+    n.d->set_reference(true);
     const auto plain = errors(momentum);
-    ops::set_use_reference(false);
+    n.g->set_reference(false);
+    n.d->set_reference(false);
     for (size_t i = 0; i < fast.size(); ++i) {
       EXPECT_LT(plain[i], 0.5) << i;
       EXPECT_LT(fast[i], 1.5 * plain[i] + 1.0 / 256) << i;
@@ -264,7 +266,7 @@ TEST(BigGan, ShapesAreReadBackFromTensors) {
 
 TEST(BigGan, LabelsAreNeeded) {
   const auto n = networks();
-  EXPECT_THROW(n.g->sample(torch::randn({2, 12}), {}, 1), Error);
+  EXPECT_THROW(n.g->sample({torch::randn({2, 12})}), Error);
   EXPECT_THROW(n.d->forward(torch::randn({2, 1, 32, 32}), {}, 1), Error);
 }
 

@@ -1,4 +1,6 @@
 #include "dgl/families/import.h"
+#include "dgl/families/model_file.h"
+#include "dgl/families/stylegan2/checkpoint_import.h"
 
 #include "devices.h"
 #include "dgl/base/files.h"
@@ -36,30 +38,30 @@ struct Reference {
 // Random networks, and what the reference implementations make of them (docs/agreement.md).
 class Agreement : public ::testing::TestWithParam<Reference> {
  protected:
-  Model model() const { return import_model({checkpoint(GetParam().name)}, {"", GetParam().group}); }
+  NetworkSet model() const { return import_model({checkpoint(GetParam().name)}, {"", GetParam().group}); }
   TensorFile expected() const { return outputs(GetParam().name); }
 };
 
 TEST_P(Agreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
-  const Model m = model();
+  const NetworkSet m = model();
   TensorFile file = expected();
   for (const std::string& device : devices()) {
     SCOPED_TRACE(device);
     for (auto& named : file.tensors) named.second = named.second.to(torch::Device(device));
     const auto at = [&](const char* name) { return file.at(name, "golden"); };
     const torch::Tensor labels = optional(file, "labels");
-    Generator& generator = m.sampler("golden");
-    Discriminator& critic = m.critic("golden");
+    Generator& generator = *m.best<Generator>("generator");
+    Discriminator& discriminator = *m.discriminator();
     generator.to(torch::Device(device));
-    critic.to(torch::Device(device));
-    const double images = difference(generator.sample(at("z"), labels, 1), at("images"));
-    const double scores = difference_of_scores(critic.forward(at("real"), labels, 1), at("scores"));
+    discriminator.to(torch::Device(device));
+    const double images = difference(generator.sample({at("z"), labels}), at("images"));
+    const double scores = difference_of_scores(discriminator.forward(at("real"), labels, 1), at("scores"));
     EXPECT_LT(images, 1e-4);
     EXPECT_LT(scores, 1e-4);
     double truncated = 0;
     if (file.contains("truncated")) {
-      truncated = difference(generator.sample(at("z"), labels, 0.5), at("truncated"));
+      truncated = difference(generator.sample({at("z"), labels}, {0.5}), at("truncated"));
       EXPECT_LT(truncated, 1e-4);
     }
     fmt::print("{} on {}: images {:.1e}, truncated {:.1e}, scores {:.1e}\n", GetParam().name, device, images, truncated,
@@ -70,26 +72,26 @@ TEST_P(Agreement, ImagesAndScores) {
 TEST_P(Agreement, SavedAndLoadedItIsTheSameToTheBit) {
   torch::NoGradGuard no_grad;
   const TemporaryFolder folder;
-  const Model m = model();
+  const NetworkSet m = model();
   save_model(folder / "m", m);
-  const Model back = load_model(folder / "m");
+  const NetworkSet back = load_model(folder / "m");
   const TensorFile file = expected();
   const torch::Tensor z = file.at("z", ""), x = file.at("real", ""), labels = optional(file, "labels");
-  EXPECT_TRUE(back.sampler("m").sample(z, labels, 0.7).equal(m.sampler("m").sample(z, labels, 0.7)));
-  EXPECT_TRUE(back.critic("m").forward(x, labels, 1).equal(m.critic("m").forward(x, labels, 1)));
-  EXPECT_EQ(back.sampler("m").settings(), m.sampler("m").settings());
+  EXPECT_TRUE(sampler_of(back, "m")->sample({z, labels}, {0.7}).equal(sampler_of(m, "m")->sample({z, labels}, {0.7})));
+  EXPECT_TRUE(back.discriminator()->forward(x, labels, 1).equal(m.discriminator()->forward(x, labels, 1)));
+  EXPECT_EQ(sampler_of(back, "m")->network().settings(), sampler_of(m, "m")->network().settings());
   EXPECT_EQ(back.info["imported"]["files"][0], std::string(GetParam().name) + ".pt");
 }
 
 TEST_P(Agreement, CountedParametersAreTheImportedOnes) {
-  const Model m = model();
+  const NetworkSet m = model();
   const auto count = [](const torch::nn::Module& module) {
     int64_t sum = 0;
     for (const auto& p : module.parameters()) sum += p.numel();
     return sum;
   };
-  EXPECT_EQ(m.sampler("m").cost().params, count(m.sampler("m")));
-  EXPECT_EQ(m.discriminator->cost().params, count(*m.discriminator));
+  EXPECT_EQ(sampler_of(m, "m")->network().cost().params, count(sampler_of(m, "m")->network()));
+  EXPECT_EQ(m.discriminator()->cost().params, count(*m.discriminator()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Agreement,
@@ -103,8 +105,8 @@ INSTANTIATE_TEST_SUITE_P(Networks, Agreement,
                          });
 
 TEST(Import, WidthsOfEveryLayerAreRead) {
-  const Model m = import_model({checkpoint("rosinality32")});
-  const auto g = m.generator_ema->settings(), d = m.discriminator->settings();
+  const NetworkSet m = import_model({checkpoint("rosinality32")});
+  const auto g = m.best<Generator>("generator")->settings(), d = m.discriminator()->settings();
   EXPECT_EQ(g["channels"], nlohmann::json::parse(R"({"4": 9, "8": 7, "16": 6, "32": 3})"));
   EXPECT_EQ(g["up_channels"]["16"], 4);
   EXPECT_EQ(g["w_dim"], 9);
@@ -112,19 +114,19 @@ TEST(Import, WidthsOfEveryLayerAreRead) {
   EXPECT_EQ(d["hidden_channels"]["32"], 6);
   EXPECT_EQ(d["hidden_channels"]["4"], 8);
   EXPECT_EQ(d["fc_features"], 2);
-  const Model labeled = import_model({checkpoint("ada32-labels")});
-  EXPECT_EQ(labeled.generator_ema->classes(), 5);
-  EXPECT_EQ(labeled.discriminator->classes(), 5);
-  EXPECT_EQ(labeled.generator_ema->settings()["mapping_widths"], (std::vector<int64_t>{9, 9, 7}));
-  expect_error([&] { labeled.discriminator->forward(torch::zeros({2, 1, 32, 32}), {}, 1); }, {"5 labels"});
-  EXPECT_EQ(import_model({checkpoint("ada16-orig")}).discriminator->settings()["minibatch_std_channels"], 2);
+  const NetworkSet labeled = import_model({checkpoint("ada32-labels")});
+  EXPECT_EQ(labeled.best<Generator>("generator")->classes(), 5);
+  EXPECT_EQ(labeled.discriminator()->classes(), 5);
+  EXPECT_EQ(labeled.best<Generator>("generator")->settings()["mapping_widths"], (std::vector<int64_t>{9, 9, 7}));
+  expect_error([&] { labeled.discriminator()->forward(torch::zeros({2, 1, 32, 32}), {}, 1); }, {"5 labels"});
+  EXPECT_EQ(import_model({checkpoint("ada16-orig")}).discriminator()->settings()["minibatch_std_channels"], 2);
 }
 
 TEST(Import, ExportIsTheInverseToTheBit) {
   const TemporaryFolder folder;
   for (const std::string name : {"rosinality16", "rosinality32", "rosinality32-train"}) {
     const TensorFile original = load_checkpoint(checkpoint(name));
-    const TensorFile exported = export_rosinality(import_model({checkpoint(name)}), "m");
+    const TensorFile exported = stylegan2_pytorch_format()->export_model(import_model({checkpoint(name)}), "m");
     size_t compared = 0;
     for (const auto& [key, tensor] : exported.tensors) {
       if (key == "latent_avg" && !original.contains(key)) continue;
@@ -136,19 +138,19 @@ TEST(Import, ExportIsTheInverseToTheBit) {
     for (const auto& [key, tensor] : original.tensors) networks += key.find("optim") == std::string::npos;
     EXPECT_EQ(compared, networks);
     save_safetensors(folder / name, exported);
-    const Model back = import_model({folder / name}, {"stylegan2-pytorch"});
-    EXPECT_EQ(export_rosinality(back, "m").tensors.size(), exported.tensors.size());
+    const NetworkSet back = import_model({folder / name}, {"stylegan2-pytorch"});
+    EXPECT_EQ(stylegan2_pytorch_format()->export_model(back, "m").tensors.size(), exported.tensors.size());
   }
-  expect_error([] { export_rosinality(import_model({checkpoint("ada32-labels")}), "m"); }, {"m", "labels"});
+  expect_error([] { stylegan2_pytorch_format()->export_model(import_model({checkpoint("ada32-labels")}), "m"); }, {"m", "labels"});
 }
 
 TEST(Import, WithoutAMeanLatentItIsEstimated) {
   torch::NoGradGuard no_grad;
-  const Model m = import_model({checkpoint("rosinality32")}), again = import_model({checkpoint("rosinality32")});
+  const NetworkSet m = import_model({checkpoint("rosinality32")}), again = import_model({checkpoint("rosinality32")});
   const auto z = torch::randn({3, 9});
-  const auto mean = m.generator_ema->sample(z, {}, 0);
+  const auto mean = m.best<Generator>("generator")->sample({z}, {0});
   EXPECT_LT((mean - mean[0]).abs().max().item<double>(), 1e-4);
-  EXPECT_TRUE(mean.equal(again.generator_ema->sample(z, {}, 0)));
+  EXPECT_TRUE(mean.equal(again.best<Generator>("generator")->sample({z}, {0})));
 }
 
 /// The tensors under a prefix, saved as a file of their own.
@@ -167,11 +169,12 @@ TEST(Import, GeneratorAndDiscriminatorOfTwoFiles) {
   for (const auto& [name, g, d] :
        {std::tuple{"rosinality32", "g_ema.", "d."}, std::tuple{"ada32-labels", "G_ema.", "D."}}) {
     const fs::path generator = part(folder, name, g), discriminator = part(folder, name, d);
-    const Model m = import_model({generator, discriminator}, {"", 2});
+    const NetworkSet m = import_model({generator, discriminator}, {"", 2});
     const TensorFile file = outputs(name);
-    EXPECT_LT(difference(m.sampler("m").sample(file.at("z", ""), optional(file, "labels"), 1), file.at("images", "")),
-              1e-4);
-    EXPECT_TRUE(m.discriminator);
+    EXPECT_LT(
+        difference(sampler_of(m, "m")->sample({file.at("z", ""), optional(file, "labels")}), file.at("images", "")),
+        1e-4);
+    EXPECT_TRUE(m.discriminator());
     expect_error([&] { import_model({generator, generator}); }, {"earlier file"});
   }
 }
@@ -240,8 +243,8 @@ TEST(Import, HalfPrecisionBecomesSingle) {
   TensorFile file = load_checkpoint(checkpoint("ada16"));
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(torch::kHalf);
   save_safetensors(folder / "m", file);
-  const Model m = import_model({folder / "m"});
-  for (const auto& p : m.generator_ema->parameters()) EXPECT_EQ(p.scalar_type(), torch::kFloat);
+  const NetworkSet m = import_model({folder / "m"});
+  for (const auto& p : m.best<Generator>("generator")->parameters()) EXPECT_EQ(p.scalar_type(), torch::kFloat);
 }
 
 }  // namespace

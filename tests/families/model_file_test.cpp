@@ -1,4 +1,4 @@
-#include "dgl/nn/model.h"
+#include "dgl/families/model_file.h"
 
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
@@ -19,12 +19,16 @@ StyleGan2Settings tiny() {
   return s;
 }
 
-Model make_tiny() {
+NetworkSet make_tiny() {
   torch::manual_seed(0);
-  Model model;
-  model.generator = std::make_shared<StyleGan2Generator>(StyleGan2GeneratorShape::make(tiny(), {1, 2}, false));
-  model.generator_ema = std::make_shared<StyleGan2Generator>(StyleGan2GeneratorShape::make(tiny(), {1, 2}, false));
-  model.discriminator = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(tiny(), {}));
+  const auto generator = [] {
+    return std::make_shared<StyleGan2Generator>(StyleGan2GeneratorShape::make(tiny(), {1, 2}, false));
+  };
+  NetworkSet model;
+  model.add({.name = "generator", .network = generator(), .average = generator()});
+  model.add({.name = "discriminator",
+             .role = NetworkRole::discriminator,
+             .network = std::make_shared<StyleGan2Discriminator>(StyleGan2DiscriminatorShape::make(tiny(), {}))});
   model.info = {{"kimg", 3.5}};
   return model;
 }
@@ -32,14 +36,15 @@ Model make_tiny() {
 TEST(Model, RoundTripIsExact) {
   const TemporaryFolder folder;
   torch::NoGradGuard no_grad;
-  const Model model = make_tiny();
+  const NetworkSet model = make_tiny();
   save_model(folder / "m", model);
-  const Model back = load_model(folder / "m");
+  const NetworkSet back = load_model(folder / "m");
   const auto z = torch::randn({4, 6});
-  EXPECT_TRUE(back.sampler("m").sample(z, {}, 0.7).equal(model.generator_ema->sample(z, {}, 0.7)));
-  EXPECT_TRUE(back.generator->sample(z, {}, 1).equal(model.generator->sample(z, {}, 1)));
+  EXPECT_TRUE(sampler_of(back, "m")->sample({z}, {0.7}).equal(model.best<Generator>("generator")->sample({z}, {0.7})));
+  EXPECT_TRUE(
+      back.network<Generator>("generator")->sample({z}).equal(model.network<Generator>("generator")->sample({z})));
   const auto x = torch::randn({4, 1, 8, 8});
-  EXPECT_TRUE(back.critic("m").forward(x, {}, 1).equal(model.discriminator->forward(x, {}, 1)));
+  EXPECT_TRUE(discriminator_of(back, "m")->forward(x, {}).equal(model.discriminator()->forward(x, {})));
   EXPECT_EQ(back.info, model.info);
 }
 

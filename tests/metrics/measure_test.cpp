@@ -195,10 +195,10 @@ TEST_F(MeasureLabels, NumbersOfEachLabelAreThoseOfItsImages) {
 }
 
 TEST_F(MeasureLabels, AreDrawnAsOftenAsTheSharesSay) {
-  const Tensor drawn = draw_labels(*generator_, 4000, 1, torch::tensor({0.2f, 0.8f}));
+  const Tensor drawn = draw_labels(generator_->spec(), 4000, 1, torch::tensor({0.2f, 0.8f}));
   EXPECT_NEAR(drawn.to(torch::kDouble).mean().item<double>(), 0.8, 0.03);
-  EXPECT_TRUE(draw_labels(*generator_, 4000, 1, torch::tensor({0.2f, 0.8f})).equal(drawn));
-  EXPECT_NEAR(draw_labels(*generator_, 4000, 1).to(torch::kDouble).mean().item<double>(), 0.5, 0.03);
+  EXPECT_TRUE(draw_labels(generator_->spec(), 4000, 1, torch::tensor({0.2f, 0.8f})).equal(drawn));
+  EXPECT_NEAR(draw_labels(generator_->spec(), 4000, 1).to(torch::kDouble).mean().item<double>(), 0.5, 0.03);
 }
 
 TEST_F(MeasureLabels, ThatDoNotFitAreErrors) {

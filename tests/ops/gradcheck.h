@@ -17,11 +17,7 @@ using Tensors = std::vector<torch::Tensor>;
 /// A function of float64 tensors whose first and second derivatives are to be checked.
 using Function = std::function<torch::Tensor(const Tensors&)>;
 
-/// Takes the plain reference paths while it lives.
-struct ReferenceGuard {
-  ReferenceGuard() { ops::set_use_reference(true); }
-  ~ReferenceGuard() { ops::set_use_reference(false); }
-};
+using ReferenceGuard = ops::ReferenceScope;
 
 /// Gradients of sum(f(x) * weight) with respect to every input; with `create_graph` they can be differentiated again.
 inline Tensors gradients(const Function& f, const Tensors& x, const torch::Tensor& weight, bool create_graph) {

@@ -24,17 +24,17 @@ Dataset set_of(const TemporaryFolder& folder, const std::vector<int32_t>& labels
 
 Recipe recipe_of(bool conditional, int64_t classes = 0) {
   Recipe recipe;
-  recipe.conditional = conditional;
-  recipe.classes = classes;
+  recipe.network->conditional = conditional;
+  recipe.network->classes = classes;
   return recipe;
 }
 
 TEST(Labels, AreCountedInTheData) {
   const TemporaryFolder folder;
   const Dataset set = set_of(folder, {0, 2, 1, 2});
-  EXPECT_EQ(with_labels_of(set, recipe_of(true)).labels(), 3);
-  EXPECT_EQ(with_labels_of(set, recipe_of(true, 3)).stylegan2().classes, 3);
-  EXPECT_EQ(with_labels_of(set, recipe_of(false)).labels(), 0);
+  EXPECT_EQ(with_labels_of(set, recipe_of(true)).network->labels(), 3);
+  EXPECT_EQ(with_labels_of(set, recipe_of(true, 3)).network->labels(), 3);
+  EXPECT_EQ(with_labels_of(set, recipe_of(false)).network->labels(), 0);
   EXPECT_TRUE(label_shares(set).equal(torch::tensor({0.25f, 0.25f, 0.5f})));
 }
 

@@ -10,7 +10,7 @@ TEST(Recipe, ReadsKeysAndOverrides) {
   const Recipe recipe = parse_recipe(
       "family = 'stylegan2'\n[network]\nresolution = 64\n[training]\nlr = 1\n[student]\nwidth = '3/8'\n", "r",
       {"training.batch=16", "training.checkpoint_kimg=0.5", "student.width=1/4", "training.mirror=true"});
-  EXPECT_EQ(recipe.network.resolution, 64);
+  EXPECT_EQ(recipe.network->resolution, 64);
   EXPECT_EQ(recipe.lr, 1);
   EXPECT_EQ(recipe.batch, 16);
   EXPECT_EQ(recipe.checkpoint_kimg, 0.5);
@@ -27,20 +27,20 @@ TEST(Recipe, ATextNeedsNoQuotes) {
 TEST(Recipe, RoundTripKeepsEveryKey) {
   Recipe recipe;
   recipe.lr = 0.1234567890123;
-  recipe.data = "a \"quoted\" path";
+  recipe.run.data = "a \"quoted\" path";
   recipe.kimg = 1e-3;
   recipe.seed = 123456789012345;
-  recipe.guidance.schedule = "piecewise:0=0,1=1";
-  recipe.guidance.teachers = {{"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"},
-                              {"b.safetensors", 0.25, "constant", "uniform", ""}};
+  recipe.teacher().schedule = "piecewise:0=0,1=1";
+  recipe.guidance.teachers.push_back({"a.safetensors", 0.5, "cosine:0.2", "score", "hinge"});
+  recipe.guidance.teachers.push_back({"b.safetensors", 0.25, "constant", "uniform", ""});
   const std::string text = recipe_toml(recipe);
   EXPECT_EQ(recipe_toml(parse_recipe(text, "r")), text);
   // Numbers as people write them.
   EXPECT_NE(text.find("\nbeta2 = 0.99\n"), std::string::npos) << text;
-  EXPECT_EQ(parse_recipe(text, "r").data, recipe.data);
-  ASSERT_EQ(parse_recipe(text, "r").guidance.teachers.size(), 2u);
-  EXPECT_EQ(parse_recipe(text, "r").guidance.teachers[0].weight, "score");
-  EXPECT_EQ(without_run(recipe).data, "");
+  EXPECT_EQ(parse_recipe(text, "r").run.data, recipe.run.data);
+  ASSERT_EQ(parse_recipe(text, "r").guidance.teachers.size(), 3u);
+  EXPECT_EQ(parse_recipe(text, "r").guidance.teachers[1].weight, "score");
+  EXPECT_EQ(recipe.without_run().run.data, "");
 }
 
 TEST(Recipe, EveryShippedOneIsValid) {

@@ -99,7 +99,7 @@ TEST_F(StudyReport, NamesWhatIsMalformed) {
   folder.put("results.json", R"({"arms":[{"name":"a","curve":[[1,2]]}]})");
   expect_error([&] { page(); }, {"curve"});
   folder.put("results.json", R"({"arms":[{"name":3}]})");
-  expect_error([&] { page(); }, {"results.json", "name", "string"});
+  expect_error([&] { page(); }, {"results.json", "name", "text"});
 }
 
 TEST_F(StudyReport, PicturesOutsideTheFolderStayThere) {

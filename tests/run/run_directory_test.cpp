@@ -21,35 +21,38 @@ TEST(RunState, RoundTripIsExact) {
 TEST(RunDirectory, RefusesWhatItWouldHarm) {
   const TemporaryFolder folder;
   folder.put("things/a.txt", "x");
-  expect_error([&] { RunDirectory::create(folder / "things", {}, false); }, {"things", "--overwrite"});
-  expect_error([&] { RunDirectory::create(folder / "things", {}, true); }, {"things", "not a run directory"});
+  expect_error([&] { RunDirectory::create(folder / "things", Recipe(), false); }, {"things", "--overwrite"});
+  expect_error([&] { RunDirectory::create(folder / "things", Recipe(), true); }, {"things", "not a run directory"});
   EXPECT_TRUE(fs::exists(folder / "things/a.txt"));
-  expect_error([&] { RunDirectory::create(folder / "things/a.txt", {}, true); }, {"a.txt", "not a folder"});
+  expect_error([&] { RunDirectory::create(folder / "things/a.txt", Recipe(), true); }, {"a.txt", "not a folder"});
   expect_error([&] { RunDirectory::open(folder / "none"); }, {"none"});
-  const auto run = RunDirectory::create(folder / "run", {}, false);
-  expect_error([&] { RunDirectory::create(folder / "run", {}, false); }, {"run", "exists"});
+  const auto run = RunDirectory::create(folder / "run", Recipe(), false);
+  expect_error([&] { RunDirectory::create(folder / "run", Recipe(), false); }, {"run", "exists"});
   folder.put("run/mine.txt", "x");
   folder.put("run/model.safetensors", "x");
-  EXPECT_NO_THROW(RunDirectory::create(folder / "run", {}, true));
+  EXPECT_NO_THROW(RunDirectory::create(folder / "run", Recipe(), true));
   EXPECT_TRUE(fs::exists(folder / "run/mine.txt"));
   EXPECT_FALSE(fs::exists(folder / "run/model.safetensors"));
-  expect_error([&] { RunDirectory::create("", {}, false); }, {"empty"});
+  expect_error([&] { RunDirectory::create("", Recipe(), false); }, {"empty"});
   // Not while a process works in it, nor where the new run is made of it.
   {
     const auto alone = run.lock();
-    expect_error([&] { RunDirectory::create(folder / "run", {}, true); }, {"run", "another process"});
+    expect_error([&] { RunDirectory::create(folder / "run", Recipe(), true); }, {"run", "another process"});
     expect_error([&] { const auto second = run.lock(); }, {"run", "another process"});
   }
-  for (std::string Recipe::*input : {&Recipe::teacher, &Recipe::data, &Recipe::from_stage1}) {
+  const auto input_of = [](Recipe& recipe, int i) -> std::string& {
+    return i == 0 ? recipe.teacher().file : i == 1 ? recipe.run.data : recipe.run.from_stage1;
+  };
+  for (int i = 0; i < 3; ++i) {
     Recipe recipe;
-    recipe.*input = (input == &Recipe::from_stage1 ? folder / "run" : folder / "run/model.safetensors").string();
+    input_of(recipe, i) = (i == 2 ? folder / "run" : folder / "run/model.safetensors").string();
     expect_error([&] { RunDirectory::create(folder / "run", recipe, true); }, {"run", "would be replaced"});
   }
 }
 
 TEST(RunDirectory, KeepsTheNewestCheckpoints) {
   const TemporaryFolder folder;
-  const auto run = RunDirectory::create(folder / "run", {}, false);
+  const auto run = RunDirectory::create(folder / "run", Recipe(), false);
   for (const int64_t step : {5, 100, 20, 1000000})
     folder.put("run/checkpoints/" + run.checkpoint(step).filename().string(), "x");
   folder.put("run/checkpoints/stage1.safetensors", "x");
@@ -67,7 +70,7 @@ TEST(RunDirectory, KeepsTheNewestCheckpoints) {
 
 TEST(RunDirectory, LogIsCutBack) {
   const TemporaryFolder folder;
-  const auto run = RunDirectory::create(folder / "run", {}, false);
+  const auto run = RunDirectory::create(folder / "run", Recipe(), false);
   run.append_log({{"kimg", 1}});
   const auto size = run.log_size();
   run.append_log({{"kimg", 2}});

@@ -60,12 +60,12 @@ TEST_F(StudyTest, ReadsArmsAndTheirRecipes) {
   EXPECT_EQ(study.seeds, (std::vector<int64_t>{0, 1}));
   ASSERT_EQ(study.arms.size(), 4u);
   const Recipe guided = study.arm_recipe(study.arms[1], 7);
-  EXPECT_EQ(guided.guidance.lambda, 0.3);
-  EXPECT_EQ(guided.guidance.schedule, "cosine:0.2");
+  EXPECT_EQ(guided.teacher().lambda, 0.3);
+  EXPECT_EQ(guided.teacher().schedule, "cosine:0.2");
   EXPECT_EQ(guided.seed, 7);
-  EXPECT_EQ(guided.stage1_kimg, 3);
+  EXPECT_EQ(guided.guidance.stage1_kimg, 3);
   EXPECT_EQ(guided.width, "1/4");
-  EXPECT_EQ(guided.teacher, (folder / "t.safetensors").string());
+  EXPECT_EQ(guided.teacher().file, (folder / "t.safetensors").string());
   EXPECT_EQ(study.arm_recipe(study.arms[2], 0).width, "3/4");
   EXPECT_EQ(study.arm_recipe(study.arms[3], 0).width, "1");
 }
@@ -79,11 +79,11 @@ TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
   ASSERT_TRUE(at.count("out/stage1/alone/seed1"));
   const size_t shared = at["out/stage1/alone/seed1"];
   EXPECT_FALSE(runs[shared].arm);
-  EXPECT_EQ(runs[shared].recipe.stage2_kimg, 0);
+  EXPECT_EQ(runs[shared].recipe.guidance.stage2_kimg, 0);
   EXPECT_EQ(runs[shared].recipe.seed, 1);
   EXPECT_EQ(runs[at["out/arms/alone/seed1"]].depends_on, shared);
   EXPECT_EQ(runs[at["out/arms/guided/seed1"]].depends_on, shared);
-  EXPECT_EQ(runs[at["out/arms/guided/seed1"]].recipe.from_stage1, fs::absolute("out/stage1/alone/seed1").string());
+  EXPECT_EQ(runs[at["out/arms/guided/seed1"]].recipe.run.from_stage1, fs::absolute("out/stage1/alone/seed1").string());
   EXPECT_EQ(runs[at["out/arms/wider/seed1"]].depends_on, at["out/stage1/wider/seed1"]);
   for (size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].depends_on) {
@@ -108,7 +108,7 @@ TEST_F(StudyTest, AnArmOfStage1AloneSharesNone) {
   for (const StudyRun& run : plan_runs(load(), "out")) {
     if (run.arm != 2u) continue;
     EXPECT_FALSE(run.depends_on);
-    EXPECT_EQ(run.recipe.stage1_kimg, 7);
+    EXPECT_EQ(run.recipe.guidance.stage1_kimg, 7);
   }
 }
 
@@ -132,7 +132,7 @@ TEST_F(StudyTest, RefusesWhatItCannotRun) {
   expect_refused(with("guidance.lambda=0.3", "guidance.lamda=0.3"), {"guidance.lamda"});
   expect_refused(with("\"guidance.lambda=0.3\"", "\"guidance.stage2_kimg=9\""),
                  {"guided", "12000", "alone", "7000", "equal images"});
-  expect_refused(with("set = [\"student.width=3/4\"]", "set = 3"), {"arm 3", "set", "array"});
+  expect_refused(with("set = [\"student.width=3/4\"]", "set = 3"), {"arms[2].set", "array"});
   expect_refused(with("seeds = 2\nset = [", "seeds = 2\nset = [\"evaluation.features=\", "),
                  {"arm alone", "evaluation.features"});
   expect_refused("recipe = 'r.toml'\nteacher = 't.safetensors'\ndata = 'd.dgldata'\nseeds = 1\n", {"[[arms]]"});

@@ -17,9 +17,9 @@ const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
 class BigGanStep : public ::testing::TestWithParam<std::string> {
  protected:
   BigGanStep() {
-    const Model model = import_model({kGolden / "biggan32/G.pth", kGolden / "biggan32/D.pth"});
-    generator_ = std::dynamic_pointer_cast<BigGanGenerator>(model.generator);
-    discriminator_ = std::dynamic_pointer_cast<BigGanDiscriminator>(model.discriminator);
+    const NetworkSet model = import_model({kGolden / "biggan32/G.pth", kGolden / "biggan32/D.pth"});
+    generator_ = model.network<BigGanGenerator>("generator");
+    discriminator_ = model.network<BigGanDiscriminator>("discriminator");
     discriminator_->train();
     generator_->to(device_);
     discriminator_->to(device_);
@@ -78,7 +78,7 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
 
   /// A step of each network: losses, gradients, power iterations and statistics.
   void check_step() {
-    const auto game = default_adversarial_loss("biggan");
+    const auto adversarial = make_adversarial_loss("hinge", "test");
     torch::Tensor fake;
     {
       torch::NoGradGuard no_grad;
@@ -86,8 +86,8 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
     }
     const torch::Tensor both =
         discriminator_->forward(at::cat({fake, at("real")}), at::cat({at("labels_d"), at("real_labels")}), 2);
-    const torch::Tensor d_loss =
-        game->discriminator_fake(both.slice(0, 0, 6)).mean() + game->discriminator_real(both.slice(0, 6)).mean();
+    const torch::Tensor d_loss = adversarial->discriminator_fake(both.slice(0, 0, 6)).mean() +
+                                 adversarial->discriminator_real(both.slice(0, 6)).mean();
     expect_loss(d_loss, "d_main");
     d_loss.backward();
     expect_gradients(*discriminator_, "d_main");
@@ -96,15 +96,18 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
     for (const auto& [name, tensor] : golden_.tensors) {
       if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
     }
-    const auto critic = std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
-    get_module(teacher, "", *critic, "teacher");
-    critic->to(device_);
+    const auto discriminator =
+        std::make_shared<BigGanDiscriminator>(biggan_discriminator_shape(teacher.tensors, "teacher"));
+    get_module(teacher, "", *discriminator, "teacher");
+    discriminator->to(device_);
     Guidance guidance;
-    guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 32, 5);
+    guidance.add(
+        {.name = "teacher", .discriminator = discriminator, .loss = adversarial, .lambda = constant_schedule(0.1)},
+        {{3, 32, 32}, 5});
     set_requires_grad(*discriminator_, false);
     fake = generator_->generate(at("z_g"), at("labels_g"), Pass::training());
-    const torch::Tensor loss = game->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
-    const torch::Tensor term = guidance.term({fake, at("labels_g"), 0}).loss;
+    const torch::Tensor loss = adversarial->generator(discriminator_->forward(fake, at("labels_g"), 1)).mean();
+    const torch::Tensor term = guidance.evaluate({fake, at("labels_g")}).loss;
     expect_loss(loss, "g_main");
     expect_loss(term, "g_guidance");
     (loss + term).backward();

@@ -1,9 +1,11 @@
-#include "dgl/training/biggan_objective.h"
+#include "dgl/families/biggan/objective.h"
 
 #include <gtest/gtest.h>
 
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
+#include "dgl/families/model_file.h"
+#include "dgl/guidance/guidance.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
@@ -11,40 +13,49 @@ namespace dgl::test {
 namespace {
 
 Recipe tiny() {
-  Recipe recipe = parse_recipe("family = \"biggan\"", "test");
-  recipe.network.img_channels = 1;
-  recipe.network.z_dim = 8;
-  recipe.classes = 3;
-  recipe.channels = 2;
-  recipe.shared_dim = 4;
-  recipe.batch = 6;
-  return recipe;
+  return parse_recipe(R"(
+family = "biggan"
+[network]
+resolution = 32
+img_channels = 1
+z_dim = 8
+classes = 3
+channels = 2
+shared_dim = 4
+[training]
+batch = 6
+)",
+                      "test");
 }
+
+BigGanFamilySettings& settings_of(Recipe& recipe) { return dynamic_cast<BigGanFamilySettings&>(*recipe.network); }
 
 class BigGanObjectiveTest : public ::testing::Test {
  protected:
   void build(const Recipe& recipe) {
     torch::manual_seed(1);
-    model_ = make_networks(recipe, {}, {}, torch::kCPU);
-    teacher_ = make_networks(recipe, {}, {}, torch::kCPU);
-    objective_ = make_objective(recipe, model_);
-    input_.real = {torch::randn({recipe.batch, 1, 32, 32}), torch::randint(3, {recipe.batch}, torch::kLong)};
+    model_ = make_networks(recipe, {}, torch::kCPU);
+    teacher_ = make_networks(recipe, {}, torch::kCPU);
+    objective_ = recipe.family_info().objective(*recipe.network, model_);
+    generator_ = model_.network<Generator>("generator");
+    discriminator_ = model_.discriminator();
+    input_.real = {{torch::randn({recipe.batch, 1, 32, 32}), torch::randint(3, {recipe.batch}, torch::kLong)}};
   }
   /// What the first phase of this name reports; its gradients stay. The same random numbers every time.
-  StepOutput run(const std::string& name, const Guidance* guidance = nullptr, int64_t parts = 1) {
-    for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
-    for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
+  StepOutput run(const std::string& name, const Guidance* guidance = nullptr, int64_t micro_batches = 1) {
+    for (auto& p : generator_->parameters()) p.mutable_grad().reset();
+    for (auto& p : discriminator_->parameters()) p.mutable_grad().reset();
     input_.guidance = guidance;
     Workers workers(1);
     for (const Phase& phase : objective_->phases()) {
-      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, parts);
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, micro_batches);
     }
     return {};
   }
   /// What part 0, 1 or 2 of `run` in three parts works on.
   StepInput third(int64_t part) const {
     StepInput input = input_;
-    input.real = {input_.real.images.chunk(3)[part], input_.real.labels.chunk(3)[part]};
+    input.real = {{input_.real[0].images.chunk(3)[part], input_.real[0].labels.chunk(3)[part]}};
     input.random = make_random(torch::kCPU, stream_seed(7, 0, static_cast<uint64_t>(part)));
     return input;
   }
@@ -53,64 +64,75 @@ class BigGanObjectiveTest : public ::testing::Test {
     for (const auto& p : module.parameters()) n += p.grad().defined();
     return n;
   }
-  torch::Tensor gradient() const { return model_.generator->named_parameters()["linear.weight"].grad(); }
+  torch::Tensor gradient() const { return generator_->named_parameters()["linear.weight"].grad(); }
 
-  Model model_, teacher_;
+  TensorFile snapshot() const {
+    TensorFile file;
+    put_module(file, "generator.", *generator_);
+    put_module(file, "discriminator.", *discriminator_);
+    for (auto& [name, tensor] : file.tensors) tensor = tensor.clone();
+    return file;
+  }
+  void restore(const TensorFile& file) {
+    get_module(file, "generator.", *generator_, "snapshot");
+    get_module(file, "discriminator.", *discriminator_, "snapshot");
+  }
+
+  NetworkSet model_, teacher_;
+  std::shared_ptr<Generator> generator_;
+  std::shared_ptr<Discriminator> discriminator_;
   std::unique_ptr<Objective> objective_;
   StepInput input_;
 };
 
 TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
   Recipe recipe = tiny();
-  recipe.d_steps = 3;
+  settings_of(recipe).d_steps = 3;
   build(recipe);
   const auto phases = objective_->phases();
   ASSERT_EQ(phases.size(), 4u);
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(phases[i].name, "d_main");
-    EXPECT_EQ(phases[i].real, static_cast<int64_t>(i));
+    EXPECT_EQ(phases[i].batch, static_cast<int64_t>(i));
   }
   EXPECT_EQ(phases[3].name, "g_main");
-  EXPECT_EQ(objective_->real_batches(), 3);
+  EXPECT_EQ(objective_->batches_per_step(), 3);
   EXPECT_EQ(objective_->max_shards(48), 1);
 }
 
 TEST_F(BigGanObjectiveTest, PhasesLeaveTheOtherNetworkAlone) {
   build(tiny());
   run("d_main");
-  EXPECT_EQ(with_gradients(*model_.generator), 0);
-  EXPECT_EQ(with_gradients(*model_.discriminator), static_cast<int64_t>(model_.discriminator->parameters().size()));
+  EXPECT_EQ(with_gradients(*generator_), 0);
+  EXPECT_EQ(with_gradients(*discriminator_), static_cast<int64_t>(discriminator_->parameters().size()));
   run("g_main");
-  EXPECT_EQ(with_gradients(*model_.discriminator), 0);
-  EXPECT_EQ(with_gradients(*model_.generator), static_cast<int64_t>(model_.generator->parameters().size()));
+  EXPECT_EQ(with_gradients(*discriminator_), 0);
+  EXPECT_EQ(with_gradients(*generator_), static_cast<int64_t>(generator_->parameters().size()));
 }
 
 TEST_F(BigGanObjectiveTest, GuidanceAddsItsShareAndLeavesTheTeacherAlone) {
   build(tiny());
   const auto guided = [&](double lambda) {
     Guidance guidance;
-    guidance.add({"teacher", teacher_.discriminator, default_adversarial_loss("biggan"), constant_schedule(lambda)}, 1,
-                 32, 3);
+    guidance.add({.name = "teacher",
+                  .discriminator = teacher_.discriminator(),
+                  .loss = make_adversarial_loss("hinge", "loss"),
+                  .lambda = constant_schedule(lambda)},
+                 {{1, 32, 32}, 3});
     // The student's networks move with every pass.
-    const Model before{make_generator(model_.generator->settings(), "m"),
-                       nullptr,
-                       make_discriminator(model_.discriminator->settings(), "m"),
-                       {}};
-    copy_weights(*model_.generator, *before.generator);
-    copy_weights(*model_.discriminator, *before.discriminator);
+    const TensorFile before = snapshot();
     const StepOutput output = run("g_main", &guidance);
     const torch::Tensor g = gradient().clone();
-    copy_weights(*before.generator, *model_.generator);
-    copy_weights(*before.discriminator, *model_.discriminator);
+    restore(before);
     return std::pair{output, g};
   };
   TensorFile teacher_before, teacher_after;
-  put_module(teacher_before, "", *teacher_.discriminator);
+  put_module(teacher_before, "", *teacher_.discriminator());
   for (auto& [name, tensor] : teacher_before.tensors) tensor = tensor.clone();
   const auto [none, g0] = guided(0);
   const auto [some, g1] = guided(0.1);
   const auto [more, g2] = guided(0.2);
-  put_module(teacher_after, "", *teacher_.discriminator);
+  put_module(teacher_after, "", *teacher_.discriminator());
   for (const auto& [name, tensor] : teacher_before.tensors)
     EXPECT_TRUE(tensor.equal(teacher_after.tensors.at(name))) << name;
   EXPECT_FALSE(none.losses.count("g_guidance"));
@@ -131,11 +153,11 @@ TEST_F(BigGanObjectiveTest, HingeLossOfTheReportedScores) {
 
 TEST_F(BigGanObjectiveTest, OrthogonalRegularizationJoinsTheLoss) {
   Recipe recipe = tiny();
-  recipe.orthogonal = 0.5;
-  recipe.init = "normal";
+  settings_of(recipe).orthogonal = 0.5;
+  settings_of(recipe).init = "normal";
   build(recipe);
   double expected = 0;
-  const auto generator = std::dynamic_pointer_cast<BigGanGenerator>(model_.generator);
+  const auto generator = std::dynamic_pointer_cast<BigGanGenerator>(generator_);
   for (const auto& w : generator->matrices()) {
     const auto m = w.reshape({w.size(0), -1});
     const auto p = at::mm(m, m.t());
@@ -151,7 +173,7 @@ TEST_F(BigGanObjectiveTest, PartsOfABatchAreMeansOfPasses) {
   double sum = 0;
   for (int64_t part = 0; part < 3; ++part) {
     StepOutput output;
-    sum += objective_->loss(objective_->phases()[0], third(part), output).item<double>();
+    sum += objective_->phases()[0].loss(third(part), output).item<double>();
   }
   EXPECT_NEAR(loss, sum / 3, 1e-4 * std::abs(loss));
 }
@@ -162,22 +184,20 @@ TEST_F(BigGanObjectiveTest, GradientsOfPartsAreMeansOfThoseOfPasses) {
     build(tiny());
     const StepInput whole = input_;
     run(name, nullptr, 3);
-    const torch::nn::Module& learns =
-        *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
+    const torch::nn::Module& learns = *name == 'd' ? static_cast<torch::nn::Module&>(*discriminator_) : *generator_;
     std::map<std::string, torch::Tensor> got;
     for (const auto& item : learns.named_parameters()) got[item.key()] = item.value().grad().clone();
     // The same three passes by hand: the weights stay, what rides along with them moves in the same way.
     build(tiny());
     input_ = whole;
-    const torch::nn::Module& again =
-        *name == 'd' ? static_cast<torch::nn::Module&>(*model_.discriminator) : *model_.generator;
-    set_requires_grad(*model_.generator, *name == 'g');
-    set_requires_grad(*model_.discriminator, *name == 'd');
+    const torch::nn::Module& again = *name == 'd' ? static_cast<torch::nn::Module&>(*discriminator_) : *generator_;
+    set_requires_grad(*generator_, *name == 'g');
+    set_requires_grad(*discriminator_, *name == 'd');
     for (const Phase& phase : objective_->phases()) {
       if (phase.name != name) continue;
       for (int64_t part = 0; part < 3; ++part) {
         StepOutput output;
-        (objective_->loss(phase, third(part), output) / 3).backward();
+        (phase.loss(third(part), output) / 3).backward();
       }
     }
     for (const auto& item : again.named_parameters()) {

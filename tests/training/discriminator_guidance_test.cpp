@@ -4,8 +4,8 @@
 
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
+#include "dgl/guidance/guided_loss.h"
 #include "dgl/training/networks.h"
-#include "dgl/training/objective.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -17,23 +17,22 @@ using torch::Tensor;
 class DiscriminatorGuidanceTest : public ::testing::Test {
  protected:
   DiscriminatorGuidanceTest() {
-    Recipe recipe;
-    recipe.network.resolution = 8;
-    recipe.network.img_channels = 1;
-    recipe.network.channel_max = 6;
-    recipe.network.z_dim = recipe.network.w_dim = 5;
+    const Recipe recipe =
+        parse_recipe("[network]\nresolution = 8\nimg_channels = 1\nchannel_max = 6\nz_dim = 5\nw_dim = 5\n", "test");
     torch::manual_seed(1);
-    student_ = make_networks(recipe, {}, {}, torch::kCPU);
-    teacher_ = make_networks(recipe, {}, {}, torch::kCPU);
-    input_.real.images = torch::randn({4, 1, 8, 8});
+    student_ = make_networks(recipe, {}, torch::kCPU);
+    teacher_ = make_networks(recipe, {}, torch::kCPU);
+    input_.real = {{torch::randn({4, 1, 8, 8}), {}}};
     fake_.images = torch::randn({4, 1, 8, 8});
   }
 
+  DiscriminatorTeacher teacher(const std::string& name) const {
+    return {.name = name, .discriminator = teacher_.discriminator(), .loss = loss_, .lambda = constant_schedule(0)};
+  }
   Guidance guided(const DiscriminatorGuidance& how) const {
     Guidance guidance;
-    guidance.add({"teacher", teacher_.discriminator, default_adversarial_loss("stylegan2"), constant_schedule(0)}, 1, 8,
-                 0);
-    guidance.guide_discriminator(how, teacher_.generator_ema, 1, 8, 0);
+    guidance.add(teacher("teacher"), {{1, 8, 8}});
+    guidance.guide_discriminator(how, teacher_.best<Generator>("generator"), {{1, 8, 8}});
     return guidance;
   }
   StepOutput judge(const DiscriminatorGuidance& how) { return judge(guided(how)); }
@@ -42,28 +41,28 @@ class DiscriminatorGuidanceTest : public ::testing::Test {
     input_.guidance = &guidance;
     input_.random = make_random(torch::kCPU, 3);
     StepOutput output;
-    const Tensor loss =
-        discriminator_loss(*default_adversarial_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
+    const Tensor loss = discriminator_loss(*loss_, *student_.discriminator(), fake_, input_, output);
     Tensor sum = torch::zeros({});
     for (const auto& [name, value] : output.losses) sum = sum + value;
     EXPECT_NEAR(loss.item<double>(), sum.item<double>(), 1e-5);
     return output;
   }
-  Tensor scores(const Model& model, const Tensor& images) const {
-    return model.discriminator->forward(images, {}).detach();
+  Tensor scores(const NetworkSet& model, const Tensor& images) const {
+    return model.discriminator()->forward(images, {}).detach();
   }
   /// The teacher's images that `judge` draws after `before` numbers.
   Tensor teacher_images(bool after_a_choice) const {
     const at::Generator random = make_random(torch::kCPU, 3);
     if (after_a_choice) at::rand({1}, random, torch::kFloat);
     const Tensor z = torch::randn({4, 5}, random, torch::kFloat);
-    return teacher_.generator_ema->sample(z, {}, 1, random).detach();
+    return teacher_.best<Generator>("generator")->sample({z}, {1, random}).detach();
   }
   static void expect_near(const Tensor& value, const Tensor& expected) {
     EXPECT_NEAR(value.item<double>(), expected.item<double>(), 1e-5);
   }
 
-  Model student_, teacher_;
+  const std::shared_ptr<const AdversarialLoss> loss_ = make_adversarial_loss("logistic", "loss");
+  NetworkSet student_, teacher_;
   StepInput input_;
   Batch fake_;
 };
@@ -71,7 +70,7 @@ class DiscriminatorGuidanceTest : public ::testing::Test {
 TEST_F(DiscriminatorGuidanceTest, NoneLeavesTheGameAlone) {
   const StepOutput output = judge(DiscriminatorGuidance{});
   EXPECT_EQ(output.losses.size(), 1u);
-  expect_near(output.losses.at("d_main"), at::softplus(-scores(student_, input_.real.images)).mean() +
+  expect_near(output.losses.at("d_main"), at::softplus(-scores(student_, input_.real[0].images)).mean() +
                                               at::softplus(scores(student_, fake_.images)).mean());
 }
 
@@ -83,12 +82,12 @@ TEST_F(DiscriminatorGuidanceTest, TeacherDataTakesThePlaceOfRealImages) {
   how.teacher_data = 0.4;
   const Guidance guidance = guided(how);
   input_.guidance = &guidance;
-  const double real = scores(student_, input_.real.images).mean().item<double>();
+  const double real = scores(student_, input_.real[0].images).mean().item<double>();
   int64_t from_teacher = 0;
   for (uint64_t seed = 0; seed < 300; ++seed) {
     input_.random = make_random(torch::kCPU, seed);
     StepOutput output;
-    discriminator_loss(*default_adversarial_loss("stylegan2"), *student_.discriminator, fake_, input_, output);
+    discriminator_loss(*loss_, *student_.discriminator(), fake_, input_, output);
     from_teacher += std::abs(output.scores.at("real").item<double>() - real) > 1e-6;
   }
   EXPECT_NEAR(static_cast<double>(from_teacher) / 300, 0.4, 0.1);
@@ -104,7 +103,7 @@ TEST_F(DiscriminatorGuidanceTest, SmoothLabelsAreTheTeachersOpinion) {
   DiscriminatorGuidance how;
   how.smooth_labels = true;
   const Tensor real =
-      at::sigmoid(scores(teacher_, input_.real.images)) * at::softplus(-scores(student_, input_.real.images));
+      at::sigmoid(scores(teacher_, input_.real[0].images)) * at::softplus(-scores(student_, input_.real[0].images));
   const Tensor fake = (1 - at::sigmoid(scores(teacher_, fake_.images))) * at::softplus(scores(student_, fake_.images));
   expect_near(judge(how).losses.at("d_main"), real.mean() + fake.mean());
 }
@@ -116,19 +115,17 @@ TEST_F(DiscriminatorGuidanceTest, AlignmentDrawsScoresToTheTeachers) {
     return (scores(student_, images) - scores(teacher_, images)).square();
   };
   expect_near(judge(how).losses.at("d_align"),
-              0.7 * (difference(input_.real.images) + difference(fake_.images)).mean() / 2);
+              0.7 * (difference(input_.real[0].images) + difference(fake_.images)).mean() / 2);
 }
 
 TEST_F(DiscriminatorGuidanceTest, AllImagesAreAugmentedBeforeTheyAreJudged) {
-  Recipe recipe;
-  recipe.augment = "cutout";
-  recipe.ada_target = 0.6;
-  const Augmentation augmentation(recipe);  // p is 0 as yet
+  AugmentationOptions options{.operations = "cutout", .ada_target = 0.6};
+  const Augmentation augmentation(options);  // p is 0 as yet
   input_.augmentation = &augmentation;
   const StepOutput output = judge(DiscriminatorGuidance{});
-  expect_near(output.statistics.at("augment_sign"), scores(student_, input_.real.images).sign().mean());
-  recipe.ada_target = 0;
-  const Augmentation all(recipe);
+  expect_near(output.statistics.at("augment_sign"), scores(student_, input_.real[0].images).sign().mean());
+  options.ada_target = 0;
+  const Augmentation all(options);
   input_.augmentation = &all;
   DiscriminatorGuidance how;
   how.align = 1;
@@ -141,14 +138,13 @@ TEST_F(DiscriminatorGuidanceTest, ATeacherThatCannotGiveImagesIsRefused) {
   how.teacher_data = 0.5;
   const auto add = [&](std::shared_ptr<Generator> generator, int64_t resolution) {
     Guidance guidance;
-    guidance.add({"t.safetensors", teacher_.discriminator, default_adversarial_loss("stylegan2"), constant_schedule(0),
-                  make_weight("uniform", "w"), false},
-                 1, 8, 0);
-    guidance.guide_discriminator(how, std::move(generator), 1, resolution, 0);
+    guidance.add(teacher("t.safetensors"), {{1, 8, 8}});
+    guidance.guide_discriminator(how, std::move(generator), {{1, resolution, resolution}});
   };
   expect_error([&] { add(nullptr, 8); }, {"t.safetensors", "no generator"});
-  expect_error([&] { add(teacher_.generator, 16); }, {"t.safetensors", "1 x 8 x 8", "1 x 16 x 16"});
-  add(teacher_.generator, 8);
+  expect_error([&] { add(teacher_.network<Generator>("generator"), 16); },
+               {"t.safetensors", "1 x 8 x 8", "1 x 16 x 16"});
+  add(teacher_.network<Generator>("generator"), 8);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "devices.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/import.h"
-#include "dgl/families/stylegan2/checkpoint_format.h"
 #include "dgl/families/stylegan2/networks.h"
+#include "dgl/families/stylegan2/tensor_names.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/optim/adam.h"
@@ -19,9 +19,9 @@ const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/stylegan2";
 class Step : public ::testing::TestWithParam<std::string> {
  protected:
   Step() {
-    const Model model = import_model({kGolden / "ada16.pt"}, {"", 3});
-    generator_ = std::dynamic_pointer_cast<StyleGan2Generator>(model.generator_ema);
-    discriminator_ = std::dynamic_pointer_cast<StyleGan2Discriminator>(model.discriminator);
+    const NetworkSet model = import_model({kGolden / "ada16.pt"}, {"", 3});
+    generator_ = model.best<StyleGan2Generator>("generator");
+    discriminator_ = model.network<StyleGan2Discriminator>("discriminator");
     generator_->to(device_);
     discriminator_->to(device_);
   }
@@ -37,7 +37,7 @@ class Step : public ::testing::TestWithParam<std::string> {
     const NetworkLayout layout{generator, 16};
     double largest = 0;
     for (const auto& item : network.named_parameters()) {
-      const torch::Tensor expected = at("grad." + phase + "." + foreign_name(CheckpointFormat::ada, layout, item.key()));
+      const torch::Tensor expected = at("grad." + phase + "." + foreign_name(TensorNaming::ada, layout, item.key()));
       torch::Tensor& gradient = item.value().mutable_grad();
       const torch::Tensor actual = gradient.defined() ? gradient : torch::zeros_like(item.value());
       const double scale = std::max(expected.abs().max().item<double>(), 1e-6);
@@ -65,17 +65,19 @@ TEST_P(Step, GeneratorWithGuidance) {
   for (const auto& [name, tensor] : golden_.tensors) {
     if (name.rfind("teacher.", 0) == 0) teacher.tensors[name.substr(8)] = tensor;
   }
-  const auto critic =
+  const auto discriminator =
       std::make_shared<StyleGan2Discriminator>(stylegan2_discriminator_shape(teacher.tensors, 3, "teacher"));
-  get_module(teacher, "", *critic, "teacher");
-  critic->to(device_);
+  get_module(teacher, "", *discriminator, "teacher");
+  discriminator->to(device_);
   Guidance guidance;
-  const auto game = make_adversarial_loss("logistic", "test");
-  guidance.add({"teacher", critic, game, constant_schedule(0.1)}, 3, 16, 0);
+  const auto adversarial = make_adversarial_loss("logistic", "test");
+  guidance.add(
+      {.name = "teacher", .discriminator = discriminator, .loss = adversarial, .lambda = constant_schedule(0.1)},
+      {{3, 16, 16}});
   set_requires_grad(*discriminator_, false);
   const torch::Tensor fake = generator_->synthesize(styles());
-  const torch::Tensor loss = game->generator(discriminator_->forward(fake, {}, 1)).mean();
-  const torch::Tensor term = guidance.term({fake, {}, 0}).loss;
+  const torch::Tensor loss = adversarial->generator(discriminator_->forward(fake, {}, 1)).mean();
+  const torch::Tensor term = guidance.evaluate({fake}).loss;
   expect_loss(loss, "g_main");
   expect_loss(term, "g_guidance");
   (loss + term).backward();
@@ -99,10 +101,10 @@ TEST_P(Step, Discriminator) {
     torch::NoGradGuard no_grad;
     fake = generator_->synthesize(styles());
   }
-  const auto game = make_adversarial_loss("logistic", "test");
+  const auto adversarial = make_adversarial_loss("logistic", "test");
   const torch::Tensor both = discriminator_->forward(at::cat({at("real"), fake}), {}, 2);
-  const torch::Tensor loss =
-      game->discriminator_real(both.slice(0, 0, 6)).mean() + game->discriminator_fake(both.slice(0, 6)).mean();
+  const torch::Tensor loss = adversarial->discriminator_real(both.slice(0, 0, 6)).mean() +
+                             adversarial->discriminator_fake(both.slice(0, 6)).mean();
   expect_loss(loss, "d_main");
   loss.backward();
   expect_gradients(*discriminator_, false, "d_main");
@@ -131,14 +133,15 @@ TEST_P(Step, AdamWithLazyCorrection) {
 }
 
 TEST_P(Step, Average) {
-  const Model other = import_model({kGolden / "ada16.pt"});
+  const NetworkSet other = import_model({kGolden / "ada16.pt"});
+  Network& average = *other.best("generator");
   torch::NoGradGuard no_grad;
-  other.generator_ema->to(device_);
-  for (auto& p : other.generator_ema->parameters()) p += 0.5;
-  update_ema(*generator_, *other.generator_ema, ema_beta(32, 10000, 0, 0), workers);
+  average.to(device_);
+  for (auto& p : average.parameters()) p += 0.5;
+  update_ema(*generator_, average, ema_beta(32, 10000, 0, 0), workers);
   const NetworkLayout layout{true, 16};
-  for (const auto& item : other.generator_ema->named_parameters()) {
-    const torch::Tensor expected = at("ema." + foreign_name(CheckpointFormat::ada, layout, item.key()));
+  for (const auto& item : average.named_parameters()) {
+    const torch::Tensor expected = at("ema." + foreign_name(TensorNaming::ada, layout, item.key()));
     EXPECT_LT((item.value() - expected).abs().max().item<double>(),
               1e-6 * std::max(1.0, expected.abs().max().item<double>()))
         << item.key();

@@ -1,8 +1,9 @@
-#include "dgl/training/stylegan2_objective.h"
+#include "dgl/families/stylegan2/objective.h"
 
 #include <gtest/gtest.h>
 
 #include "dgl/base/torch.h"
+#include "dgl/guidance/guidance.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
@@ -10,15 +11,25 @@ namespace dgl::test {
 namespace {
 
 Recipe tiny() {
-  Recipe recipe;
-  recipe.network.resolution = 8;
-  recipe.network.img_channels = 1;
-  recipe.network.channel_base = 64;
-  recipe.network.channel_max = 6;
-  recipe.network.z_dim = recipe.network.w_dim = 5;
-  recipe.network.mapping_layers = 2;
-  recipe.batch = 4;
-  return recipe;
+  return parse_recipe(R"(
+[network]
+resolution = 8
+img_channels = 1
+channel_base = 64
+channel_max = 6
+z_dim = 5
+w_dim = 5
+mapping_layers = 2
+[training]
+batch = 4
+)",
+                      "test");
+}
+
+StyleGan2FamilySettings& settings_of(Recipe& recipe) { return dynamic_cast<StyleGan2FamilySettings&>(*recipe.network); }
+
+std::unique_ptr<Objective> make_objective(const Recipe& recipe, const NetworkSet& networks) {
+  return recipe.family_info().objective(*recipe.network, networks);
 }
 
 /// A student with its objective, and a guidance of one teacher; the same for every seed.
@@ -26,27 +37,32 @@ class StyleGan2ObjectiveTest : public ::testing::Test {
  protected:
   explicit StyleGan2ObjectiveTest(Recipe recipe = tiny()) : recipe_(std::move(recipe)) {
     torch::manual_seed(1);
-    model_ = make_networks(recipe_, {}, {}, torch::kCPU);
-    teacher_ = make_networks(recipe_, {}, {}, torch::kCPU);
+    model_ = make_networks(recipe_, {}, torch::kCPU);
+    teacher_ = make_networks(recipe_, {}, torch::kCPU);
     objective_ = make_objective(recipe_, model_);
-    input_.real.images = torch::randn({recipe_.batch, 1, 8, 8});
+    generator_ = model_.network<Generator>("generator");
+    discriminator_ = model_.discriminator();
+    input_.real = {{torch::randn({recipe_.batch, 1, 8, 8}), {}}};
   }
 
   Guidance guided(double lambda) const {
     Guidance guidance;
-    guidance.add(
-        {"teacher", teacher_.discriminator, make_adversarial_loss("logistic", "loss"), constant_schedule(lambda)}, 1, 8,
-        recipe_.labels());
+    guidance.add({.name = "teacher",
+                  .discriminator = teacher_.discriminator(),
+                  .loss = make_adversarial_loss("logistic", "loss"),
+                  .lambda = constant_schedule(lambda)},
+                 {{1, 8, 8}, recipe_.network->labels()});
     return guidance;
   }
   /// Losses of a phase, its gradients on a network left in place. The same random numbers every time.
-  Scalars run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1, int64_t parts = 1) {
-    for (auto& p : model_.generator->parameters()) p.mutable_grad().reset();
-    for (auto& p : model_.discriminator->parameters()) p.mutable_grad().reset();
+  Scalars run(const std::string& name, const Guidance* guidance = nullptr, int64_t shards = 1,
+              int64_t micro_batches = 1) {
+    for (auto& p : generator_->parameters()) p.mutable_grad().reset();
+    for (auto& p : discriminator_->parameters()) p.mutable_grad().reset();
     input_.guidance = guidance;
     Workers workers(shards);
     for (const Phase& phase : objective_->phases()) {
-      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, parts).losses;
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, micro_batches).losses;
     }
     return {};
   }
@@ -65,40 +81,43 @@ class StyleGan2ObjectiveTest : public ::testing::Test {
   }
 
   Recipe recipe_;
-  Model model_, teacher_;
+  NetworkSet model_, teacher_;
+  std::shared_ptr<Generator> generator_;
+  std::shared_ptr<Discriminator> discriminator_;
   std::unique_ptr<Objective> objective_;
   StepInput input_;
 };
 
 TEST_F(StyleGan2ObjectiveTest, PhasesFollowTheRecipe) {
-  const auto names = [](const Recipe& recipe, const Model& model) {
+  const auto names = [](const Recipe& recipe, const NetworkSet& model) {
     std::vector<std::string> all;
     for (const Phase& phase : make_objective(recipe, model)->phases()) all.push_back(phase.name);
     return all;
   };
   EXPECT_EQ(names(recipe_, model_), (std::vector<std::string>{"g_main", "g_reg", "d_main", "d_reg"}));
   Recipe plain = recipe_;
-  plain.pl_weight = plain.r1_gamma = 0;
+  settings_of(plain).pl_weight = settings_of(plain).r1_gamma = 0;
   EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main"}));
 }
 
 TEST_F(StyleGan2ObjectiveTest, APhaseTeachesOneNetwork) {
   for (const Phase& phase : objective_->phases()) {
     run(phase.name);
-    EXPECT_EQ(has_gradient(*model_.generator), phase.generator) << phase.name;
-    EXPECT_EQ(has_gradient(*model_.discriminator), !phase.generator) << phase.name;
+    ASSERT_EQ(phase.trains.size(), 1u);
+    EXPECT_EQ(has_gradient(*generator_), phase.trains[0] == "generator") << phase.name;
+    EXPECT_EQ(has_gradient(*discriminator_), phase.trains[0] == "discriminator") << phase.name;
   }
 }
 
 // loss_G + lambda * mean softplus(-D_t(G(z))): the gradient is linear in lambda, and none reaches the teacher.
 TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
   const Scalars alone = run("g_main");
-  const torch::Tensor without = flat_gradient(*model_.generator);
+  const torch::Tensor without = flat_gradient(*generator_);
   const Guidance one = guided(1), three = guided(3);
   const Scalars losses = run("g_main", &one);
-  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  const torch::Tensor with_one = flat_gradient(*generator_);
   const Scalars more = run("g_main", &three);
-  const torch::Tensor with_three = flat_gradient(*model_.generator);
+  const torch::Tensor with_three = flat_gradient(*generator_);
 
   EXPECT_EQ(losses.at("g_main").item<double>(), alone.at("g_main").item<double>());
   EXPECT_GT(losses.at("g_guidance").item<double>(), 0);
@@ -106,53 +125,53 @@ TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
   EXPECT_GT((with_one - without).norm().item<double>(), 1e-3 * without.norm().item<double>());
   EXPECT_LT(((with_three - without) - 3 * (with_one - without)).norm().item<double>(),
             1e-4 * (with_three - without).norm().item<double>());
-  EXPECT_FALSE(has_gradient(*teacher_.discriminator));
-  EXPECT_FALSE(has_gradient(*model_.discriminator));
+  EXPECT_FALSE(has_gradient(*teacher_.discriminator()));
+  EXPECT_FALSE(has_gradient(*discriminator_));
 }
 
 // Lazily: in the steps in which teachers are asked their gradient counts several times, in the others not at all.
 TEST_F(StyleGan2ObjectiveTest, TeachersThatAreAskedSeldomCountMore) {
   run("g_main");
-  const torch::Tensor without = flat_gradient(*model_.generator);
+  const torch::Tensor without = flat_gradient(*generator_);
   const Guidance guidance = guided(1);
   const double once = run("g_main", &guidance).at("g_guidance").item<double>();
-  const torch::Tensor with_one = flat_gradient(*model_.generator);
+  const torch::Tensor with_one = flat_gradient(*generator_);
   input_.guidance_scale = 4;
   EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), once);
-  const torch::Tensor with_four = flat_gradient(*model_.generator);
+  const torch::Tensor with_four = flat_gradient(*generator_);
   EXPECT_LT(((with_four - without) - 4 * (with_one - without)).norm().item<double>(),
             1e-4 * (with_four - without).norm().item<double>());
   input_.guidance_scale = 0;
   EXPECT_EQ(run("g_main", &guidance).count("g_guidance"), 0u);
-  EXPECT_TRUE(flat_gradient(*model_.generator).equal(without));
+  EXPECT_TRUE(flat_gradient(*generator_).equal(without));
 }
 
 // gamma / 2 * E |grad_x D(x)|^2 (Mescheder et al. 2018), the gradient by finite differences of the score.
 TEST_F(StyleGan2ObjectiveTest, R1IsTheSquaredGradientOnRealImages) {
-  model_.discriminator->to(torch::kDouble);
-  input_.real.images = input_.real.images.to(torch::kDouble);
+  discriminator_->to(torch::kDouble);
+  input_.real[0].images = input_.real[0].images.to(torch::kDouble);
   const double r1 = run("d_reg").at("d_reg").item<double>();
 
   torch::NoGradGuard no_grad;
-  const torch::Tensor x = input_.real.images;
+  const torch::Tensor x = input_.real[0].images;
   double squares = 0;
   constexpr double kStep = 1e-5;
   for (int64_t i = 0; i < x.numel(); ++i) {
     const torch::Tensor step = torch::zeros_like(x);
     step.view(-1)[i] = kStep;
     const auto score = [&](const torch::Tensor& images) {
-      return model_.discriminator->forward(images, torch::Tensor(), 1).sum().item<double>();
+      return discriminator_->forward(images, torch::Tensor(), 1).sum().item<double>();
     };
     squares += std::pow((score(x + step) - score(x - step)) / (2 * kStep), 2);
   }
-  EXPECT_NEAR(r1, recipe_.r1_gamma / 2 * squares / static_cast<double>(recipe_.batch), 1e-4 * r1);
+  EXPECT_NEAR(r1, settings_of(recipe_).r1_gamma / 2 * squares / static_cast<double>(recipe_.batch), 1e-4 * r1);
 }
 
 TEST_F(StyleGan2ObjectiveTest, ShardsHoldWholeGroups) {
   const auto most = [&](int64_t batch, int64_t group, double pl_weight) {
     Recipe recipe = recipe_;
-    recipe.network.minibatch_std_group = group;
-    recipe.pl_weight = pl_weight;
+    settings_of(recipe).network.minibatch_std_group = group;
+    settings_of(recipe).pl_weight = pl_weight;
     return make_objective(recipe, model_)->max_shards(batch);
   };
   EXPECT_EQ(most(32, 4, 2), 8);
@@ -168,33 +187,33 @@ struct ShardsTest : StyleGan2ObjectiveTest {
   ShardsTest()
       : StyleGan2ObjectiveTest([] {
           Recipe recipe = tiny();
-          recipe.network.minibatch_std_group = 1;
+          settings_of(recipe).network.minibatch_std_group = 1;
           return recipe;
         }()) {}
 };
 
 TEST_F(ShardsTest, GiveTheWholeBatchsGradient) {
   const double whole_loss = run("d_reg").at("d_reg").item<double>();
-  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  const torch::Tensor whole = flat_gradient(*discriminator_);
   for (const int64_t shards : {2, 4}) {
     EXPECT_NEAR(run("d_reg", nullptr, shards).at("d_reg").item<double>(), whole_loss, 1e-5 * whole_loss);
-    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+    EXPECT_LT((flat_gradient(*discriminator_) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
   }
 }
 
 TEST_F(ShardsTest, PartsInTurnGiveTheWholeBatchsGradientToo) {
   run("d_reg");
-  const torch::Tensor whole = flat_gradient(*model_.discriminator);
+  const torch::Tensor whole = flat_gradient(*discriminator_);
   for (const int64_t shards : {1, 2}) {
     run("d_reg", nullptr, shards, 2);
-    EXPECT_LT((flat_gradient(*model_.discriminator) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
+    EXPECT_LT((flat_gradient(*discriminator_) - whole).norm().item<double>(), 1e-5 * whole.norm().item<double>());
   }
 }
 
 TEST_F(ShardsTest, TheSameBitsEveryTime) {
   for (const Phase& phase : objective_->phases()) {
     torch::nn::Module& network =
-        phase.generator ? static_cast<torch::nn::Module&>(*model_.generator) : *model_.discriminator;
+        phase.trains[0] == "generator" ? static_cast<torch::nn::Module&>(*generator_) : *discriminator_;
     const torch::Tensor pl_mean = objective_->state().at("pl_mean"), before = pl_mean.clone();
     run(phase.name, nullptr, 4);
     const torch::Tensor first = flat_gradient(network);
@@ -211,8 +230,8 @@ TEST_F(StyleGan2ObjectiveTest, PathLengthsMeanMovesTowardsTheBatchs) {
   const double after = mean.item<double>();
   EXPECT_GT(after, 0);
   // (lengths - mean)^2 with mean = decay * E lengths: at least weight * (E lengths - mean)^2.
-  const double lengths = after / recipe_.pl_decay;
-  EXPECT_GE(loss, recipe_.pl_weight * std::pow(lengths - after, 2) * (1 - 1e-5));
+  const double lengths = after / settings_of(recipe_).pl_decay;
+  EXPECT_GE(loss, settings_of(recipe_).pl_weight * std::pow(lengths - after, 2) * (1 - 1e-5));
 }
 
 /// Networks of three labels, the last of which no fake ever gets.
@@ -220,12 +239,12 @@ struct LabelsTest : StyleGan2ObjectiveTest {
   LabelsTest()
       : StyleGan2ObjectiveTest([] {
           Recipe recipe = tiny();
-          recipe.conditional = true;
-          recipe.classes = 3;
+          recipe.network->conditional = true;
+          recipe.network->classes = 3;
           recipe.batch = 8;
           return recipe;
         }()) {
-    input_.real.labels = torch::tensor({0, 1, 2, 0, 1, 2, 0, 1});
+    input_.real[0].labels = torch::tensor({0, 1, 2, 0, 1, 2, 0, 1});
     input_.label_shares = torch::tensor({0.5f, 0.5f, 0.0f});
   }
   /// Per label, how long the gradient of its column of a network's embedding is.
@@ -239,21 +258,21 @@ struct LabelsTest : StyleGan2ObjectiveTest {
 TEST_F(LabelsTest, GradientsReachTheEmbeddingsOfTheLabelsThatAreThere) {
   for (const std::string phase : {"g_main", "g_reg"}) {
     run(phase);
-    const auto lengths = embedding_gradient(*model_.generator);
+    const auto lengths = embedding_gradient(*generator_);
     EXPECT_GT(lengths[0], 0) << phase;
     EXPECT_GT(lengths[1], 0) << phase;
     EXPECT_EQ(lengths[2], 0) << phase;
   }
   for (const std::string phase : {"d_main", "d_reg"}) {
     run(phase);
-    for (const double length : embedding_gradient(*model_.discriminator)) EXPECT_GT(length, 0) << phase;
+    for (const double length : embedding_gradient(*discriminator_)) EXPECT_GT(length, 0) << phase;
   }
 }
 
 TEST_F(LabelsTest, TheTeacherJudgesAnImageWithItsLabel) {
   const Guidance guidance = guided(1);
   const double before = run("g_main", &guidance).at("g_guidance").item<double>();
-  torch::Tensor embedding = teacher_.discriminator->named_parameters()["mapping.embed.weight"].detach();
+  torch::Tensor embedding = teacher_.discriminator()->named_parameters()["mapping.embed.weight"].detach();
   embedding.select(1, 2).add_(1);  // of the label that no fake has
   EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), before);
   embedding.select(1, 0).add_(1);
@@ -262,8 +281,8 @@ TEST_F(LabelsTest, TheTeacherJudgesAnImageWithItsLabel) {
 
 TEST_F(LabelsTest, ATeacherWithoutLabelsJudgesTheImageAlone) {
   Recipe plain = recipe_;
-  plain.conditional = false;
-  teacher_ = make_networks(plain, {}, {}, torch::kCPU);
+  plain.network->conditional = false;
+  teacher_ = make_networks(plain, {}, torch::kCPU);
   const Guidance guidance = guided(1);
   EXPECT_GT(run("g_main", &guidance).at("g_guidance").item<double>(), 0);
 }

@@ -28,11 +28,11 @@ std::string reason() {
 /// Opens a regular file for reading and gives its size.
 int open_regular(const fs::path& path, uint64_t& size) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("{}: cannot be opened: {}", path.string(), reason());
+  if (descriptor < 0) fail_file("{}: cannot be opened: {}", path.string(), reason());
   struct stat status {};
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor);
-    fail("{}: expected a regular file", path.string());
+    fail_file("{}: expected a regular file", path.string());
   }
   size = static_cast<uint64_t>(status.st_size);
   return descriptor;
@@ -44,7 +44,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   temporary_ = path_;
   temporary_ += fmt::format(".partial-{}", ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail("{}: cannot be written: {}", path_.string(), reason());
+  if (descriptor_ < 0) fail_file("{}: cannot be written: {}", path_.string(), reason());
   for (auto& place : partial_files) {
     const char* free = nullptr;
     if (place.compare_exchange_strong(free, temporary_.c_str())) break;
@@ -71,15 +71,16 @@ void AtomicFile::write(const void* data, size_t size) {
   while (size > 0) {
     const ssize_t written = ::write(descriptor_, at, size);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("{}: cannot be written: {}", path_.string(), reason());
+    if (written < 0) fail_file("{}: cannot be written: {}", path_.string(), reason());
     at += written;
     size -= static_cast<size_t>(written);
   }
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail("{}: cannot be written: {}", path_.string(), reason());
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("{}: cannot be written: {}", path_.string(), reason());
+  if (::fsync(descriptor_) != 0) fail_file("{}: cannot be written: {}", path_.string(), reason());
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+    fail_file("{}: cannot be written: {}", path_.string(), reason());
   forget();
   ::close(descriptor_);
   descriptor_ = -1;
@@ -108,7 +109,7 @@ std::string read_file(const fs::path& path, uint64_t max_bytes) {
   const int descriptor = open_regular(path, size);
   if (size > max_bytes) {
     ::close(descriptor);
-    fail("{}: {} bytes, expected at most {}", path.string(), size, max_bytes);
+    fail_file("{}: {} bytes, expected at most {}", path.string(), size, max_bytes);
   }
   std::string text(size, '\0');
   uint64_t filled = 0;
@@ -118,7 +119,7 @@ std::string read_file(const fs::path& path, uint64_t max_bytes) {
     if (got <= 0) {
       const std::string why = got < 0 ? reason() : "it became shorter while it was read";
       ::close(descriptor);
-      fail("{}: cannot be read: {}", path.string(), why);
+      fail_file("{}: cannot be read: {}", path.string(), why);
     }
     filled += static_cast<uint64_t>(got);
   }
@@ -128,7 +129,7 @@ std::string read_file(const fs::path& path, uint64_t max_bytes) {
 
 void refuse_existing(const fs::path& path, bool overwrite) {
   if (!overwrite && fs::exists(fs::symlink_status(path))) {
-    fail("{}: exists already; give --overwrite to replace it", path.string());
+    fail_file("{}: exists already; give --overwrite to replace it", path.string());
   }
 }
 
@@ -136,12 +137,12 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   const int descriptor = open_regular(path, size_);
   if (size_ == 0) {
     ::close(descriptor);
-    fail("{}: the file is empty", path.string());
+    fail_file("{}: the file is empty", path.string());
   }
   void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const std::string why = at == MAP_FAILED ? reason() : "";
   ::close(descriptor);
-  if (at == MAP_FAILED) fail("{}: cannot be mapped: {}", path.string(), why);
+  if (at == MAP_FAILED) fail_file("{}: cannot be mapped: {}", path.string(), why);
   data_ = static_cast<const uint8_t*>(at);
 }
 

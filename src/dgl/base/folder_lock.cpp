@@ -15,9 +15,10 @@ namespace dgl {
 
 FolderLock::FolderLock(const std::filesystem::path& path, const std::function<void()>& wait)
     : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT, 0644)) {
-  if (descriptor_ < 0) fail("{}: cannot be made: {}", path.string(), std::strerror(errno));
+  if (descriptor_ < 0) fail_file("{}: cannot be made: {}", path.string(), std::strerror(errno));
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) fail("{}: cannot be locked: {}", path.string(), std::strerror(errno));
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      fail_file("{}: cannot be locked: {}", path.string(), std::strerror(errno));
     try {
       wait();
     } catch (...) {

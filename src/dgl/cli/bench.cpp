@@ -34,9 +34,11 @@ void add_bench(CLI::App& app, CommonOptions& common) {
       fmt::print("{}\n", result.dump());
       return;
     }
-    for (const char* phase : {"d_main", "d_reg", "g_main", "g_reg", "step"}) {
-      if (result.contains(phase)) fmt::print("{:<8}{:>10.2f} ms\n", phase, result[phase].get<double>() * 1e3);
+    for (const auto& phase : result["phases"]) {
+      const auto name = phase.get<std::string>();
+      fmt::print("{:<8}{:>10.2f} ms\n", name, result[name].get<double>() * 1e3);
     }
+    fmt::print("{:<8}{:>10.2f} ms\n", "step", result["step"].get<double>() * 1e3);
     fmt::print("{:.1f} images/s at batch {} on {} threads, {}\n", result["images_per_second"].get<double>(),
                recipe.batch, result["threads"].get<int>(), recipe.precision);
   });

@@ -39,7 +39,7 @@ void add_study(CLI::App& app, CommonOptions& common);
 
 /// What the commands that train share: a recipe, changes to it, and where the run goes.
 struct RunOptions {
-  std::string recipe, data, out, features;
+  std::string recipe, data, data_b, out, features;
   std::vector<std::string> overrides;
   std::string precision;
   int64_t seed = -1;

@@ -1,7 +1,8 @@
 #include "dgl/base/error.h"
 #include "dgl/base/paths.h"
 #include "dgl/cli/commands.h"
-#include "dgl/training/trainer.h"
+#include "dgl/families/model_file.h"
+#include "dgl/training/train.h"
 
 namespace dgl {
 
@@ -58,21 +59,22 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   if (!options.width.empty()) options.overrides.push_back("student.width=" + options.width);
   std::string text;
   if (options.recipe.empty()) {
-    const Model teacher = load_model(options.teachers[0]);
+    const NetworkSet teacher = load_model(options.teachers[0]);
     if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
       fail("{}: does not say how it was trained; give a --recipe", options.teachers[0]);
     }
     text = teacher.info["recipe"].get<std::string>();
   }
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
-  recipe.teacher = absolute_path(options.teachers[0]);
-  GuidanceRecipe& guidance = recipe.guidance;
+  recipe.teacher().file = absolute_path(options.teachers[0]);
+  auto& teachers = recipe.guidance.teachers;
   for (size_t i = 1; i < options.teachers.size(); ++i) {
-    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : guidance.lambda;
-    guidance.teachers.push_back({absolute_path(options.teachers[i]), lambda, guidance.schedule, guidance.weight, ""});
+    const TeacherRecipe& first = recipe.teacher();
+    const double lambda = options.lambdas.size() > 1 ? options.lambdas[i] : first.lambda;
+    teachers.push_back({absolute_path(options.teachers[i]), lambda, first.schedule, first.weight, ""});
   }
-  recipe.from_stage1 = absolute_path(options.from_stage1);
-  recipe.from_teacher = options.from_teacher;
+  recipe.run.from_stage1 = absolute_path(options.from_stage1);
+  recipe.run.from_teacher = options.from_teacher;
   return start_run(recipe, options.out, options.overwrite, common.quiet);
 }
 

@@ -2,8 +2,8 @@
 #include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
+#include "dgl/families/model_file.h"
 #include "dgl/metrics/measure.h"
-#include "dgl/nn/model.h"
 #include "dgl/recipe/labels.h"
 
 namespace dgl {
@@ -49,11 +49,10 @@ void print_labels(const nlohmann::json& labels) {
 }
 
 /// How often each label is drawn: as often as in the set, where the model takes labels and the set has them.
-torch::Tensor shares_for(const Generator& generator, const Dataset& data, const std::string& model) {
-  if (generator.classes() == 0 || !data.labeled()) return {};
-  if (static_cast<int64_t>(data.info().classes.size()) != generator.classes()) {
-    fail("{}: {} labels, but {} takes {}", data.path().string(), data.info().classes.size(), model,
-         generator.classes());
+torch::Tensor shares_for(int64_t classes, const Dataset& data, const std::string& model) {
+  if (classes == 0 || !data.labeled()) return {};
+  if (static_cast<int64_t>(data.info().classes.size()) != classes) {
+    fail("{}: {} labels, but {} takes {}", data.path().string(), data.info().classes.size(), model, classes);
   }
   return label_shares(data);
 }
@@ -62,19 +61,24 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   MeasureOptions options;
   options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
-  const Model model = load_model(arguments.model);
-  Generator& generator = model.sampler(arguments.model);
+  const NetworkSet model = load_model(arguments.model);
+  const auto sampler = sampler_of(model, arguments.model);
+  const SampleSpec spec = sampler->spec();
   const Dataset data(arguments.data);
   const auto features = load_feature_network(arguments.features);
-  if (data.info().resolution != generator.resolution() || data.info().channels != generator.channels()) {
+  if (ImageShape{data.info().channels, data.info().resolution, data.info().resolution} != spec.output) {
     fail("{}: images of {} x {} x {}, but {} makes {} x {} x {}", arguments.data, data.info().channels,
-         data.info().resolution, data.info().resolution, arguments.model, generator.channels(), generator.resolution(),
-         generator.resolution());
+         data.info().resolution, data.info().resolution, arguments.model, spec.output.channels, spec.output.height,
+         spec.output.width);
   }
-  generator.to(device);
+  sampler->network().to(device);
   features->to(device);
-  options.samples = {arguments.samples, arguments.batch, arguments.seed,
-                     arguments.psi,     device,          shares_for(generator, data, arguments.model)};
+  options.samples = {.count = arguments.samples,
+                     .batch = arguments.batch,
+                     .seed = arguments.seed,
+                     .psi = arguments.psi,
+                     .device = device,
+                     .label_shares = shares_for(spec.classes, data, arguments.model)};
   options.each_label = arguments.each_label;
   options.kid = arguments.kid;
   options.is_splits = arguments.is_splits;
@@ -91,7 +95,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     progress.update(progress_bar(what, done, total, now_seconds() - start));
   };
   options.note = [&](const std::string& line) { progress.print(line); };
-  nlohmann::json numbers = measure(generator, data, *features, options);
+  nlohmann::json numbers = measure(*sampler, data, *features, options);
   if (arguments.json) {
     numbers.update({{"model", arguments.model},
                     {"data", arguments.data},

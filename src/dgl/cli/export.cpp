@@ -1,7 +1,9 @@
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/format_names.h"
 #include "dgl/families/import.h"
+#include "dgl/families/model_file.h"
 #include "dgl/nn/onnx_graph.h"
 
 namespace dgl {
@@ -13,6 +15,23 @@ struct ExportArguments {
   double psi = 1;
   bool overwrite = false;
 };
+
+/// "z [N, 64], labels [N] -> images [N, 1, 32, 32]"
+std::string signature(const SampleSpec& spec) {
+  const auto image = [](const ImageShape& i) { return fmt::format("[N, {}, {}, {}]", i.channels, i.height, i.width); };
+  std::vector<std::string> inputs;
+  if (!spec.latent_shape.empty()) inputs.push_back(fmt::format("z [N, {}]", fmt::join(spec.latent_shape, ", ")));
+  if (spec.classes > 0) inputs.emplace_back("labels [N]");
+  if (spec.input) inputs.push_back("images " + image(*spec.input));
+  return fmt::format("{} -> {} {}", fmt::join(inputs, ", "), spec.input ? "output" : "images", image(spec.output));
+}
+
+/// The formats that --to takes.
+std::vector<std::string> target_names() {
+  std::vector<std::string> names = format_names(/*only_exports=*/true);
+  names.insert(names.begin(), "onnx");
+  return names;
+}
 
 void run(const ExportArguments& arguments, const CommonOptions& common) {
   const fs::path out = arguments.out;
@@ -27,18 +46,16 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   }
   if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
   refuse_existing(out, arguments.overwrite);
-  const Model model = load_model(arguments.model);
+  const NetworkSet model = load_model(arguments.model);
   if (onnx) {
-    const Generator& generator = model.sampler(arguments.model);
-    onnx_graph(generator, arguments.psi, model.info).save(out);
-    if (!common.quiet) {
-      fmt::print("{}: z [N, {}]{} -> images [N, {}, {}, {}]\n", arguments.out, generator.z_dim(),
-                 generator.classes() > 0 ? ", labels [N]" : "", generator.channels(), generator.resolution(),
-                 generator.resolution());
-    }
+    const auto sampler = sampler_of(model, arguments.model);
+    onnx_graph(*sampler, arguments.psi, model.info).save(out);
+    if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
     return;
   }
-  const TensorFile file = export_rosinality(model, arguments.model);
+  const std::vector<std::string> formats = format_names(/*only_exports=*/true);
+  const auto format = find_checkpoint_format(arguments.to.empty() ? formats.at(0) : arguments.to, "--to");
+  const TensorFile file = format->export_model(model, arguments.model);
   save_safetensors(out, file);
   if (!common.quiet) fmt::print("{}: {} tensors\n", arguments.out, file.tensors.size());
 }
@@ -53,7 +70,7 @@ void add_export(CLI::App& app, CommonOptions& common) {
       ->add_option("--to", a->to,
                    "onnx: the generator, for any ONNX runtime; stylegan2-pytorch: all tensors under its names "
                    "(by the name of --out)")
-      ->check(CLI::IsMember({"onnx", "stylegan2-pytorch"}));
+      ->check(CLI::IsMember(target_names()));
   command->add_option("--out", a->out, "x.onnx, or x.safetensors: g., g_ema., d. and the names of a state dict")
       ->required();
   command->add_option("--psi", a->psi, "truncation that is built into x.onnx: distance from the mean latent; 1: none")

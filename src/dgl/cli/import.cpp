@@ -3,6 +3,8 @@
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/format_names.h"
+#include "dgl/families/model_file.h"
 
 namespace dgl {
 
@@ -18,18 +20,21 @@ struct ImportArguments {
 void run(const ImportArguments& arguments, const CommonOptions& common) {
   torch::NoGradGuard no_grad;
   refuse_existing(arguments.out, arguments.overwrite);
-  const Model model = import_model({arguments.files.begin(), arguments.files.end()}, arguments.options);
+  const NetworkSet model = import_model({arguments.files.begin(), arguments.files.end()}, arguments.options);
   save_model(arguments.out, model);
   if (common.quiet) return;
-  const auto describe = [](const char* name, const auto& network) {
+  const auto describe = [](const std::string& name, const std::shared_ptr<Network>& network) {
     if (!network) return;
-    fmt::print("{}: {} x {} x {}, {} parameters{}\n", name, network->channels(), network->resolution(),
-               network->resolution(), network->cost().params,
-               network->classes() > 0 ? fmt::format(", {} labels", network->classes()) : std::string());
+    const nlohmann::json settings = network->settings();
+    const int64_t labels = settings.value("classes", int64_t{0});
+    fmt::print("{}: {} x {} x {}, {} parameters{}\n", name, settings.value("img_channels", int64_t{0}),
+               settings.value("resolution", int64_t{0}), settings.value("resolution", int64_t{0}),
+               network->cost().params, labels > 0 ? fmt::format(", {} labels", labels) : std::string());
   };
-  describe("generator", model.generator);
-  describe("its average", model.generator_ema);
-  describe("discriminator", model.discriminator);
+  for (const NetworkSlot& slot : model) {
+    describe(slot.name, slot.network);
+    describe("average of the " + slot.name, slot.average);
+  }
 }
 
 }  // namespace
@@ -44,7 +49,7 @@ void add_import(CLI::App& app, CommonOptions& common) {
       ->required();
   command->add_option("--out", a->out, "the model file to write")->required();
   command->add_option("--from", a->options.from, "what trained it, where it must not be guessed")
-      ->check(CLI::IsMember({"stylegan2-pytorch", "stylegan2-ada-pytorch", "biggan-pytorch"}));
+      ->check(CLI::IsMember(format_names(/*only_exports=*/false)));
   command
       ->add_option("--minibatch-std-group", a->options.minibatch_std_group,
                    "images whose deviation the discriminator sees together, which a checkpoint does not tell")

@@ -3,7 +3,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
-#include "dgl/nn/model.h"
+#include "dgl/families/model_file.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/training/networks.h"
 
@@ -17,34 +17,32 @@ struct ProfileArguments {
   bool no_latency = false, json = false;
 };
 
-nlohmann::json cost_json(const Cost& cost) { return {{"params", cost.params}, {"macs", cost.macs}}; }
+/// A name and what to print of it, in order.
+using Rows = std::vector<std::pair<std::string, nlohmann::json>>;
 
-/// Both networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
-nlohmann::json profile_recipe(const ProfileArguments& arguments) {
+/// The networks of a recipe at its student's width, costs alone: nothing is allocated, so there is no latency.
+Rows profile_recipe(const ProfileArguments& arguments) {
   const Recipe recipe = load_recipe(arguments.recipe, arguments.overrides);
-  const Rational width = Rational::parse(arguments.width.empty() ? "1" : arguments.width, "--width");
-  const Rational critic = arguments.discriminator_width.empty()
-                              ? width
-                              : Rational::parse(arguments.discriminator_width, "--discriminator-width");
+  Widths widths{.narrow_constant = recipe.narrow_constant};
+  widths.generator = Rational::parse(arguments.width.empty() ? "1" : arguments.width, "--width");
+  widths.discriminator = arguments.discriminator_width.empty()
+                             ? widths.generator
+                             : Rational::parse(arguments.discriminator_width, "--discriminator-width");
   require_labels(recipe, arguments.recipe);
-  const NetworkCosts costs = network_costs(recipe, width, critic);
-  return {{"generator", cost_json(costs.generator)}, {"discriminator", cost_json(costs.discriminator)}};
+  Rows rows;
+  for (const auto& [slot, cost] : network_costs(recipe, widths)) rows.emplace_back(slot, cost_json(cost));
+  return rows;
 }
 
-nlohmann::json profile_model(const ProfileArguments& arguments, torch::Device device) {
-  const Model model = load_model(arguments.model);
-  nlohmann::json result;
-  if (model.generator || model.generator_ema) {
-    Generator& generator = model.sampler(arguments.model);
-    generator.to(device);
-    result["generator"] = arguments.no_latency ? cost_json(generator.cost()) : profile(generator, device);
+Rows profile_model(const ProfileArguments& arguments, torch::Device device) {
+  const NetworkSet model = load_model(arguments.model);
+  Rows rows;
+  for (const NetworkSlot& slot : model) {
+    Network& network = *slot.best();
+    network.to(device);
+    rows.emplace_back(slot.name, arguments.no_latency ? cost_json(network.cost()) : profile(network, device));
   }
-  if (model.discriminator) {
-    model.discriminator->to(device);
-    result["discriminator"] =
-        arguments.no_latency ? cost_json(model.discriminator->cost()) : profile(*model.discriminator, device);
-  }
-  return result;
+  return rows;
 }
 
 void run(const ProfileArguments& arguments, const CommonOptions& common) {
@@ -54,14 +52,16 @@ void run(const ProfileArguments& arguments, const CommonOptions& common) {
     throw UsageError("profile: --width, --discriminator-width and --set go with --recipe; a model has its width");
   }
   const auto device = parse_device(common.device);
-  const nlohmann::json result = arguments.model.empty() ? profile_recipe(arguments) : profile_model(arguments, device);
+  const Rows rows = arguments.model.empty() ? profile_recipe(arguments) : profile_model(arguments, device);
   if (arguments.json) {
+    nlohmann::json result;
+    for (const auto& [name, network] : rows) result[name] = network;
     fmt::print("{}\n", result.dump());
     return;
   }
   fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", "", "parameters", "MACs per image", "batch 1, ms", "batch 16, ms");
-  for (const auto& [name, network] : result.items()) {
-    const auto latency = [&](const char* batch) {
+  for (const auto& [name, network] : rows) {
+    const auto latency = [&network = network](const char* batch) {
       return network.contains("latency_ms") ? fmt::format("{:.3f}", network["latency_ms"][batch].get<double>())
                                             : std::string("-");
     };

@@ -1,6 +1,7 @@
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
-#include "dgl/training/trainer.h"
+#include "dgl/run/run_directory.h"
+#include "dgl/training/train.h"
 
 namespace dgl {
 
@@ -11,7 +12,7 @@ void add_resume(CLI::App& app, CommonOptions& common) {
   command->callback([run, &common] {
     // The same bits need the same number of threads.
     const Recipe recipe = RunDirectory::open(*run).recipe();
-    init_runtime(common.threads > 0 ? common.threads : static_cast<int>(recipe.threads));
+    init_runtime(common.threads > 0 ? common.threads : static_cast<int>(recipe.run.threads));
     common.status = resume_run(*run, common.device, common.quiet);
   });
 }

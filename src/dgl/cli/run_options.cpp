@@ -1,3 +1,4 @@
+#include "dgl/base/error.h"
 #include "dgl/base/paths.h"
 #include "dgl/cli/commands.h"
 
@@ -7,6 +8,7 @@ void add_run_options(CLI::App& command, RunOptions& options, bool recipe_require
   auto* recipe = command.add_option("--recipe", options.recipe, "settings, a TOML file (recipes/*.toml)");
   if (recipe_required) recipe->required();
   command.add_option("--data", options.data, "the images: a packed set made by dgl prepare")->required();
+  command.add_option("--data-b", options.data_b, "Packed set of the second domain, for a family that has two");
   command.add_option("--out", options.out, "the run directory to make")->required();
   command.add_option("--features", options.features, "feature network that the distance is tracked with");
   command.add_option("--set", options.overrides, "a recipe key: --set training.batch=16 (any number of times)")
@@ -23,15 +25,19 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
   if (!options.precision.empty()) overrides.push_back("training.precision=" + options.precision);
   Recipe recipe =
       options.recipe.empty() ? parse_recipe(text, origin, overrides) : load_recipe(options.recipe, overrides);
-  recipe.command = command;
-  recipe.data = absolute_path(options.data);
-  recipe.run_features =
+  if (!options.data_b.empty() && recipe.family_info().domains().size() < 2) {
+    throw UsageError(fmt::format("--data-b: a {} has one domain of data", recipe.family));
+  }
+  recipe.run.command = command;
+  recipe.run.data = absolute_path(options.data);
+  recipe.run.data_b = absolute_path(options.data_b);
+  recipe.run.features =
       absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) {
     teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
   }
-  recipe.device = common.device;
-  recipe.threads = common.threads;
+  recipe.run.device = common.device;
+  recipe.run.threads = common.threads;
   return recipe;
 }
 

@@ -6,7 +6,7 @@
 #include "dgl/cli/commands.h"
 #include "dgl/cli/labels.h"
 #include "dgl/data/dataset.h"
-#include "dgl/nn/model.h"
+#include "dgl/families/model_file.h"
 #include "dgl/nn/sampling.h"
 #include "dgl/report/image_grid.h"
 
@@ -21,14 +21,23 @@ struct SampleArguments {
   bool each_label = false, overwrite = false;
 };
 
-/// Latents of a file, and its labels, where it has them.
-std::pair<torch::Tensor, torch::Tensor> read_latents(const std::string& path, const Generator& generator) {
+/// The condition in a file: z, labels if it has them, and images for a model that translates them.
+Condition read_condition(const std::string& path, const SampleSpec& spec) {
   const TensorFile file = load_safetensors(path);
-  const torch::Tensor z = file.at("z", path);
-  if (z.dim() != 2 || z.size(1) != generator.z_dim() || z.size(0) == 0 || !z.is_floating_point()) {
-    fail("{}: tensor z: expected float32 [N, {}]", path, generator.z_dim());
-  }
-  return {z.to(torch::kFloat), read_labels(file, z.size(0), generator.classes(), path)};
+  Condition condition;
+  const auto read = [&](const char* name, std::vector<int64_t> sizes) {
+    const torch::Tensor tensor = file.at(name, path);
+    const bool fits = tensor.dim() == static_cast<int64_t>(sizes.size()) + 1 && tensor.sizes().slice(1) == sizes;
+    if (!fits || tensor.size(0) == 0 || !tensor.is_floating_point()) {
+      fail_file("{}: tensor {}: expected float32 [N, {}]", path, name, fmt::join(sizes, ", "));
+    }
+    return tensor.to(torch::kFloat);
+  };
+  if (!spec.latent_shape.empty()) condition.latents = read("z", spec.latent_shape);
+  if (spec.input) condition.images = read("images", {spec.input->channels, spec.input->height, spec.input->width});
+  const torch::Tensor& counted = condition.latents.defined() ? condition.latents : condition.images;
+  condition.labels = read_labels(file, counted.size(0), spec.classes, path);
+  return condition;
 }
 
 fs::path image_file(const fs::path& folder, int64_t i) { return folder / fmt::format("{:06d}.png", i); }
@@ -49,35 +58,40 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (!folder && out.extension() != ".png" && out.extension() != ".safetensors") {
     fail("--out {}: expected a name that ends in .png or .safetensors, or a folder", arguments.out);
   }
-  const Model model = load_model(arguments.model);
-  Generator& generator = model.sampler(arguments.model);
-  if (arguments.label >= generator.classes()) {
-    fail("--label {}: {} has {} labels", arguments.label, arguments.model, generator.classes());
+  const NetworkSet model = load_model(arguments.model);
+  const auto sampler = sampler_of(model, arguments.model);
+  const SampleSpec spec = sampler->spec();
+  if (arguments.label >= spec.classes)
+    fail("--label {}: {} has {} labels", arguments.label, arguments.model, spec.classes);
+  if (arguments.each_label && spec.classes == 0) fail("--each-label: {} has no labels", arguments.model);
+  if (spec.input && arguments.latents.empty()) {
+    fail("{} translates images; expected --latents x.safetensors with a tensor images", arguments.model);
   }
-  if (arguments.each_label && generator.classes() == 0) fail("--each-label: {} has no labels", arguments.model);
-  generator.to(device);
-  generator.set_activations(parse_precision(arguments.precision, "--precision"));
-  const auto seed = static_cast<uint64_t>(arguments.seed);
-  torch::Tensor z, labels;
-  if (arguments.each_label) {
-    z = draw_latents(generator, arguments.count * generator.classes(), seed);
-    labels = torch::arange(generator.classes()).repeat_interleave(arguments.count);
-  } else if (arguments.latents.empty()) {
-    z = draw_latents(generator, arguments.count, seed);
-    labels = draw_labels(generator, arguments.count, seed);
-  } else {
-    std::tie(z, labels) = read_latents(arguments.latents, generator);
-  }
-  if (arguments.label >= 0) labels = torch::full({z.size(0)}, arguments.label, torch::kLong);
-  if (generator.classes() > 0 && !labels.defined()) {
-    fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
-  }
-  for (int64_t i = 0; folder && i < z.size(0); ++i) refuse_existing(image_file(out, i), arguments.overwrite);
-  SampleOptions options;
+  sampler->network().to(device);
+  sampler->network().set_activations(parse_precision(arguments.precision, "--precision"));
+  DrawOptions options;
+  options.count = arguments.count;
+  options.seed = static_cast<uint64_t>(arguments.seed);
   options.batch = arguments.batch;
   options.psi = arguments.psi;
   options.device = device;
-  const torch::Tensor images = sample_images(generator, z, labels, options);
+  Condition condition;
+  if (arguments.each_label) {
+    condition.latents = draw_latents(spec, arguments.count * spec.classes, options.seed);
+    condition.labels = torch::arange(spec.classes).repeat_interleave(arguments.count);
+  } else if (arguments.latents.empty()) {
+    condition = draw_condition(spec, options);
+  } else {
+    condition = read_condition(arguments.latents, spec);
+  }
+  const int64_t count = (condition.latents.defined() ? condition.latents : condition.images).size(0);
+  torch::Tensor& labels = condition.labels;
+  if (arguments.label >= 0) labels = torch::full({count}, arguments.label, torch::kLong);
+  if (spec.classes > 0 && !labels.defined()) {
+    fail("{}: has no tensor labels [N], which {} needs; or give --label", arguments.latents, arguments.model);
+  }
+  for (int64_t i = 0; folder && i < count; ++i) refuse_existing(image_file(out, i), arguments.overwrite);
+  const torch::Tensor images = sample_images(*sampler, condition, options);
   if (folder) {
     write_folder(out, images);
   } else if (out.extension() == ".png") {

@@ -3,7 +3,7 @@
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/labels.h"
-#include "dgl/nn/model.h"
+#include "dgl/families/model_file.h"
 
 namespace dgl {
 
@@ -18,22 +18,22 @@ void run(const ScoreArguments& arguments, const CommonOptions& common) {
   torch::NoGradGuard no_grad;
   const auto device = parse_device(common.device);
   refuse_existing(arguments.out, arguments.overwrite);
-  const Model model = load_model(arguments.model);
-  Discriminator& critic = model.critic(arguments.model);
+  const NetworkSet model = load_model(arguments.model);
+  Discriminator& discriminator = *discriminator_of(model, arguments.model);
   const TensorFile file = load_safetensors(arguments.images);
   const torch::Tensor images = file.at("images", arguments.images);
-  const int64_t c = critic.channels(), r = critic.resolution();
+  const int64_t c = discriminator.channels(), r = discriminator.resolution();
   if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != c || images.size(2) != r || images.size(3) != r ||
       !images.is_floating_point()) {
     fail("{}: tensor images: expected float32 [N, {}, {}, {}]", arguments.images, c, r, r);
   }
-  torch::Tensor labels = read_labels(file, images.size(0), critic.classes(), arguments.images);
-  if (critic.classes() > 0 && !labels.defined()) {
+  torch::Tensor labels = read_labels(file, images.size(0), discriminator.classes(), arguments.images);
+  if (discriminator.classes() > 0 && !labels.defined()) {
     fail("{}: has no tensor labels [N], which {} needs", arguments.images, arguments.model);
   }
-  critic.to(device);
+  discriminator.to(device);
   if (labels.defined()) labels = labels.to(device);
-  const torch::Tensor scores = critic.forward(images.to(device, torch::kFloat), labels, 1).cpu();
+  const torch::Tensor scores = discriminator.forward(images.to(device, torch::kFloat), labels, 1).cpu();
   save_safetensors(arguments.out, {{{"scores", scores}}, {}});
   if (!common.quiet)
     fmt::print("{}: {} scores, mean {:.4f}\n", arguments.out, scores.size(0), scores.mean().item<double>());

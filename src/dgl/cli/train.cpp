@@ -1,6 +1,6 @@
+#include "dgl/training/train.h"
 #include "dgl/cli/commands.h"
 #include "dgl/training/classifier_run.h"
-#include "dgl/training/trainer.h"
 
 namespace dgl {
 
@@ -10,7 +10,7 @@ void add_train(CLI::App& app, CommonOptions& common) {
   add_run_options(*command, *options, /*recipe_required=*/true);
   command->callback([options, &common] {
     const Recipe recipe = resolve_recipe(*options, common, "train");
-    common.status = recipe.family == "classifier"
+    common.status = recipe.family_info().is_feature_network()
                         ? run_classifier(recipe, options->out, options->overwrite, common.quiet)
                         : start_run(recipe, options->out, options->overwrite, common.quiet);
   });

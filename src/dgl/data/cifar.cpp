@@ -15,11 +15,11 @@ class Cifar : public Source {
     for (const auto& file : files) {
       auto map = std::make_unique<MappedFile>(file);
       if (map->size() % kRecord != 0) {
-        fail("{}: {} bytes, expected a multiple of {} (CIFAR-10 records)", file.string(), map->size(), kRecord);
+        fail_file("{}: {} bytes, expected a multiple of {} (CIFAR-10 records)", file.string(), map->size(), kRecord);
       }
       for (uint64_t at = 0; at < map->size(); at += kRecord) {
         if (map->data()[at] > 9)
-          fail("{}: label {} of record {}: expected 0 to 9", file.string(), map->data()[at], at / kRecord);
+          fail_file("{}: label {} of record {}: expected 0 to 9", file.string(), map->data()[at], at / kRecord);
         records_.push_back(map->data() + at);
       }
       maps_.push_back(std::move(map));

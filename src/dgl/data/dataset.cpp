@@ -10,7 +10,7 @@ namespace dgl {
 namespace {
 
 void check_index(int64_t index, int64_t count, const std::string& origin) {
-  if (index < 0 || index >= count) fail("{}: no image {}; it has {}", origin, index, count);
+  if (index < 0 || index >= count) fail_file("{}: no image {}; it has {}", origin, index, count);
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ Dataset::Dataset(const std::filesystem::path& path) : file_(path) {
   label_counts_.resize(info_.classes.size());
   for (int64_t i = 0; i < info_.count; ++i) {
     if (labels_[i] < 0 || labels_[i] >= static_cast<int64_t>(info_.classes.size())) {
-      fail("{}: label {} of image {}: expected 0 to {}", path.string(), labels_[i], i, info_.classes.size() - 1);
+      fail_file("{}: label {} of image {}: expected 0 to {}", path.string(), labels_[i], i, info_.classes.size() - 1);
     }
     ++label_counts_[static_cast<size_t>(labels_[i])];
   }
@@ -43,7 +43,7 @@ torch::Tensor Dataset::images(const std::vector<int64_t>& indices) const {
 }
 
 torch::Tensor Dataset::labels(const std::vector<int64_t>& indices) const {
-  if (!labeled()) fail("{}: the set has no labels", path().string());
+  if (!labeled()) fail_file("{}: the set has no labels", path().string());
   torch::Tensor out = torch::empty({static_cast<int64_t>(indices.size())}, torch::kLong);
   auto* to = out.data_ptr<int64_t>();
   for (const int64_t index : indices) {
@@ -58,7 +58,7 @@ torch::Tensor to_unit_range(const torch::Tensor& images_u8) {
 }
 
 torch::Tensor to_bytes(const torch::Tensor& images) {
-  if (!images.isfinite().all().item<bool>()) fail("images: there are values that are not finite");
+  if (!images.isfinite().all().item<bool>()) fail_file("images: there are values that are not finite");
   return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch::kByte);
 }
 

@@ -48,10 +48,10 @@ class DigitsJson : public Source {
   void add(int32_t digit, const std::string& text, const std::string& origin) {
     DigitReader reader;
     if (!nlohmann::json::sax_parse(text, &reader) || !reader.sound) {
-      fail("{}: expected JSON {{\"data\": [numbers from 0 to 1]}}", origin);
+      fail_file("{}: expected JSON {{\"data\": [numbers from 0 to 1]}}", origin);
     }
     if (reader.pixels.empty() || reader.pixels.size() % kDigitPixels != 0) {
-      fail("{}: {} numbers, expected a multiple of {} (28 x 28)", origin, reader.pixels.size(), kDigitPixels);
+      fail_file("{}: {} numbers, expected a multiple of {} (28 x 28)", origin, reader.pixels.size(), kDigitPixels);
     }
     pixels_.insert(pixels_.end(), reader.pixels.begin(), reader.pixels.end());
     labels_.insert(labels_.end(), reader.pixels.size() / kDigitPixels, digit);

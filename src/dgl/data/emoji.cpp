@@ -24,23 +24,23 @@ class Emoji : public Source {
   Emoji(const NpmPackage& package, bool skin_tones) : path_(package.path()) {
     const std::string origin = package.origin(kIndex);
     const json index = parse_json(package.read(kIndex));
-    if (!index.is_array() || index.empty()) fail("{}: expected a JSON list of emoji", origin);
+    if (!index.is_array() || index.empty()) fail_file("{}: expected a JSON list of emoji", origin);
     std::vector<std::string> categories;
     const auto add = [&](const json& emoji, const std::string& category) {
       const std::string name = file_name(emoji, origin);
       if (name.empty()) return;
       const std::string file = kEmojiFolder + name;
-      if (files_.size() == kMaxEmoji) fail("{}: expected at most {} emoji", origin, kMaxEmoji);
+      if (files_.size() == kMaxEmoji) fail_file("{}: expected at most {} emoji", origin, kMaxEmoji);
       files_.push_back(package.read(file));
       if (files_.back().size() > kMaxEmojiBytes) {
-        fail("{}: {} bytes, expected at most {}", package.origin(file), files_.back().size(), kMaxEmojiBytes);
+        fail_file("{}: {} bytes, expected at most {}", package.origin(file), files_.back().size(), kMaxEmojiBytes);
       }
       names_.push_back(package.origin(file));
       categories.push_back(category);
     };
     for (const json& emoji : index) {
       if (!emoji.is_object() || !emoji.contains("category") || !emoji["category"].is_string()) {
-        fail("{}: expected emoji with a text category", origin);
+        fail_file("{}: expected emoji with a text category", origin);
       }
       const auto category = emoji["category"].get<std::string>();
       if (!skin_tones && category == kSkinTones) continue;
@@ -48,7 +48,7 @@ class Emoji : public Source {
       if (!skin_tones || !emoji.contains("skin_variations") || !emoji["skin_variations"].is_object()) continue;
       for (const json& variation : emoji["skin_variations"]) add(variation, category);
     }
-    if (files_.empty()) fail("{}: none of its emoji has an image of Google's", origin);
+    if (files_.empty()) fail_file("{}: none of its emoji has an image of Google's", origin);
     const std::set<std::string> sorted(categories.begin(), categories.end());
     classes_.assign(sorted.begin(), sorted.end());
     for (const std::string& category : categories) {
@@ -66,12 +66,12 @@ class Emoji : public Source {
   /// The image's name, or nothing where there is none of Google's; a plain name, so that it leads nowhere else.
   static std::string file_name(const json& emoji, const std::string& origin) {
     if (!emoji.is_object() || !emoji.contains("image") || !emoji["image"].is_string()) {
-      fail("{}: expected emoji with a text image", origin);
+      fail_file("{}: expected emoji with a text image", origin);
     }
     const auto name = emoji["image"].get<std::string>();
     const size_t stem = name.find_first_not_of("0123456789abcdef-");
     if (stem == std::string::npos || stem == 0 || name.substr(stem) != ".png") {
-      fail("{}: image \"{}\": expected a name such as 1f600.png", origin, name.substr(0, 64));
+      fail_file("{}: image \"{}\": expected a name such as 1f600.png", origin, name.substr(0, 64));
     }
     const json found = emoji.value("has_img_google", json(true));
     return found.is_boolean() && !found.get<bool>() ? std::string() : name;

@@ -24,23 +24,23 @@ class Idx : public Source {
   Idx(const fs::path& images, const fs::path& labels) : path_(images) {
     pixels_ = read_maybe_gzip(images, kMaxIdxBytes);
     if (pixels_.size() < 16 || big_endian(pixels_, 0) != kIdxImages)
-      fail("{}: expected an IDX file of images", images.string());
+      fail_file("{}: expected an IDX file of images", images.string());
     const uint64_t count = big_endian(pixels_, 4);
     height_ = big_endian(pixels_, 8);
     width_ = big_endian(pixels_, 12);
     if (count == 0 || height_ == 0 || width_ == 0 || height_ > 4096 || width_ > 4096) {
-      fail("{}: {} images of {} x {}", images.string(), count, height_, width_);
+      fail_file("{}: {} images of {} x {}", images.string(), count, height_, width_);
     }
     const uint64_t bytes = 16 + count * static_cast<uint64_t>(height_ * width_);
     if (pixels_.size() != bytes)
-      fail("{}: {} bytes, expected {}; perhaps it was cut off", images.string(), pixels_.size(), bytes);
+      fail_file("{}: {} bytes, expected {}; perhaps it was cut off", images.string(), pixels_.size(), bytes);
     count_ = static_cast<int64_t>(count);
     if (labels.empty()) return;
     labels_ = read_maybe_gzip(labels, kMaxIdxBytes);
     if (labels_.size() < 8 || big_endian(labels_, 0) != kIdxLabels)
-      fail("{}: expected an IDX file of labels", labels.string());
+      fail_file("{}: expected an IDX file of labels", labels.string());
     if (big_endian(labels_, 4) != count || labels_.size() != 8 + count) {
-      fail("{}: expected {} labels, one for each image", labels.string(), count);
+      fail_file("{}: expected {} labels, one for each image", labels.string(), count);
     }
     for (size_t i = 8; i < labels_.size(); ++i) most_ = std::max<int32_t>(most_, static_cast<uint8_t>(labels_[i]));
   }

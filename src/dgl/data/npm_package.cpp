@@ -30,7 +30,7 @@ bool NpmPackage::has(const std::string& name) const {
 std::string NpmPackage::read(const std::string& name) const {
   if (!archive_) return read_file(folder_of(name) / name, kMaxPackageBytes);
   const auto found = files_.find(kRoot + name);
-  if (found == files_.end()) fail("{}: has no {}", path_.string(), kRoot + name);
+  if (found == files_.end()) fail_file("{}: has no {}", path_.string(), kRoot + name);
   return found->second;
 }
 

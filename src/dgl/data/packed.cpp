@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dgl/base/error.h"
+#include "dgl/base/table_reader.h"
 
 namespace dgl {
 
@@ -20,19 +21,6 @@ uint64_t round_up(uint64_t n, uint64_t multiple) { return (n + multiple - 1) / m
 
 /// Padding that brings a file of `size` bytes to a multiple.
 std::string padding(uint64_t size, uint64_t multiple) { return std::string(round_up(size, multiple) - size, '\0'); }
-
-int64_t whole(const json& header, const char* key, int64_t low, int64_t high, const std::string& origin) {
-  if (!header.contains(key) || !header[key].is_number_integer())
-    fail("{}: header: expected a whole number {}", origin, key);
-  const auto value = header[key].get<int64_t>();
-  if (value < low || value > high) fail("{}: header: {} = {}: expected {} to {}", origin, key, value, low, high);
-  return value;
-}
-
-std::string text(const json& header, const char* key, const std::string& origin) {
-  if (!header.contains(key) || !header[key].is_string()) fail("{}: header: expected a text {}", origin, key);
-  return header[key].get<std::string>();
-}
 
 }  // namespace
 
@@ -56,7 +44,7 @@ void PackedWriter::add(const uint8_t* pixels, int32_t label) {
   file_.write(pixels, static_cast<size_t>(info_.channels * info_.resolution * info_.resolution));
   if (!info_.classes.empty()) {
     if (label < 0 || label >= static_cast<int64_t>(info_.classes.size())) {
-      fail("label {} of image {}: expected 0 to {}", label, added_, info_.classes.size() - 1);
+      fail_file("label {} of image {}: expected 0 to {}", label, added_, info_.classes.size() - 1);
     }
     labels_.push_back(label);
   }
@@ -64,7 +52,7 @@ void PackedWriter::add(const uint8_t* pixels, int32_t label) {
 }
 
 void PackedWriter::finish() {
-  if (added_ != info_.count) fail("{} images came, {} were announced", added_, info_.count);
+  if (added_ != info_.count) fail_file("{} images came, {} were announced", added_, info_.count);
   if (!labels_.empty()) {
     file_.write(padding(static_cast<uint64_t>(added_ * info_.channels * info_.resolution * info_.resolution), 4));
     file_.write(labels_.data(), labels_.size() * sizeof(int32_t));
@@ -73,33 +61,32 @@ void PackedWriter::finish() {
 }
 
 PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::string& origin) {
-  if (size < 16 || std::memcmp(data, kMagic, 8) != 0) fail("{}: expected a packed set made by dgl prepare", origin);
+  if (size < 16 || std::memcmp(data, kMagic, 8) != 0)
+    fail_file("{}: expected a packed set made by dgl prepare", origin);
   uint64_t length = 0;
   for (int i = 15; i >= 8; --i) length = length << 8 | data[i];
   if (length > kMaxHeader || length > size - 16)
-    fail("{}: its header of {} bytes does not fit the file", origin, length);
+    fail_file("{}: its header of {} bytes does not fit the file", origin, length);
   const auto* begin = reinterpret_cast<const char*>(data) + 16;
   // A header has two levels; anything deeper is dropped and then found missing.
   const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= 3; };
   const json header = json::parse(begin, begin + length, shallow, /*allow_exceptions=*/false);
-  if (!header.is_object()) fail("{}: its header is not a JSON object", origin);
+  if (!header.is_object()) fail_file("{}: its header is not a JSON object", origin);
 
+  const TableReader keys(header, origin, "header: ");
   PackedLayout layout;
   DatasetInfo& info = layout.info;
-  info.count = whole(header, "count", 1, kMaxCount, origin);
-  info.resolution = whole(header, "resolution", 8, kMaxResolution, origin);
+  info.count = keys.integer("count", 1, kMaxCount);
+  info.resolution = keys.integer("resolution", 8, kMaxResolution);
   if (!std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
-    fail("{}: header: resolution = {}: expected a power of two", origin, info.resolution);
+    fail_file("{}: header: resolution = {}: expected a power of two", origin, info.resolution);
   }
-  info.channels = whole(header, "channels", 1, 3, origin);
-  if (info.channels == 2) fail("{}: header: channels = 2: expected 1 or 3", origin);
-  info.resize = text(header, "resize", origin);
-  info.source = text(header, "source", origin);
-  if (!header.contains("classes") || !header["classes"].is_array()) fail("{}: header: expected a list classes", origin);
-  for (const json& name : header["classes"]) {
-    if (!name.is_string()) fail("{}: header: classes: expected texts", origin);
-    info.classes.push_back(name.get<std::string>());
-  }
+  info.channels = keys.integer("channels", 1, 3);
+  if (info.channels == 2) fail_file("{}: header: channels = 2: expected 1 or 3", origin);
+  info.resize = keys.required_text("resize");
+  info.source = keys.required_text("source");
+  if (!keys.find("classes")) fail_file("{}: header: expected a list classes", origin);
+  info.classes = keys.texts("classes");
 
   // count * C * R * R is at most 2^36 * 3 * 2^24 < 2^62.
   const auto image = static_cast<uint64_t>(info.channels * info.resolution * info.resolution);
@@ -110,7 +97,7 @@ PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::s
     layout.labels = layout.pixels + round_up(pixels, 4);
     end = layout.labels + static_cast<uint64_t>(info.count) * sizeof(int32_t);
   }
-  if (end != size) fail("{}: {} bytes, but its header describes {}; perhaps it was cut off", origin, size, end);
+  if (end != size) fail_file("{}: {} bytes, but its header describes {}; perhaps it was cut off", origin, size, end);
   return layout;
 }
 

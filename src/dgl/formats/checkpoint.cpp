@@ -43,13 +43,13 @@ class Tensors {
     const uint64_t element = c10::elementSize(storage.type);
     uint64_t size = 0;
     if (__builtin_mul_overflow(static_cast<uint64_t>(storage.numel), element, &size)) {
-      fail("{}: storage {}: its size overflows", origin_, quoted(storage.key));
+      fail_file("{}: storage {}: its size overflows", origin_, quoted(storage.key));
     }
     const Bytes bytes = read_(index, size);
     // Any other byte in a bool is undefined behavior in C++.
     if (storage.type == torch::kBool &&
         std::any_of(bytes.data, bytes.data + bytes.size, [](uint8_t byte) { return byte > 1; })) {
-      fail("{}: storage {}: a bool that is neither 0 nor 1", origin_, quoted(storage.key));
+      fail_file("{}: storage {}: a bool that is neither 0 nor 1", origin_, quoted(storage.key));
     }
     if (reinterpret_cast<uintptr_t>(bytes.data) % element == 0 && bytes.owner) {
       // libtorch has no tensors of constant numbers; callers read them only.
@@ -76,16 +76,17 @@ class Flattener {
   /// Names and places of the wanted tensors.
   std::map<std::string, const PickleTensor*> run() {
     const PickleValue& root = pickle_.at(pickle_.root);
-    if (root.kind != Kind::dict) fail("{}: the checkpoint is no dict of tensors", origin_);
+    if (root.kind != Kind::dict) fail_file("{}: the checkpoint is no dict of tensors", origin_);
     visit(root, "", 0);
     return std::move(found_);
   }
 
  private:
   void visit(const PickleValue& dict, const std::string& prefix, size_t depth) {
-    if (depth > kMaxDictDepth) fail("{}: dicts nested more than {} deep: {}", origin_, kMaxDictDepth, quoted(prefix));
+    if (depth > kMaxDictDepth)
+      fail_file("{}: dicts nested more than {} deep: {}", origin_, kMaxDictDepth, quoted(prefix));
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-      if (++visits_ > kMaxVisits) fail("{}: more than {} values", origin_, kMaxVisits);
+      if (++visits_ > kMaxVisits) fail_file("{}: more than {} values", origin_, kMaxVisits);
       const PickleValue &key = pickle_.at(dict.items[i]), &value = pickle_.at(dict.items[i + 1]);
       if (value.kind != Kind::dict && value.kind != Kind::tensor) continue;
       const std::string name = prefix + key_text(key, prefix);
@@ -94,17 +95,19 @@ class Flattener {
       } else if (!wanted_ || wanted_(name)) {
         // Of keys that come twice, the last counts, as in Python.
         found_[name] = &pickle_.tensors[static_cast<size_t>(value.integer)];
-        if (found_.size() > kMaxTensors) fail("{}: more than {} tensors", origin_, kMaxTensors);
+        if (found_.size() > kMaxTensors) fail_file("{}: more than {} tensors", origin_, kMaxTensors);
       }
     }
   }
 
   std::string key_text(const PickleValue& key, const std::string& prefix) const {
     if (key.kind == Kind::integer) return std::to_string(key.integer);
-    if (key.kind != Kind::text) fail("{}: a key under {} that is neither a text nor a number", origin_, quoted(prefix));
+    if (key.kind != Kind::text)
+      fail_file("{}: a key under {} that is neither a text nor a number", origin_, quoted(prefix));
     const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     if (key.text.size() > kMaxKey || std::any_of(key.text.begin(), key.text.end(), is_control)) {
-      fail("{}: a key under {} of more than {} bytes or with control characters", origin_, quoted(prefix), kMaxKey);
+      fail_file("{}: a key under {} of more than {} bytes or with control characters", origin_, quoted(prefix),
+                kMaxKey);
     }
     return key.text;
   }
@@ -132,18 +135,19 @@ TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted&
     const size_t slash = entry.first.find('/');
     return slash != std::string::npos && entry.first.substr(slash) == "/data.pkl";
   });
-  if (main == entries.end()) fail("{}: a zip archive without data.pkl; expected a checkpoint of torch.save", origin);
+  if (main == entries.end())
+    fail_file("{}: a zip archive without data.pkl; expected a checkpoint of torch.save", origin);
   const std::string folder = main->first.substr(0, main->first.find('/') + 1);
   const auto content = [&](const std::string& name) {
     const auto found = entries.find(folder + name);
     const std::string what = fmt::format("{}: zip entry {}", origin, quoted(folder + name));
-    if (found == entries.end()) fail("{}: is missing", what);
+    if (found == entries.end()) fail_file("{}: is missing", what);
     return read_zip_entry(file, found->second, what);
   };
   if (entries.count(folder + "byteorder")) {
     const Bytes order = content("byteorder");
     if (std::string_view(reinterpret_cast<const char*>(order.data), order.size) != "little") {
-      fail("{}: the checkpoint's byte order is not little-endian", origin);
+      fail_file("{}: the checkpoint's byte order is not little-endian", origin);
     }
   }
   const Bytes text = content("data.pkl");
@@ -153,7 +157,7 @@ TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted&
     const std::string& key = pickle.storages[index].key;
     const Bytes bytes = content("data/" + key);
     if (bytes.size != size) {
-      fail("{}: storage {}: {} bytes, expected {}", origin, quoted(key), bytes.size, size);
+      fail_file("{}: storage {}: {} bytes, expected {}", origin, quoted(key), bytes.size, size);
     }
     return bytes;
   };
@@ -167,22 +171,22 @@ TensorFile parse_legacy(const Bytes& file, const std::string& origin, const Want
   reader.take(2);
   if (ByteReader ahead = reader; ahead.number<uint8_t>() == kFrameOpcode) reader.take(9);
   if (std::memcmp(reader.take(kLegacyMagicSize), kLegacyMagic, kLegacyMagicSize) != 0) {
-    fail("{}: a pickle, but no checkpoint of torch.save", origin);
+    fail_file("{}: a pickle, but no checkpoint of torch.save", origin);
   }
   const Pickle protocol = read_pickle(reader, origin);
   if (protocol.at(protocol.root).kind != Kind::integer || protocol.at(protocol.root).integer != kLegacyProtocol) {
-    fail("{}: a checkpoint of an unknown protocol; expected {}", origin, kLegacyProtocol);
+    fail_file("{}: a checkpoint of an unknown protocol; expected {}", origin, kLegacyProtocol);
   }
   const Pickle system = read_pickle(reader, origin);
   const PickleValue& facts = system.at(system.root);
   for (size_t i = 0; facts.kind == Kind::dict && i + 1 < facts.items.size(); i += 2) {
     if (system.at(facts.items[i]).text == "little_endian" && system.at(facts.items[i + 1]).integer != 1) {
-      fail("{}: the checkpoint's byte order is not little-endian", origin);
+      fail_file("{}: the checkpoint's byte order is not little-endian", origin);
     }
   }
   const Pickle pickle = read_pickle(reader, origin);
   const Pickle keys = read_pickle(reader, origin);
-  if (keys.at(keys.root).kind != Kind::sequence) fail("{}: the checkpoint does not list its storages", origin);
+  if (keys.at(keys.root).kind != Kind::sequence) fail_file("{}: the checkpoint does not list its storages", origin);
 
   std::map<std::string, size_t> index_of;
   for (size_t i = 0; i < pickle.storages.size(); ++i) index_of[pickle.storages[i].key] = i;
@@ -190,23 +194,23 @@ TensorFile parse_legacy(const Bytes& file, const std::string& origin, const Want
   for (const uint32_t place : keys.at(keys.root).items) {
     const auto found = index_of.find(keys.at(place).text);
     if (found == index_of.end() || contents[found->second]) {
-      fail("{}: the checkpoint's list of storages does not fit its tensors", origin);
+      fail_file("{}: the checkpoint's list of storages does not fit its tensors", origin);
     }
     const PickleStorage& storage = pickle.storages[found->second];
     const auto numel = reader.number<int64_t>();
     const auto element = static_cast<int64_t>(c10::elementSize(storage.type));
     if (numel != storage.numel) {
-      fail("{}: storage {}: {} elements, expected {}", origin, quoted(storage.key), numel, storage.numel);
+      fail_file("{}: storage {}: {} elements, expected {}", origin, quoted(storage.key), numel, storage.numel);
     }
     if (static_cast<uint64_t>(numel) > reader.left() / static_cast<uint64_t>(element)) {
-      fail("{}: storage {}: its {} elements go past the end of the file; perhaps an incomplete download", origin,
-           quoted(storage.key), numel);
+      fail_file("{}: storage {}: its {} elements go past the end of the file; perhaps an incomplete download", origin,
+                quoted(storage.key), numel);
     }
     const auto size = static_cast<uint64_t>(numel * element);
     contents[found->second] = Bytes{reader.take(size), size, file.owner};
   }
   const auto read = [&](size_t index, uint64_t) {
-    if (!contents[index]) fail("{}: storage {} is missing", origin, quoted(pickle.storages[index].key));
+    if (!contents[index]) fail_file("{}: storage {} is missing", origin, quoted(pickle.storages[index].key));
     return *contents[index];
   };
   return collect(pickle, read, origin, wanted);
@@ -225,7 +229,7 @@ bool is_pickle(const Bytes& file) { return file.size >= 2 && file.data[0] == 0x8
 TensorFile parse_checkpoint(const Bytes& file, const std::string& origin, const Wanted& wanted) {
   if (is_zip(file)) return parse_zip(file, origin, wanted);
   if (is_pickle(file)) return parse_legacy(file, origin, wanted);
-  fail("{}: expected a PyTorch checkpoint, a file that torch.save wrote", origin);
+  fail_file("{}: expected a PyTorch checkpoint, a file that torch.save wrote", origin);
 }
 
 TensorFile load_checkpoint(const std::filesystem::path& path, const Wanted& wanted) {
@@ -237,7 +241,7 @@ TensorFile load_tensors(const std::filesystem::path& path, const Wanted& wanted)
   // A safetensors header of 0x0280 bytes begins like a pickle; the brace behind its length tells them apart.
   if (file.size > 8 && file.data[8] == '{') return parse_safetensors(file.data, file.size, path.string());
   if (is_zip(file) || is_pickle(file)) return parse_checkpoint(file, path.string(), wanted);
-  fail("{}: expected a PyTorch checkpoint (torch.save) or a safetensors file", path.string());
+  fail_file("{}: expected a PyTorch checkpoint (torch.save) or a safetensors file", path.string());
 }
 
 }  // namespace dgl

@@ -11,7 +11,7 @@ namespace {
 
 std::string inflate_gzip(const std::string& packed, uint64_t max_bytes, const std::string& origin) {
   z_stream stream{};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) fail("{}: zlib cannot start", origin);
+  if (inflateInit2(&stream, 15 + 16) != Z_OK) fail_file("{}: zlib cannot start", origin);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
   std::string out;
@@ -25,8 +25,8 @@ std::string inflate_gzip(const std::string& packed, uint64_t max_bytes, const st
     if (status == Z_OK && stream.avail_in == 0 && stream.avail_out > 0) status = Z_DATA_ERROR;
   }
   inflateEnd(&stream);
-  if (out.size() > max_bytes) fail("{}: unpacks to more than the {} bytes expected at most", origin, max_bytes);
-  if (status != Z_STREAM_END) fail("{}: damaged or cut off gzip data", origin);
+  if (out.size() > max_bytes) fail_file("{}: unpacks to more than the {} bytes expected at most", origin, max_bytes);
+  if (status != Z_STREAM_END) fail_file("{}: damaged or cut off gzip data", origin);
   return out;
 }
 
@@ -43,7 +43,7 @@ std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_byte
 std::string read_start(const std::filesystem::path& path, size_t size) {
   std::string text(size, '\0');
   gzFile file = gzopen(path.c_str(), "rb");  // which reads other files as they are
-  if (!file) fail("{}: cannot be opened", path.string());
+  if (!file) fail_file("{}: cannot be opened", path.string());
   const int got = gzread(file, text.data(), static_cast<unsigned>(size));
   gzclose(file);
   text.resize(static_cast<size_t>(std::max(got, 0)));
@@ -65,9 +65,9 @@ std::map<std::string, std::string> read_tar(const std::string& archive, const st
     try {
       size = std::stoull(digits, &used, 8);
     } catch (const std::exception&) {
-      fail("{}: a tar header is damaged", origin);
+      fail_file("{}: a tar header is damaged", origin);
     }
-    if (size > archive.size() - at - kBlock) fail("{}: the tar archive is cut off", origin);
+    if (size > archive.size() - at - kBlock) fail_file("{}: the tar archive is cut off", origin);
     std::string name = field(at, kName);
     if (const std::string prefix = field(at + kPrefix, 155); !prefix.empty()) name = prefix + "/" + name;
     const char type = archive[at + kType];

@@ -78,22 +78,22 @@ bool read_pixels(JpegReader& reader, uint8_t* pixels, size_t row_bytes) {
 
 SourceImage decode_jpeg(const EncodedImage& encoded, bool header_only) {
   JpegReader reader;
-  if (!start(reader, encoded)) fail("{}: JPEG: {}", encoded.name, reader.message);
+  if (!start(reader, encoded)) fail_file("{}: JPEG: {}", encoded.name, reader.message);
   jpeg_decompress_struct& decoder = reader.decoder;
   check_image_sides(decoder.image_width, decoder.image_height, encoded.name);
   const bool gray = decoder.jpeg_color_space == JCS_GRAYSCALE;
   if (decoder.jpeg_color_space == JCS_CMYK || decoder.jpeg_color_space == JCS_YCCK) {
-    fail("{}: a CMYK JPEG: expected gray or RGB; convert it first", encoded.name);
+    fail_file("{}: a CMYK JPEG: expected gray or RGB; convert it first", encoded.name);
   }
   if (!gray && decoder.jpeg_color_space != JCS_YCbCr && decoder.jpeg_color_space != JCS_RGB) {
-    fail("{}: JPEG: an unknown color space: expected gray or RGB", encoded.name);
+    fail_file("{}: JPEG: an unknown color space: expected gray or RGB", encoded.name);
   }
   SourceImage image{decoder.image_height, decoder.image_width, gray ? 1 : 3, {}, 0};
   if (header_only) return image;
   decoder.out_color_space = gray ? JCS_GRAYSCALE : JCS_RGB;
   const size_t row_bytes = static_cast<size_t>(image.width * image.channels);
   image.pixels.resize(row_bytes * static_cast<size_t>(image.height));
-  if (!read_pixels(reader, image.pixels.data(), row_bytes)) fail("{}: JPEG: {}", encoded.name, reader.message);
+  if (!read_pixels(reader, image.pixels.data(), row_bytes)) fail_file("{}: JPEG: {}", encoded.name, reader.message);
   return image;
 }
 

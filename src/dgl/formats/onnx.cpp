@@ -145,7 +145,7 @@ std::string OnnxGraph::bytes() const {
 void OnnxGraph::save(const std::filesystem::path& path) const {
   const std::string file = bytes();
   if (file.size() > INT32_MAX) {
-    fail("{}: the model takes {} bytes, and an ONNX file holds at most {}", path.string(), file.size(), INT32_MAX);
+    fail_file("{}: the model takes {} bytes, and an ONNX file holds at most {}", path.string(), file.size(), INT32_MAX);
   }
   write_file(path, file);
 }

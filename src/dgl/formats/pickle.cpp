@@ -76,7 +76,7 @@ class Machine {
   Pickle run() {
     if (in_.number<uint8_t>() != op_protocol) broken("does not begin with its protocol");
     if (const int protocol = in_.number<uint8_t>(); protocol < 2 || protocol > 4) {
-      fail("{}: pickle protocol {}: expected 2 to 4", origin_, protocol);
+      fail_file("{}: pickle protocol {}: expected 2 to 4", origin_, protocol);
     }
     for (;;) {
       count_operation();
@@ -90,10 +90,10 @@ class Machine {
   }
 
  private:
-  [[noreturn]] void broken(const std::string& why) const { fail("{}: a broken pickle: it {}", origin_, why); }
+  [[noreturn]] void broken(const std::string& why) const { fail_file("{}: a broken pickle: it {}", origin_, why); }
 
   void count_operation() {
-    if (++operations_ > kMaxOperations) fail("{}: a pickle of more than {} operations", origin_, kMaxOperations);
+    if (++operations_ > kMaxOperations) fail_file("{}: a pickle of more than {} operations", origin_, kMaxOperations);
   }
 
   uint32_t add(PickleValue value) {
@@ -212,15 +212,15 @@ class Machine {
       }
       case op_persistent: return push_storage(pop());
       default:
-        fail("{}: pickle opcode 0x{:02x} at byte {}: a checkpoint of tensors has no need of it", origin_, opcode,
-             in_.at() - 1);
+        fail_file("{}: pickle opcode 0x{:02x} at byte {}: a checkpoint of tensors has no need of it", origin_, opcode,
+                  in_.at() - 1);
     }
   }
 
   /// Two's complement, little-endian.
   void push_long(uint64_t length) {
     const std::string_view bytes = in_.text(length);
-    if (length > 8) fail("{}: the pickle holds a whole number of {} bytes, expected at most 8", origin_, length);
+    if (length > 8) fail_file("{}: the pickle holds a whole number of {} bytes, expected at most 8", origin_, length);
     uint64_t value = length > 0 && (bytes.back() & 0x80) ? ~uint64_t{0} : 0;
     for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
     push_integer(static_cast<int64_t>(value));
@@ -255,8 +255,8 @@ class Machine {
 
   void push_global(const std::string& name) {
     if (!pickle_global(name)) {
-      fail("{}: the pickle asks for {}, which a checkpoint of tensors has no need of; it was refused, not run", origin_,
-           quoted(name));
+      fail_file("{}: the pickle asks for {}, which a checkpoint of tensors has no need of; it was refused, not run",
+                origin_, quoted(name));
     }
     PickleValue result{Kind::name};
     result.text = name;
@@ -356,7 +356,7 @@ class Machine {
       broken("refers to something outside that is no storage");
     }
     if (tuple.items.size() == 6 && out_.at(tuple.items[5]).kind != Kind::none) {
-      fail("{}: views of storages, as torch before 0.4 saved them, are not supported; save it anew", origin_);
+      fail_file("{}: views of storages, as torch before 0.4 saved them, are not supported; save it anew", origin_);
     }
     const PickleValue& type = out_.at(tuple.items[1]);
     if (type.kind != Kind::name || pickle_global(type.text) != PickleGlobal::storage) {
@@ -401,9 +401,9 @@ class Machine {
     }
     if (overflow) broken("has a tensor whose shape overflows");
     if (empty ? tensor.offset > numel || extent > kMaxEmptyExtent : last >= numel || extent > numel) {
-      fail("{}: a tensor of shape [{}], strides [{}] at {} does not fit its storage {} of {} elements", origin_,
-           fmt::join(tensor.sizes, ", "), fmt::join(tensor.strides, ", "), tensor.offset,
-           quoted(out_.storages[tensor.storage].key), numel);
+      fail_file("{}: a tensor of shape [{}], strides [{}] at {} does not fit its storage {} of {} elements", origin_,
+                fmt::join(tensor.sizes, ", "), fmt::join(tensor.strides, ", "), tensor.offset,
+                quoted(out_.storages[tensor.storage].key), numel);
     }
   }
 

@@ -81,8 +81,8 @@ SourceImage decode_png(const EncodedImage& encoded, bool header_only) {
   reader.encoded = &encoded;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   if (reader.png) reader.info = png_create_info_struct(reader.png);
-  if (!reader.info) fail("{}: PNG: out of memory", encoded.name);
-  if (!start(reader)) fail("{}: PNG: {}", encoded.name, reader.message);
+  if (!reader.info) fail_file("{}: PNG: out of memory", encoded.name);
+  if (!start(reader)) fail_file("{}: PNG: {}", encoded.name, reader.message);
   const uint32_t width = png_get_image_width(reader.png, reader.info);
   const uint32_t height = png_get_image_height(reader.png, reader.info);
   check_image_sides(width, height, encoded.name);
@@ -93,10 +93,10 @@ SourceImage decode_png(const EncodedImage& encoded, bool header_only) {
   if (header_only) return image;
   const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   if (row_bytes != static_cast<size_t>(width) * static_cast<size_t>(channels + alpha)) {
-    fail("{}: PNG: rows of an unexpected length", encoded.name);
+    fail_file("{}: PNG: rows of an unexpected length", encoded.name);
   }
   std::vector<uint8_t> pixels(row_bytes * height);
-  if (!read_pixels(reader, pixels.data(), height, row_bytes)) fail("{}: PNG: {}", encoded.name, reader.message);
+  if (!read_pixels(reader, pixels.data(), height, row_bytes)) fail_file("{}: PNG: {}", encoded.name, reader.message);
   image.pixels = alpha ? over_white(pixels, static_cast<size_t>(channels)) : std::move(pixels);
   return image;
 }

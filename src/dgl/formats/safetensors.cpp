@@ -32,21 +32,21 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
     using Event = json::parse_event_t;
-    if (depth > kMaxHeaderDepth) fail("{}: the header is nested too deeply for a safetensors file", origin);
+    if (depth > kMaxHeaderDepth) fail_file("{}: the header is nested too deeply for a safetensors file", origin);
     if (event == Event::object_start) names.emplace_back();
     if (event == Event::object_end) names.pop_back();
     if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second) {
-      fail("{}: the header names {} twice", origin, parsed.dump());
+      fail_file("{}: the header names {} twice", origin, parsed.dump());
     }
     return true;
   };
   try {
     json header = json::parse(begin, end, watch);
     // The format has the object begin at the first byte; only what follows it may be blank.
-    if (!header.is_object() || *begin != '{') fail("{}: the header is not a JSON object", origin);
+    if (!header.is_object() || *begin != '{') fail_file("{}: the header is not a JSON object", origin);
     return header;
   } catch (const json::exception&) {
-    fail("{}: the header is not JSON; expected a safetensors file", origin);
+    fail_file("{}: the header is not JSON; expected a safetensors file", origin);
   }
 }
 
@@ -54,7 +54,7 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
 void check_name(const std::string& name, const std::string& origin) {
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   if (std::any_of(name.begin(), name.end(), is_control)) {
-    fail("{}: tensor {}: a name with control characters", origin, json(name).dump());
+    fail_file("{}: tensor {}: a name with control characters", origin, json(name).dump());
   }
 }
 
@@ -67,7 +67,7 @@ struct Entry {
 };
 
 uint64_t offset_of(const json& value, const std::string& what) {
-  if (!value.is_number_unsigned()) fail("{}: data_offsets: expected two whole numbers", what);
+  if (!value.is_number_unsigned()) fail_file("{}: data_offsets: expected two whole numbers", what);
   return value.get<uint64_t>();
 }
 
@@ -77,24 +77,24 @@ Entry read_entry(const std::string& name, const json& value, uint64_t data_size,
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") || !value.contains("data_offsets") ||
       !value["dtype"].is_string() || !value["shape"].is_array() || !value["data_offsets"].is_array() ||
       value["data_offsets"].size() != 2) {
-    fail("{}: expected dtype, shape and two data_offsets", what);
+    fail_file("{}: expected dtype, shape and two data_offsets", what);
   }
   Entry entry{name, {}, {}, 0, 0};
   const auto dtype = value["dtype"].get<std::string>();
   const auto* type =
       std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return dtype == t.name; });
-  if (type == std::end(kTypes)) fail("{}: dtype {} is not supported", what, value["dtype"].dump());
+  if (type == std::end(kTypes)) fail_file("{}: dtype {} is not supported", what, value["dtype"].dump());
   entry.type = type->type;
   if (value["shape"].size() > kMaxDimensions) {
-    fail("{}: {} dimensions, expected at most {}", what, value["shape"].size(), kMaxDimensions);
+    fail_file("{}: {} dimensions, expected at most {}", what, value["shape"].size(), kMaxDimensions);
   }
   // A size of 0 makes the tensor empty, but its strides are the product of the others.
   int64_t extent = static_cast<int64_t>(c10::elementSize(entry.type));
   bool empty = false;
   for (const json& size : value["shape"]) {
-    if (!size.is_number_unsigned()) fail("{}: shape: expected whole numbers", what);
+    if (!size.is_number_unsigned()) fail_file("{}: shape: expected whole numbers", what);
     const auto n = size.get<uint64_t>();
-    if (__builtin_mul_overflow(extent, std::max<uint64_t>(n, 1), &extent)) fail("{}: its shape overflows", what);
+    if (__builtin_mul_overflow(extent, std::max<uint64_t>(n, 1), &extent)) fail_file("{}: its shape overflows", what);
     empty = empty || n == 0;
     entry.shape.push_back(static_cast<int64_t>(n));
   }
@@ -102,11 +102,11 @@ Entry read_entry(const std::string& name, const json& value, uint64_t data_size,
   entry.begin = offset_of(value["data_offsets"][0], what);
   entry.end = offset_of(value["data_offsets"][1], what);
   if (entry.begin > entry.end || entry.end > data_size) {
-    fail("{}: data offsets ({}, {}) lie outside the {} bytes of data; perhaps an incomplete download", what,
-         entry.begin, entry.end, data_size);
+    fail_file("{}: data offsets ({}, {}) lie outside the {} bytes of data; perhaps an incomplete download", what,
+              entry.begin, entry.end, data_size);
   }
   if (entry.end - entry.begin != bytes) {
-    fail("{}: its shape and dtype need {} bytes, its offsets span {}", what, bytes, entry.end - entry.begin);
+    fail_file("{}: its shape and dtype need {} bytes, its offsets span {}", what, bytes, entry.end - entry.begin);
   }
   return entry;
 }
@@ -117,17 +117,17 @@ void check_coverage(std::vector<Entry> entries, uint64_t data_size, const std::s
             [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
   uint64_t at = 0;
   for (const Entry& entry : entries) {
-    if (entry.begin != at) fail("{}: tensor {}: its data overlaps another's or leaves a hole", origin, entry.name);
+    if (entry.begin != at) fail_file("{}: tensor {}: its data overlaps another's or leaves a hole", origin, entry.name);
     at = entry.end;
   }
-  if (at != data_size) fail("{}: {} bytes of data belong to no tensor", origin, data_size - at);
+  if (at != data_size) fail_file("{}: {} bytes of data belong to no tensor", origin, data_size - at);
 }
 
 torch::Tensor read_tensor(const Entry& entry, const uint8_t* data, const std::string& origin) {
   const uint8_t *begin = data + entry.begin, *end = data + entry.end;
   // Any other byte in a bool is undefined behavior in C++.
   if (entry.type == torch::kBool && std::any_of(begin, end, [](uint8_t byte) { return byte > 1; })) {
-    fail("{}: tensor {}: a BOOL that is neither 0 nor 1", origin, entry.name);
+    fail_file("{}: tensor {}: a BOOL that is neither 0 nor 1", origin, entry.name);
   }
   torch::Tensor tensor = torch::empty(entry.shape, entry.type);
   if (begin != end) std::memcpy(tensor.data_ptr(), begin, entry.end - entry.begin);
@@ -138,7 +138,7 @@ const char* type_name(torch::ScalarType type, const std::string& what) {
   for (const TypeName& t : kTypes) {
     if (t.type == type) return t.name;
   }
-  fail("{}: the type {} cannot be written", what, c10::toString(type));
+  fail_file("{}: the type {} cannot be written", what, c10::toString(type));
 }
 
 using NamedTensor = std::pair<const std::string, torch::Tensor>;
@@ -163,7 +163,7 @@ std::string header_text(const TensorFile& file, const std::vector<const NamedTen
     if (!file.metadata.empty()) header[kMetadata] = file.metadata;
     for (const NamedTensor* named : order) {
       const auto& [name, tensor] = *named;
-      if (name == kMetadata) fail("{}: tensor {}: the name stands for the metadata", origin, name);
+      if (name == kMetadata) fail_file("{}: tensor {}: the name stands for the metadata", origin, name);
       check_name(name, origin);
       const uint64_t bytes = static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
       header[name] = {{"dtype", type_name(tensor.scalar_type(), origin + ": tensor " + name)},
@@ -174,18 +174,26 @@ std::string header_text(const TensorFile& file, const std::vector<const NamedTen
     std::string text = header.dump();
     text.append((8 - text.size() % 8) % 8, ' ');
     if (text.size() > kMaxHeader)
-      fail("{}: a header of {} bytes, expected at most {}", origin, text.size(), kMaxHeader);
+      fail_file("{}: a header of {} bytes, expected at most {}", origin, text.size(), kMaxHeader);
     return text;
   } catch (const json::exception&) {
-    fail("{}: a tensor's name or the metadata is not UTF-8", origin);
+    fail_file("{}: a tensor's name or the metadata is not UTF-8", origin);
   }
 }
 
 }  // namespace
 
+std::map<std::string, torch::Tensor> TensorFile::with_prefix(const std::string& prefix) const {
+  std::map<std::string, torch::Tensor> found;
+  for (auto item = tensors.lower_bound(prefix); item != tensors.end() && item->first.starts_with(prefix); ++item) {
+    found.emplace_hint(found.end(), item->first.substr(prefix.size()), item->second);
+  }
+  return found;
+}
+
 const torch::Tensor& TensorFile::at(const std::string& name, const std::string& origin) const {
   const auto found = tensors.find(name);
-  if (found == tensors.end()) fail("{}: has no tensor {}", origin, name);
+  if (found == tensors.end()) fail_file("{}: has no tensor {}", origin, name);
   return found->second;
 }
 
@@ -195,11 +203,11 @@ TensorFile load_safetensors(const std::filesystem::path& path) {
 }
 
 TensorFile parse_safetensors(const uint8_t* bytes, uint64_t size, const std::string& origin) {
-  if (size < 8) fail("{}: {} bytes; expected a safetensors file", origin, size);
+  if (size < 8) fail_file("{}: {} bytes; expected a safetensors file", origin, size);
   uint64_t header_size = 0;
   for (int i = 7; i >= 0; --i) header_size = header_size << 8 | bytes[i];
   if (header_size > kMaxHeader || header_size > size - 8) {
-    fail("{}: a header of {} bytes does not fit the file; expected a safetensors file", origin, header_size);
+    fail_file("{}: a header of {} bytes does not fit the file; expected a safetensors file", origin, header_size);
   }
   const char* text = reinterpret_cast<const char*>(bytes) + 8;
   const json header = parse_header(text, text + header_size, origin);
@@ -213,9 +221,9 @@ TensorFile parse_safetensors(const uint8_t* bytes, uint64_t size, const std::str
       entries.push_back(read_entry(name, value, data_size, origin));
       continue;
     }
-    if (!value.is_object()) fail("{}: __metadata__: expected an object of texts", origin);
+    if (!value.is_object()) fail_file("{}: __metadata__: expected an object of texts", origin);
     for (const auto& [key, entry] : value.items()) {
-      if (!entry.is_string()) fail("{}: __metadata__: {}: expected a text", origin, json(key).dump());
+      if (!entry.is_string()) fail_file("{}: __metadata__: {}: expected a text", origin, json(key).dump());
       file.metadata[key] = entry.get<std::string>();
     }
   }

@@ -16,6 +16,8 @@ struct TensorFile {
   /// The tensor `name`, or Error that names `origin` (the file) and the missing key.
   const torch::Tensor& at(const std::string& name, const std::string& origin) const;
   bool contains(const std::string& name) const { return tensors.count(name) != 0; }
+  /// The tensors whose names start with `prefix`, under the rest of their names.
+  std::map<std::string, torch::Tensor> with_prefix(const std::string& prefix) const;
 };
 
 /// Reads a safetensors file (https://github.com/huggingface/safetensors, the format as documented there): 8 bytes of

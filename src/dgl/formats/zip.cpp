@@ -38,7 +38,7 @@ Directory find_directory(const Bytes& archive, const std::string& origin) {
       const auto end64 = number_at<uint64_t>(archive, at - kLocatorSize + 8);
       if (at < kEnd64Size + kLocatorSize || end64 > at - kEnd64Size - kLocatorSize ||
           number_at<uint32_t>(archive, end64) != kEnd64) {
-        fail("{}: a broken zip archive: its 64-bit directory is not where it should be", origin);
+        fail_file("{}: a broken zip archive: its 64-bit directory is not where it should be", origin);
       }
       return {number_at<uint64_t>(archive, end64 + 48), number_at<uint64_t>(archive, end64 + 40),
               number_at<uint64_t>(archive, end64 + 32)};
@@ -46,7 +46,7 @@ Directory find_directory(const Bytes& archive, const std::string& origin) {
     return {number_at<uint32_t>(archive, at + 16), number_at<uint32_t>(archive, at + 12),
             number_at<uint16_t>(archive, at + 10)};
   }
-  fail("{}: a zip archive without its directory at the end; perhaps an incomplete download", origin);
+  fail_file("{}: a zip archive without its directory at the end; perhaps an incomplete download", origin);
 }
 
 /// Replaces the fields that say "see the 64-bit extra field" by what stands there, in its fixed order.
@@ -70,7 +70,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
   const Directory directory = find_directory(archive, origin);
   if (directory.offset > archive.size || directory.size > archive.size - directory.offset ||
       directory.entries > directory.size / kCentralSize) {
-    fail("{}: a broken zip archive: its directory does not fit the file", origin);
+    fail_file("{}: a broken zip archive: its directory does not fit the file", origin);
   }
   ByteReader reader(archive.data + directory.offset, directory.size, origin);
   std::map<std::string, ZipEntry> entries;
@@ -78,7 +78,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
     const uint8_t* at = reader.take(kCentralSize);
     const Bytes fixed{at, kCentralSize, nullptr};
     if (number_at<uint32_t>(fixed, 0) != kCentralHeader) {
-      fail("{}: a broken zip archive: entry {} of its directory is damaged", origin, i);
+      fail_file("{}: a broken zip archive: entry {} of its directory is damaged", origin, i);
     }
     const std::string name(reader.text(number_at<uint16_t>(fixed, 28)));
     const std::string what = fmt::format("{}: zip entry {}", origin, quoted(name));
@@ -86,21 +86,21 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
              header = number_at<uint32_t>(fixed, 42);
     read_zip64(reader.text(number_at<uint16_t>(fixed, 30)), size, stored, header, what);
     reader.take(number_at<uint16_t>(fixed, 32));
-    if (number_at<uint16_t>(fixed, 8) & kEncrypted) fail("{}: is encrypted", what);
+    if (number_at<uint16_t>(fixed, 8) & kEncrypted) fail_file("{}: is encrypted", what);
     if (number_at<uint16_t>(fixed, 10) != 0 || stored != size) {
-      fail("{}: is compressed; torch.save stores its entries as they are", what);
+      fail_file("{}: is compressed; torch.save stores its entries as they are", what);
     }
     if (header > archive.size || kLocalSize > archive.size - header ||
         number_at<uint32_t>(archive, header) != kLocalHeader) {
-      fail("{}: its header is not where the directory says", what);
+      fail_file("{}: its header is not where the directory says", what);
     }
     const uint64_t offset =
         header + kLocalSize + number_at<uint16_t>(archive, header + 26) + number_at<uint16_t>(archive, header + 28);
     if (offset > archive.size || size > archive.size - offset) {
-      fail("{}: its {} bytes go past the end of the file; perhaps an incomplete download", what, size);
+      fail_file("{}: its {} bytes go past the end of the file; perhaps an incomplete download", what, size);
     }
     if (!entries.emplace(name, ZipEntry{offset, size, number_at<uint32_t>(fixed, 16)}).second) {
-      fail("{}: stands in the archive twice", what);
+      fail_file("{}: stands in the archive twice", what);
     }
   }
   std::vector<ZipEntry> order;
@@ -108,7 +108,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
   std::sort(order.begin(), order.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < order.size(); ++i) {
     if (order[i].offset < order[i - 1].offset + order[i - 1].size) {
-      fail("{}: a broken zip archive: two entries share bytes", origin);
+      fail_file("{}: a broken zip archive: two entries share bytes", origin);
     }
   }
   return entries;
@@ -117,7 +117,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
 Bytes read_zip_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
   const Bytes bytes{archive.data + entry.offset, entry.size, archive.owner};
   if (::crc32_z(0, bytes.data, bytes.size) != entry.crc) {
-    fail("{}: its checksum does not match; the file is damaged", what);
+    fail_file("{}: its checksum does not match; the file is damaged", what);
   }
   return bytes;
 }

@@ -9,108 +9,109 @@ using torch::Tensor;
 
 namespace {
 
-/// A teacher's scores [N] of images of any size.
-Tensor score(Discriminator& d, const Tensor& images, const Tensor& labels) {
-  return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? labels : Tensor());
-}
+/// Prefix of the names of a term's statistics and state, "teacher0.".
+std::string prefix_of(size_t term) { return "teacher" + std::to_string(term) + "."; }
 
-/// Names of a teacher's statistics and state, "teacher0.own".
-std::string prefix_of(size_t teacher) { return "teacher" + std::to_string(teacher) + "."; }
+std::string text(const ImageShape& image) {
+  return fmt::format("{} x {} x {}", image.channels, image.height, image.width);
+}
 
 }  // namespace
 
-void Guidance::add(Teacher teacher, int64_t channels, int64_t resolution, int64_t classes) {
+void Guidance::add(DiscriminatorTeacher teacher, const StudentShape& student) {
   const Discriminator& d = *teacher.discriminator;
-  if (!teacher.resize && (d.resolution() != resolution || d.channels() != channels)) {
+  const ImageShape image{d.channels(), d.resolution(), d.resolution()};
+  if (!teacher.resize && image != student.image) {
     fail(
-        "{}: the teacher's discriminator takes {} x {} x {} images, expected {} x {} x {} as in the data; "
-        "guidance.resize = true brings them to its size",
-        teacher.name, d.channels(), d.resolution(), d.resolution(), channels, resolution, resolution);
+        "{}: the teacher's discriminator takes {} images, expected {} as in the data; guidance.resize = true brings "
+        "them to its size",
+        teacher.name, text(image), text(student.image));
   }
-  if (d.classes() != 0 && d.classes() != classes) {
+  if (d.classes() != 0 && d.classes() != student.classes) {
     fail("{}: the teacher's discriminator knows {} labels, the student {}", teacher.name, d.classes(),
-         classes > 0 ? std::to_string(classes) : "takes none (network.conditional)");
+         student.classes > 0 ? std::to_string(student.classes) : "takes none (network.conditional)");
   }
-  set_requires_grad(*teacher.discriminator, false);
-  teacher.discriminator->eval();
-  teachers_.push_back(std::move(teacher));
+  add(std::make_unique<DiscriminatorTerm>(std::move(teacher)));
 }
 
-void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Generator> generator,
-                                   int64_t channels, int64_t resolution, int64_t classes) {
+void Guidance::add(std::unique_ptr<GuidanceTerm> term) { terms_.push_back(std::move(term)); }
+
+const DiscriminatorTerm& Guidance::first_discriminator() const {
+  for (const auto& term : terms_) {
+    if (const auto* found = dynamic_cast<const DiscriminatorTerm*>(term.get())) return *found;
+  }
+  fail("no teacher has a discriminator");
+}
+
+void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Sampler> generator,
+                                   const StudentShape& student) {
   if (!how.any()) return;
-  const std::string& name = teachers_.at(0).name;
+  const DiscriminatorTeacher& teacher = first_discriminator().teacher();
   if (how.wants_images()) {
-    if (!generator) fail("{}: the teacher has no generator, which guidance.teacher_data and duality_gap need", name);
-    if (!teachers_[0].resize && (generator->resolution() != resolution || generator->channels() != channels)) {
-      fail("{}: the teacher's generator makes {} x {} x {} images, expected {} x {} x {} as in the data", name,
-           generator->channels(), generator->resolution(), generator->resolution(), channels, resolution, resolution);
+    if (!generator) {
+      fail("{}: the teacher has no generator, which guidance.teacher_data and duality_gap need", teacher.name);
     }
-    if (generator->classes() != 0 && generator->classes() != classes) {
-      fail("{}: the teacher's generator knows {} labels, the student {}", name, generator->classes(), classes);
+    const SampleSpec spec = generator->spec();
+    if (!teacher.resize && spec.output != student.image) {
+      fail("{}: the teacher's generator makes {} images, expected {} as in the data", teacher.name, text(spec.output),
+           text(student.image));
+    }
+    if (spec.classes != 0 && spec.classes != student.classes) {
+      fail("{}: the teacher's generator knows {} labels, the student {}", teacher.name, spec.classes, student.classes);
     }
   }
   discriminator_ = how;
   generator_ = std::move(generator);
-  channels_ = channels;
-  resolution_ = resolution;
+  student_ = student;
 }
 
 Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Generator& random) const {
   const torch::NoGradGuard no_grad;
-  const auto options = generator_->parameters()[0].options().requires_grad(false);
-  const Tensor z = at::randn({n, generator_->z_dim()}, random, options);
-  const Tensor known = generator_->classes() > 0 ? labels : Tensor();
-  return fit_images(generator_->sample(z, known, /*psi=*/1, random), channels_, resolution_);
+  const SampleSpec spec = generator_->spec();
+  const auto options = generator_->network().parameters()[0].options().requires_grad(false);
+  std::vector<int64_t> sizes = spec.latent_shape;
+  sizes.insert(sizes.begin(), n);
+  const Condition condition{at::randn(sizes, random, options), spec.classes > 0 ? labels : Tensor(), {}};
+  return fit_images(generator_->sample(condition, {1, random}), student_.image.channels, student_.image.height);
 }
 
 Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) const {
   const torch::NoGradGuard no_grad;
-  return score(*teachers_.at(0).discriminator, images, labels);
+  return first_discriminator().score(images, labels);
 }
 
-Guidance::Term Guidance::term(const GuidanceInput& input) const {
-  Term term;
-  for (size_t i = 0; i < teachers_.size(); ++i) {
-    const Teacher& teacher = teachers_[i];
-    const double lambda = teacher.lambda(input.progress);
-    if (lambda == 0) continue;
-    const Tensor scores = score(*teacher.discriminator, input.fake, input.labels),
-                 losses = teacher.loss->generator(scores);
-    std::map<std::string, Tensor> statistics;
-    const auto real_scores = [&] {
-      const torch::NoGradGuard no_grad;
-      return score(*teacher.discriminator, input.real(), input.real_labels);
-    };
-    const Tensor weight =
-        teacher.weight->evaluate({input.fake, scores, losses.mean(), input.own_loss, real_scores}, statistics);
-    const Tensor loss = lambda * (weight.defined() ? weight * losses : losses).mean();
-    term.loss = term.loss.defined() ? term.loss + loss : loss;
-    if (!term.scores.defined()) {
-      term.scores = scores.detach();
-      if (weight.defined()) term.weight = weight.mean();
+GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {
+  GuidanceResult sum;
+  for (size_t i = 0; i < terms_.size(); ++i) {
+    if (terms_[i]->domain() != input.domain) continue;
+    const GuidanceResult term = terms_[i]->evaluate(input);
+    if (!term.loss.defined()) continue;
+    sum.loss = sum.loss.defined() ? sum.loss + term.loss : term.loss;
+    if (!sum.scores.defined()) {
+      sum.scores = term.scores;
+      sum.weight = term.weight;
     }
-    for (auto& [name, value] : statistics) term.statistics[prefix_of(i) + name] = value;
+    for (const auto& [name, value] : term.statistics) sum.statistics[prefix_of(i) + name] = value;
   }
-  return term;
+  return sum;
 }
 
-void Guidance::update_statistics(const std::map<std::string, Tensor>& statistics) {
+void Guidance::update_statistics(const Scalars& statistics) {
   const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < teachers_.size(); ++i) {
+  for (size_t i = 0; i < terms_.size(); ++i) {
     const std::string prefix = prefix_of(i);
-    std::map<std::string, Tensor> own;
+    Scalars own;
     for (const auto& [name, value] : statistics) {
-      if (name.rfind(prefix, 0) == 0) own[name.substr(prefix.size())] = value;
+      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = value;
     }
-    if (!own.empty()) teachers_[i].weight->update_statistics(own);
+    if (!own.empty()) terms_[i]->update_statistics(own);
   }
 }
 
 std::map<std::string, Tensor> Guidance::state() const {
   std::map<std::string, Tensor> all;
-  for (size_t i = 0; i < teachers_.size(); ++i) {
-    for (const auto& [name, value] : teachers_[i].weight->state()) all[prefix_of(i) + name] = value;
+  for (size_t i = 0; i < terms_.size(); ++i) {
+    for (const auto& [name, value] : terms_[i]->state()) all[prefix_of(i) + name] = value;
   }
   return all;
 }

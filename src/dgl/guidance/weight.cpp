@@ -5,30 +5,47 @@
 #include "dgl/guidance/confidence_weight.h"
 #include "dgl/guidance/gradient_weight.h"
 #include "dgl/guidance/score_weight.h"
-#include "dgl/guidance/uniform_weight.h"
 
 namespace dgl {
 
+namespace {
+
+using WeightFactory = std::shared_ptr<Weight> (*)(const NamedOption& option, const std::string& key);
+
+double decay_of(const NamedOption& option, const std::string& key) { return option.number(0, 0.99, 0, 0.999999, key); }
+
+constexpr struct {
+  const char* name;
+  size_t max_arguments;
+  WeightFactory make;
+} kWeights[] = {
+    {"uniform", 0, [](const NamedOption&, const std::string&) -> std::shared_ptr<Weight> { return nullptr; }},
+    {"score", 0,
+     [](const NamedOption&, const std::string&) -> std::shared_ptr<Weight> { return std::make_shared<ScoreWeight>(); }},
+    {"gradient", 2,
+     [](const NamedOption& option, const std::string& key) -> std::shared_ptr<Weight> {
+       return std::make_shared<GradientWeight>(decay_of(option, key), option.number(1, 100, 1e-6, 1e6, key));
+     }},
+    {"confidence", 1,
+     [](const NamedOption& option, const std::string& key) -> std::shared_ptr<Weight> {
+       return std::make_shared<ConfidenceWeight>(decay_of(option, key));
+     }},
+};
+
+}  // namespace
+
 std::shared_ptr<Weight> make_weight(const std::string& text, const std::string& key) {
-  const NamedOption choice = parse_named_option(text);
-  const auto decay = [&] { return choice.number(0, 0.99, 0, 0.999999, key); };
-  if (choice.name == "uniform") {
-    choice.expect_at_most(0, key);
-    return std::make_shared<UniformWeight>();
+  const NamedOption option = parse_named_option(text);
+  std::vector<std::string> names;
+  for (const auto& weight : kWeights) {
+    if (option.name != weight.name) {
+      names.emplace_back(weight.name);
+      continue;
+    }
+    option.expect_at_most(weight.max_arguments, key);
+    return weight.make(option, key);
   }
-  if (choice.name == "score") {
-    choice.expect_at_most(0, key);
-    return std::make_shared<ScoreWeight>();
-  }
-  if (choice.name == "gradient") {
-    choice.expect_at_most(2, key);
-    return std::make_shared<GradientWeight>(decay(), choice.number(1, 100, 1e-6, 1e6, key));
-  }
-  if (choice.name == "confidence") {
-    choice.expect_at_most(1, key);
-    return std::make_shared<ConfidenceWeight>(decay());
-  }
-  fail("{} = \"{}\": expected uniform, score, gradient or confidence", key, text);
+  fail("{} = \"{}\": expected one of {}", key, text, fmt::join(names, ", "));
 }
 
 }  // namespace dgl

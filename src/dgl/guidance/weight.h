@@ -34,12 +34,12 @@ class Weight {
 
 /// A weight by name:
 ///
-///     uniform                       1 (guidance/uniform_weight.h)
-///     score                         -s where s < 0, else 0 (guidance/score_weight.h)
+///     uniform                       1: null, since nothing is multiplied (arXiv 2112.06502, section 3)
+///     score                         -s if s < 0, else 0 (guidance/score_weight.h)
 ///     gradient[:DECAY[,BOUND]]      balances the gradients on the image (guidance/gradient_weight.h)
 ///     confidence[:DECAY]            how well the teacher tells real from fake (guidance/confidence_weight.h)
 ///
-/// Error that names `key` for another name or numbers out of range.
+/// Throws Error that names `key` for another name or numbers out of range.
 std::shared_ptr<Weight> make_weight(const std::string& text, const std::string& key);
 
 }  // namespace dgl

@@ -20,16 +20,31 @@ struct Hinge : AdversarialLoss {
   Tensor discriminator_fake(const Tensor& s) const override { return at::relu(1 + s); }
 };
 
+template <class Loss>
+std::shared_ptr<const AdversarialLoss> make() {
+  return std::make_shared<Loss>();
+}
+
+constexpr struct {
+  const char* name;
+  std::shared_ptr<const AdversarialLoss> (*make)();
+} kLosses[] = {{"logistic", make<Logistic>}, {"hinge", make<Hinge>}};
+
 }  // namespace
 
 std::shared_ptr<const AdversarialLoss> make_adversarial_loss(const std::string& name, const std::string& key) {
-  if (name == "logistic") return std::make_shared<Logistic>();
-  if (name == "hinge") return std::make_shared<Hinge>();
-  fail("{} = \"{}\": expected logistic or hinge", key, name);
+  for (const auto& loss : kLosses) {
+    if (name == loss.name) return loss.make();
+  }
+  fail("{} = \"{}\": expected {}", key, name, fmt::join(adversarial_loss_names(), " or "));
 }
 
-std::shared_ptr<const AdversarialLoss> default_adversarial_loss(const std::string& family) {
-  return make_adversarial_loss(family == "biggan" ? "hinge" : "logistic", "the loss of " + family);
+std::vector<std::string> adversarial_loss_names() {
+  std::vector<std::string> names;
+  for (const auto& loss : kLosses) names.emplace_back(loss.name);
+  return names;
 }
+
+Tensor mean_over_patches(const Tensor& values) { return values.dim() == 1 ? values : values.flatten(1).mean(1); }
 
 }  // namespace dgl

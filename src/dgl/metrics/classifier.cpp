@@ -4,8 +4,9 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/formats/safetensors.h"
-#include "dgl/nn/model.h"
+#include "dgl/nn/network_set.h"
 #include "dgl/ops/common.h"
 
 namespace dgl {
@@ -16,14 +17,6 @@ namespace {
 
 constexpr double kSlope = 0.2;
 constexpr const char* kKey = "dgl";
-
-int64_t whole(const nlohmann::json& json, const char* key, int64_t low, int64_t high, const std::string& origin) {
-  if (!json.contains(key) || !json[key].is_number_integer())
-    fail("{}: metadata: expected a whole number {}", origin, key);
-  const auto value = json[key].get<int64_t>();
-  if (value < low || value > high) fail("{}: metadata: {} = {}: expected {} to {}", origin, key, value, low, high);
-  return value;
-}
 
 /// It becomes a key of JSON objects and a word of messages; "fid" is the Inception network's alone.
 void check_distance(const std::string& name, const std::string& what) {
@@ -41,14 +34,13 @@ ClassifierShape read_shape(const TensorFile& file, const std::string& origin) {
     fail("{}: expected a feature network (family classifier)", origin);
   }
   ClassifierShape shape;
-  if (!json.contains("distance") || !json["distance"].is_string())
-    fail("{}: metadata: expected a text distance", origin);
-  shape.distance = json["distance"].get<std::string>();
+  const TableReader settings(json, origin, "metadata: ");
+  shape.distance = settings.required_text("distance");
   check_distance(shape.distance, origin + ": metadata: distance");
-  shape.resolution = whole(json, "resolution", 8, 1024, origin);
-  shape.channels = whole(json, "channels", 1, 3, origin);
-  shape.features = whole(json, "features", 2, 4096, origin);
-  shape.classes = whole(json, "classes", 2, 100000, origin);
+  shape.resolution = settings.integer("resolution", 8, 1024);
+  shape.channels = settings.integer("channels", 1, 3);
+  shape.features = settings.integer("features", 2, 4096);
+  shape.classes = settings.integer("classes", 2, 100000);
   if (!std::has_single_bit(static_cast<uint64_t>(shape.resolution))) {
     fail("{}: metadata: resolution = {}: expected a power of two", origin, shape.resolution);
   }

@@ -41,19 +41,18 @@ void add_by_label(std::vector<StatisticsAccumulator>& sums, const Tensor& featur
   }
 }
 
-/// Checks that generator, set and network mean the same labels, as far as the options need it.
-void check_labels(const MeasureOptions& options, const Dataset& dataset, const Tensor& fake_labels,
-                  const Generator& generator, const FeatureNetwork& network) {
+/// Checks that sampler, set and network mean the same labels, as far as the options need it.
+void check_labels(const MeasureOptions& options, const Dataset& dataset, const Tensor& fake_labels, int64_t classes,
+                  const FeatureNetwork& network) {
   const auto known = static_cast<int64_t>(dataset.info().classes.size());
   if (!options.each_label && !options.metrics.accuracy) return;
-  if (generator.classes() == 0) fail("accuracy and the numbers of each label need a model that takes labels");
-  if (options.metrics.accuracy && network.classes() != generator.classes()) {
-    fail("accuracy: the feature network tells {} labels, but the model takes {}", network.classes(),
-         generator.classes());
+  if (classes == 0) fail("accuracy and the numbers of each label need a model that takes labels");
+  if (options.metrics.accuracy && network.classes() != classes) {
+    fail("accuracy: the feature network tells {} labels, but the model takes {}", network.classes(), classes);
   }
   if (!options.each_label) return;
-  if (known != generator.classes()) {
-    fail("{}: {} labels, but the model takes {}", dataset.path().string(), known, generator.classes());
+  if (known != classes) {
+    fail("{}: {} labels, but the model takes {}", dataset.path().string(), known, classes);
   }
   for (int64_t label = 0; label < known; ++label) {
     const auto real = dataset.label_counts()[static_cast<size_t>(label)];
@@ -119,13 +118,14 @@ uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_
                                covariances * network.dimensions() * network.dimensions() * 8);
 }
 
-nlohmann::json measure(Generator& generator, const Dataset& dataset, FeatureNetwork& network,
+nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork& network,
                        const MeasureOptions& options) {
   const MetricSet& metrics = options.metrics;
   const int64_t real = dataset.info().count, fake = options.samples.count;
-  const int64_t labels = options.each_label ? generator.classes() : 0;
-  const Tensor fake_labels = draw_labels(generator, fake, options.samples.seed, options.samples.label_shares);
-  check_labels(options, dataset, fake_labels, generator, network);
+  const SampleSpec spec = sampler.spec();
+  const int64_t labels = options.each_label ? spec.classes : 0;
+  const Tensor fake_labels = draw_labels(spec, fake, options.samples.seed, options.samples.label_shares);
+  check_labels(options, dataset, fake_labels, spec.classes, network);
   check_counts(options, real, labels, network);
   const int64_t held = metrics.holds_features() ? network.dimensions() : 0;
 
@@ -158,7 +158,7 @@ nlohmann::json measure(Generator& generator, const Dataset& dataset, FeatureNetw
   Rows fake_rows(held ? fake : 0, held), scores(metrics.holds_scores() ? fake : 0, network.classes());
   StatisticsAccumulator sums;
   int64_t done = 0;
-  for_each_sample(generator, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
+  for_each_sample(sampler, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
     Activations found;
     if (metrics.holds_scores()) {
       found = network.activations(images);

@@ -24,7 +24,7 @@ struct MetricSet {
 
 struct MeasureOptions {
   MetricSet metrics;
-  SampleOptions samples;
+  DrawOptions samples;
   KidOptions kid;
   int64_t is_splits = 10;
   uint64_t max_bytes = uint64_t{8} << 30;  ///< of features and class scores held at once
@@ -46,7 +46,7 @@ struct MeasureOptions {
 /// is a list of objects: label, name, real and generated (images), and the numbers of that label, its IS in one split.
 /// Error, before anything is computed, for too few images, labels that do not fit, or where more than max_bytes would
 /// be held.
-nlohmann::json measure(Generator& generator, const Dataset& dataset, FeatureNetwork& network,
+nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork& network,
                        const MeasureOptions& options);
 
 /// The most bytes that measure() holds in features, class scores and the statistics of `labels` labels at a time.

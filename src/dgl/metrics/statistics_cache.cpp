@@ -51,9 +51,9 @@ std::optional<FeatureStatistics> StatisticsCache::read(int64_t dimensions,
                         mean.sizes() == at::IntArrayRef{dimensions} &&
                         covariance.sizes() == at::IntArrayRef{dimensions, dimensions};
     if (!json.is_object() || json.value("key", "") != key_ || json.value("count", int64_t{0}) != count_ || !shaped) {
-      fail("{}: other statistics than its name says", origin);
+      fail_file("{}: other statistics than its name says", origin);
     }
-    if (json.value("checksum", "") != checksum(mean, covariance)) fail("{}: the checksum does not match", origin);
+    if (json.value("checksum", "") != checksum(mean, covariance)) fail_file("{}: the checksum does not match", origin);
     return FeatureStatistics{mean, covariance, count_};
   } catch (const Error& error) {
     note(fmt::format("{}; the statistics are computed anew", error.what()));

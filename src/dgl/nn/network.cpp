@@ -1,21 +1,33 @@
 #include "dgl/nn/network.h"
 
 #include "dgl/base/error.h"
-#include "dgl/families/biggan/networks.h"
-#include "dgl/families/stylegan2/networks.h"
+#include "dgl/ops/frozen_weights.h"
 
 namespace dgl {
 
 namespace {
 
-std::string family_of(const nlohmann::json& settings, const std::string& origin) {
-  if (!settings.is_object() || !settings.contains("family") || !settings["family"].is_string()) {
-    fail("{}: the network's settings have no \"family\"", origin);
-  }
-  return settings["family"].get<std::string>();
+torch::Tensor example_labels(int64_t classes, int64_t batch, torch::Device device) {
+  return classes > 0 ? torch::zeros({batch}, torch::dtype(torch::kLong).device(device)) : torch::Tensor();
 }
 
 }  // namespace
+
+SampleSpec Generator::spec() const {
+  return {{z_dim()}, classes(), std::nullopt, {channels(), resolution(), resolution()}};
+}
+
+std::function<void()> Generator::example_pass(int64_t batch, torch::Device device) {
+  const Condition condition{torch::randn({batch, z_dim()}, device), example_labels(classes(), batch, device), {}};
+  const auto frozen = std::make_shared<ops::FrozenWeights>();
+  return [this, condition, frozen] { sample(condition); };
+}
+
+std::function<void()> Discriminator::example_pass(int64_t batch, torch::Device device) {
+  const auto images = torch::randn({batch, channels(), resolution(), resolution()}, device);
+  const auto labels = example_labels(classes(), batch, device);
+  return [this, images, labels] { forward(images, labels); };
+}
 
 void check_size(const Cost& cost, int64_t max_params, const std::string& origin) {
   if (cost.params > max_params) {
@@ -27,38 +39,6 @@ torch::ScalarType parse_precision(const std::string& text, const std::string& ke
   if (text == "fp32") return torch::kFloat;
   if (text == "bf16") return torch::kBFloat16;
   fail("{} = \"{}\": expected fp32 or bf16", key, text);
-}
-
-std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
-                                          int64_t max_params) {
-  const std::string family = family_of(settings, origin);
-  if (family == "stylegan2") {
-    const auto shape = StyleGan2GeneratorShape::from_json(settings, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<StyleGan2Generator>(shape);
-  }
-  if (family == "biggan") {
-    const auto shape = BigGanGeneratorShape::from_json(settings, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<BigGanGenerator>(shape);
-  }
-  fail("{}: family \"{}\" is not known; expected stylegan2 or biggan", origin, family);
-}
-
-std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
-                                                  int64_t max_params) {
-  const std::string family = family_of(settings, origin);
-  if (family == "stylegan2") {
-    const auto shape = StyleGan2DiscriminatorShape::from_json(settings, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<StyleGan2Discriminator>(shape);
-  }
-  if (family == "biggan") {
-    const auto shape = BigGanDiscriminatorShape::from_json(settings, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<BigGanDiscriminator>(shape);
-  }
-  fail("{}: family \"{}\" is not known; expected stylegan2 or biggan", origin, family);
 }
 
 void check_pair(const Generator& g, const Discriminator& d, const std::string& origin) {

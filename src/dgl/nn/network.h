@@ -1,13 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/nn/sampler.h"
 
 namespace dgl {
-
-class OnnxGraph;
 
 /// What a network costs, counted from its shape alone. MACs per image: convolutions, linear layers and attention
 /// products; a stride-2 up-convolution counts its input pixels; FIR filters and noise are not counted.
@@ -16,71 +18,74 @@ struct Cost {
   int64_t macs = 0;
 };
 
-/// What both kinds of network share.
+/// What networks of every kind share. A network knows nothing of training.
 class Network : public torch::nn::Module {
  public:
-  /// The type that feature maps are kept and convolved in: float32 (from the start), or bfloat16. Weights, styles,
+  /// The network's shape as JSON, from which its family's make_network() builds an equal one. "family" names the
+  /// family.
+  virtual nlohmann::json settings() const = 0;
+  virtual Cost cost() const = 0;
+  /// One forward pass on random inputs of `batch` images on `device`, to be timed. Runs without gradients.
+  virtual std::function<void()> example_pass(int64_t batch, torch::Device device) = 0;
+
+  /// Sets the type that feature maps are kept and convolved in: float32 (the default) or bfloat16. Weights, styles,
   /// statistics, images and scores stay float32.
   virtual void set_activations(torch::ScalarType type) = 0;
+  /// Computes with plain reference operations in place of the fast ones (recipe key ops.reference).
+  void set_reference(bool on) { reference_ = on; }
+  bool reference() const { return reference_; }
+
+ private:
+  bool reference_ = false;
 };
 
-/// "fp32" | "bf16" as a type of feature maps. Error that names `key` for another word.
+/// "fp32" or "bf16" as a type of feature maps. Throws Error that names `key` for another word.
 torch::ScalarType parse_precision(const std::string& text, const std::string& key);
 
-/// A generator of any family. It knows nothing of training.
-class Generator : public Network {
+/// A generator of images from latents.
+class Generator : public Network, public Sampler {
  public:
-  /// The network's shape, from which make_generator builds an equal one.
-  virtual nlohmann::json settings() const = 0;
   virtual int64_t z_dim() const = 0;
   /// Number of labels; 0 for an unconditional generator.
   virtual int64_t classes() const { return 0; }
   virtual int64_t resolution() const = 0;
   virtual int64_t channels() const = 0;
-  virtual Cost cost() const = 0;
 
-  /// Images [N, C, R, R], about -1 … 1 and not clamped, of latents z [N, z_dim] and labels [N] int64 (undefined for an
-  /// unconditional generator). `psi` pulls the latents towards the stored mean (1: not at all; the truncation trick).
-  /// With the stored constant noise, and so a pure function of its arguments and the weights, unless `noise` is given
-  /// to draw it from.
-  virtual torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
-                               const at::Generator& noise = {}) = 0;
+  Network& network() override { return *this; }
+  SampleSpec spec() const override;
+  std::function<void()> example_pass(int64_t batch, torch::Device device) override;
+};
 
-  /// Adds what sample() computes with the stored noise to an ONNX graph (nets/onnx.h): the name of the images there, of
-  /// those of latents and labels ("" for an unconditional generator).
-  virtual std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const = 0;
-
-  /// Makes what sampling needs beside the weights fit them, where training leaves it behind: the standing statistics of
-  /// batch norms over random images of `seed`. Nothing for most families.
-  virtual void recalibrate_batch_norm(uint64_t seed) {}
+/// What a discriminator finds in a batch of images.
+struct Judgement {
+  torch::Tensor scores;  ///< [N], or [N, P] of P patches; unbounded, higher for images taken to be real
+  std::vector<torch::Tensor>
+      features;  ///< feature maps [N, C, H, W] from the first block to the last; empty unless asked for
 };
 
 /// A discriminator of any family.
 class Discriminator : public Network {
  public:
-  virtual nlohmann::json settings() const = 0;
   virtual int64_t classes() const { return 0; }
   virtual int64_t resolution() const = 0;
   virtual int64_t channels() const = 0;
-  virtual Cost cost() const = 0;
 
-  /// Scores [N], unbounded, higher for images taken to be real, of images [N, C, R, R] in -1 … 1 and labels [N].
-  /// `parts` batches laid one behind the other are scored as if each came alone, where batch statistics matter.
-  virtual torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts = 1) = 0;
+  /// Judges images [N, C, R, R] in -1 … 1 with labels [N] (undefined for an unconditional discriminator) in one pass.
+  /// `chunks` batches laid one behind the other are scored as if each came alone, which matters to batch statistics.
+  virtual Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) = 0;
+  /// The scores of judge() alone.
+  torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks = 1) {
+    return judge(images, labels, chunks, /*features=*/false).scores;
+  }
+
+  std::function<void()> example_pass(int64_t batch, torch::Device device) override;
 };
 
-/// Builds a network from settings() of one, its weights to be filled in; its "family" key says which. Error for a
-/// family that is not known, a missing key, a value out of range, or a network of more than `max_params` parameters
-/// (what the file at hand can hold), before anything is allocated; `origin` names the file or recipe in the message.
-std::shared_ptr<Generator> make_generator(const nlohmann::json& settings, const std::string& origin,
-                                          int64_t max_params = INT64_MAX);
-std::shared_ptr<Discriminator> make_discriminator(const nlohmann::json& settings, const std::string& origin,
-                                                  int64_t max_params = INT64_MAX);
-
-/// Error (naming `origin`) for a network of more than `max_params` parameters, as many as the file at hand holds.
+/// Throws Error (naming `origin`) for a network of more than `max_params` parameters, as many as the file at hand
+/// holds.
 void check_size(const Cost& cost, int64_t max_params, const std::string& origin);
 
-/// Error (naming `origin`) unless generator and discriminator agree on the size, channels and labels of images.
+/// Throws Error (naming `origin`) unless generator and discriminator agree on the size, channels and labels of images.
 void check_pair(const Generator& generator, const Discriminator& discriminator, const std::string& origin);
 
 /// Copies parameters and buffers from `source` to `target`, networks of the same shape.

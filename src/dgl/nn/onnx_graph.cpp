@@ -1,19 +1,25 @@
 #include "dgl/nn/onnx_graph.h"
 
+#include "dgl/nn/network.h"
+
 namespace dgl {
 
-OnnxGraph onnx_graph(const Generator& generator, double psi, const nlohmann::json& info) {
+OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info) {
   torch::NoGradGuard no_grad;
+  const SampleSpec spec = sampler.spec();
   OnnxGraph graph;
-  const std::string z = graph.input("z", torch::kFloat, {generator.z_dim()});
-  const std::string labels = generator.classes() > 0 ? graph.input("labels", torch::kLong, {}) : "";
-  const std::string images = generator.to_onnx(graph, z, labels, psi);
-  graph.output(images, "images", {generator.channels(), generator.resolution(), generator.resolution()});
-  graph.describe(
-      fmt::format("A generator: latents z of a normal distribution{} to images [N, C, R, R], about -1 to 1 and not "
-                  "clamped; psi {:g}.",
-                  labels.empty() ? "" : fmt::format(", labels 0 to {}", generator.classes() - 1), psi));
-  graph.describe("settings", generator.settings().dump());
+  Sampler::ConditionNames names;
+  if (!spec.latent_shape.empty()) names.latents = graph.input("z", torch::kFloat, spec.latent_shape);
+  if (spec.classes > 0) names.labels = graph.input("labels", torch::kLong, {});
+  if (spec.input) {
+    names.images = graph.input("images", torch::kFloat, {spec.input->channels, spec.input->height, spec.input->width});
+  }
+  const std::string images = sampler.to_onnx(graph, names, psi);
+  graph.output(images, spec.input ? "output" : "images", {spec.output.channels, spec.output.height, spec.output.width});
+  graph.describe(fmt::format("A generator: {}{} to images [N, C, R, R], about -1 to 1 and not clamped; psi {:g}.",
+                             spec.input ? "images" : "latents z of a normal distribution",
+                             spec.classes > 0 ? fmt::format(", labels 0 to {}", spec.classes - 1) : "", psi));
+  graph.describe("settings", sampler.network().settings().dump());
   graph.describe("info", info.dump());
   return graph;
 }

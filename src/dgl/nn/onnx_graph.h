@@ -5,12 +5,12 @@
 
 namespace dgl {
 
-/// A generator as an ONNX graph that computes what sample() does with its stored noise: inputs `z` [N, z_dim] float32
-/// and, for a conditional one, `labels` [N] int64; output `images` [N, C, R, R] float32, about -1 … 1 and not clamped.
-/// `psi` is built in. Operators that every runtime has: convolutions, matrix products, elementwise ones; demodulation
-/// is applied to feature maps, so that no weight depends on the input. `info` is where the model came from, for its
-/// metadata.
-OnnxGraph onnx_graph(const Generator& generator, double psi, const nlohmann::json& info);
+/// A sampler as an ONNX graph that computes what sample() does with its stored noise. Inputs are those of its spec: `z`
+/// [N, ...] float32, `labels` [N] int64, `images` [N, C, H, W] float32; the output is `images` [N, C, H, W] float32
+/// (`output` for a sampler that translates images), about -1 … 1 and not clamped. `psi` is built in. Uses operators
+/// that every runtime has: convolutions, matrix products, elementwise ones; demodulation is applied to feature maps, so
+/// that no weight depends on the input. `info` tells where the model came from, for the file's metadata.
+OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info);
 
 /// x [N, C] as [N, C, 1, 1].
 std::string onnx_as_maps(OnnxGraph& graph, const std::string& x);

@@ -6,14 +6,13 @@
 
 namespace dgl {
 
-/// Median seconds of one generator pass, mapping included, without gradients and with frozen weights, over `runs` timed
-/// runs after two untimed ones.
-double generator_latency(Generator& generator, int64_t batch, torch::Device device, int runs = 15);
-/// The same of one discriminator pass.
-double discriminator_latency(Discriminator& discriminator, int64_t batch, torch::Device device, int runs = 15);
+/// Median seconds of `work` on `device` over `runs` timed runs after two untimed ones, without gradients.
+double median_seconds(const std::function<void()>& work, torch::Device device, int runs = 15);
 
-/// {"params", "macs", "latency_ms": {"1": …, "16": …}} of a network; macs are per image (nets/network.h).
-nlohmann::json profile(Generator& generator, torch::Device device);
-nlohmann::json profile(Discriminator& discriminator, torch::Device device);
+/// {"params", "macs"} of a network.
+nlohmann::json cost_json(const Cost& cost);
+
+/// {"params", "macs", "latency_ms": {"1": …, "16": …}} of a network, per image and per batch of so many images.
+nlohmann::json profile(Network& network, torch::Device device);
 
 }  // namespace dgl

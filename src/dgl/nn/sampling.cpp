@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/ops/frozen_weights.h"
 
@@ -9,47 +10,69 @@ namespace dgl {
 
 namespace {
 
-constexpr uint64_t kLabels = 1;  // the stream of labels, apart from that of the latents
+constexpr uint64_t kLabelStream = 1;  // the random stream of labels, apart from that of the latents
 
-/// How many images are drawn at once: `asked`, or, where that is 0, as SampleOptions::batch says.
-int64_t images_at_once(const Generator& generator, int64_t asked) {
+/// How many images are drawn at once: `asked`, or as DrawOptions::batch says if that is 0.
+int64_t images_at_once(const ImageShape& image, int64_t asked) {
   if (asked > 0) return asked;
-  constexpr int64_t kMost = 64, kPixels = kMost * 256 * 256;
-  return std::clamp<int64_t>(kPixels / (generator.resolution() * generator.resolution()), 1, kMost);
+  constexpr int64_t kMax = 64, kPixels = kMax * 256 * 256;
+  return std::clamp<int64_t>(kPixels / (image.height * image.width), 1, kMax);
+}
+
+/// N of a condition.
+int64_t count_of(const Condition& condition) {
+  for (const torch::Tensor* tensor : {&condition.latents, &condition.images, &condition.labels}) {
+    if (tensor->defined()) return tensor->size(0);
+  }
+  fail("a condition without latents, images and labels");
 }
 
 }  // namespace
 
-void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
-                       const SampleOptions& options, const std::function<void(const torch::Tensor&, int64_t)>& use) {
+torch::Tensor draw_latents(const SampleSpec& spec, int64_t count, uint64_t seed) {
+  if (spec.latent_shape.empty()) return {};
+  std::vector<int64_t> sizes = spec.latent_shape;
+  sizes.insert(sizes.begin(), count);
+  return torch::randn(sizes, at::detail::createCPUGenerator(seed), torch::kFloat);
+}
+
+torch::Tensor draw_labels(const SampleSpec& spec, int64_t count, uint64_t seed, const torch::Tensor& shares) {
+  if (spec.classes == 0) return {};
+  const at::Generator random = at::detail::createCPUGenerator(stream_seed(seed, kLabelStream, 0));
+  if (!shares.defined()) return torch::randint(spec.classes, {count}, random, torch::kLong);
+  return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
+}
+
+Condition draw_condition(const SampleSpec& spec, const DrawOptions& options) {
+  Condition condition{draw_latents(spec, options.count, options.seed),
+                      draw_labels(spec, options.count, options.seed, options.label_shares),
+                      {}};
+  if (spec.input) {
+    if (!options.inputs.defined()) fail("the model translates images; expected some to translate");
+    condition.images = options.inputs.index_select(0, torch::arange(options.count) % options.inputs.size(0));
+  }
+  return condition;
+}
+
+torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const DrawOptions& options) {
+  std::vector<torch::Tensor> batches;
+  sample_in_batches(sampler, condition, options,
+                    [&](const torch::Tensor& images, int64_t) { batches.push_back(images.cpu().contiguous()); });
+  return torch::cat(batches);
+}
+
+void sample_in_batches(Sampler& sampler, const Condition& condition, const DrawOptions& options,
+                       const std::function<void(const torch::Tensor&, int64_t)>& use) {
   torch::NoGradGuard no_grad;
   const ops::FrozenWeights frozen;
-  const int64_t count = z.size(0), batch = images_at_once(generator, options.batch);
+  const int64_t count = count_of(condition), batch = images_at_once(sampler.spec().output, options.batch);
   for (int64_t first = 0; first < count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(count, first + batch)).to(options.device) : all;
     };
-    use(generator.sample(part(z), part(labels), options.psi), first);
+    use(sampler.sample({part(condition.latents), part(condition.labels), part(condition.images)}, {options.psi}),
+        first);
   }
-}
-
-torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed) {
-  return torch::randn({count, generator.z_dim()}, at::detail::createCPUGenerator(seed), torch::kFloat);
-}
-
-torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares) {
-  if (generator.classes() == 0) return {};
-  const at::Generator random = at::detail::createCPUGenerator(stream_seed(seed, kLabels, 0));
-  if (!shares.defined()) return torch::randint(generator.classes(), {count}, random, torch::kLong);
-  return at::multinomial(shares.cpu(), count, /*replacement=*/true, random);
-}
-
-torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
-                            const SampleOptions& options) {
-  std::vector<torch::Tensor> batches;
-  sample_in_batches(generator, z, labels, options,
-                    [&](const torch::Tensor& images, int64_t) { batches.push_back(images.cpu().contiguous()); });
-  return torch::cat(batches);
 }
 
 }  // namespace dgl

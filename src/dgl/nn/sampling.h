@@ -2,37 +2,39 @@
 
 #include <functional>
 
-#include "dgl/nn/network.h"
+#include "dgl/nn/sampler.h"
 
 namespace dgl {
 
-/// What is drawn from a generator to measure it.
-struct SampleOptions {
+/// What is drawn from a sampler, to look at it or to measure it.
+struct DrawOptions {
   int64_t count = 5000;
-  int64_t batch = 0;  ///< drawn at once; 0: 64, fewer above 256 px, since their feature maps must find room
-  uint64_t seed = 0;  ///< latents are a function of it alone, whatever the batch
+  int64_t batch = 0;  ///< images drawn at once; 0: 64, fewer above 256 px to bound the memory of their feature maps
+  uint64_t seed = 0;  ///< conditions are a function of it alone, whatever the batch
   double psi = 1;
   torch::Device device = torch::kCPU;
-  torch::Tensor label_shares;  ///< [classes] how often each label is drawn; undefined: each as often as the others
+  torch::Tensor label_shares{};  ///< [classes] how often each label is drawn; undefined: uniform
+  torch::Tensor inputs{};        ///< [M, C, H, W] images for a sampler that translates them, taken in turn
 };
 
-/// Latents [count, z_dim] of a seed, drawn on the CPU so that every device gets the same.
-torch::Tensor draw_latents(const Generator& generator, int64_t count, uint64_t seed);
+/// Latents [count, ...] of a seed, drawn on the CPU so that every device gets the same; undefined if the sampler takes
+/// none.
+torch::Tensor draw_latents(const SampleSpec& spec, int64_t count, uint64_t seed);
 
-/// Labels [count] of a seed on the CPU, as often as `shares` says (undefined: each as likely as the others); undefined
-/// for an unconditional generator.
-torch::Tensor draw_labels(const Generator& generator, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
+/// Labels [count] of a seed on the CPU, as often as `shares` says (undefined: uniform); undefined if the sampler takes
+/// none.
+torch::Tensor draw_labels(const SampleSpec& spec, int64_t count, uint64_t seed, const torch::Tensor& shares = {});
 
-/// Generator::sample of latents z [N, z_dim] and labels [N] (undefined for an unconditional generator), wherever they
-/// are, batch by batch on the options' device: all images [N, C, R, R] on the CPU, contiguous. Of the options it takes
-/// batch, psi and device.
-torch::Tensor sample_images(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
-                            const SampleOptions& options);
+/// All that `options.count` images are made from: latents, labels and input images.
+Condition draw_condition(const SampleSpec& spec, const DrawOptions& options);
 
-/// Calls `use` with the images of each batch of sample_images, on the options' device, and the index of the first of
+/// Sampler::sample of a condition, wherever its tensors are, batch by batch on the options' device: all images
+/// [N, C, H, W] on the CPU, contiguous. Takes batch, psi and device of the options.
+torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const DrawOptions& options);
+
+/// Calls `use` with the images of each batch of sample_images(), on the options' device, and the index of the first of
 /// them among all.
-void sample_in_batches(Generator& generator, const torch::Tensor& z, const torch::Tensor& labels,
-                       const SampleOptions& options,
+void sample_in_batches(Sampler& sampler, const Condition& condition, const DrawOptions& options,
                        const std::function<void(const torch::Tensor& images, int64_t first)>& use);
 
 }  // namespace dgl

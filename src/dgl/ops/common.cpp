@@ -1,20 +1,13 @@
 #include "dgl/ops/common.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "dgl/base/parallel.h"
 
 namespace dgl::ops {
 
-namespace {
-std::atomic<bool> reference{false};
-}
-
+thread_local int ReferenceScope::depth_ = 0;
 thread_local int TwiceDifferentiable::depth_ = 0;
-
-bool use_reference() { return reference.load(std::memory_order_relaxed); }
-void set_use_reference(bool on) { reference = on; }
 
 bool has_fast_kernel(const torch::Tensor& t) {
   return t.device().is_cpu() &&

@@ -4,10 +4,24 @@
 
 namespace dgl::ops {
 
-/// Whether every operation of this room takes its plain reference path (stock ATen) in place of the fast one. A switch
-/// of the whole process, for tests and for finding faults: `--set ops.reference=true`.
-bool use_reference();
-void set_use_reference(bool on);
+/// While one with `on` lives, the operations of its thread take their plain reference path (stock ATen) in place of the
+/// fast one; so do the derivatives of what they record. For tests, and for networks of a recipe with ops.reference =
+/// true.
+class ReferenceScope {
+ public:
+  explicit ReferenceScope(bool on = true) : on_(on) { depth_ += on ? 1 : 0; }
+  ~ReferenceScope() { depth_ -= on_ ? 1 : 0; }
+  ReferenceScope(const ReferenceScope&) = delete;
+  ReferenceScope& operator=(const ReferenceScope&) = delete;
+  static bool active() { return depth_ > 0; }
+
+ private:
+  static thread_local int depth_;
+  const bool on_;
+};
+
+/// Whether a ReferenceScope is active on this thread.
+inline bool use_reference() { return ReferenceScope::active(); }
 
 /// While one lives, operations of its thread that are about to be differentiated twice (R1, path lengths) are recorded
 /// in the form that is quickest so. Results are the same without it.

@@ -62,16 +62,19 @@ Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef siz
   return to_float32(gradient);
 }
 
-/// Geometry of a convolution, as saved between forward and backward.
+/// Geometry of a convolution, as saved between forward and backward, and whether it is computed by stock operations.
 struct Geometry {
   int64_t stride, padding;
+  bool reference = use_reference();
 
   void save(AutogradContext* context) const {
     context->saved_data["stride"] = stride;
     context->saved_data["padding"] = padding;
+    context->saved_data["reference"] = reference;
   }
   static Geometry load(AutogradContext* context) {
-    return {context->saved_data["stride"].toInt(), context->saved_data["padding"].toInt()};
+    return {context->saved_data["stride"].toInt(), context->saved_data["padding"].toInt(),
+            context->saved_data["reference"].toBool()};
   }
 };
 
@@ -88,6 +91,7 @@ struct Forward : Function<Forward> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const auto geometry = Geometry::load(context);
+    const ReferenceScope scope(geometry.reference);
     const Tensor &x = saved[0], &w = saved[1], &g = gradients[0];
     Tensor gx, gw;
     if (context->needs_input_grad(0)) gx = input_gradient(g, w, x.size(2), x.size(3), geometry);
@@ -106,6 +110,7 @@ struct InputGradient : Function<InputGradient> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const auto geometry = Geometry::load(context);
+    const ReferenceScope scope(geometry.reference);
     const Tensor &g = saved[0], &w = saved[1], &h = gradients[0];
     Tensor gg, gw;
     if (context->needs_input_grad(0)) gg = dgl::ops::forward(h, w, geometry);
@@ -124,6 +129,7 @@ struct WeightGradient : Function<WeightGradient> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const auto geometry = Geometry::load(context);
+    const ReferenceScope scope(geometry.reference);
     const Tensor &x = saved[0], &g = saved[1], &v = gradients[0];
     Tensor gx, gg;
     if (context->needs_input_grad(0)) gx = input_gradient(g, v, x.size(2), x.size(3), geometry);

@@ -9,7 +9,7 @@ double ema_beta(double batch, double half_life_images, double images, double ram
   return std::pow(0.5, batch / std::max(half_life_images, 1e-8));
 }
 
-void update_ema(const Generator& network, Generator& average, double beta, Workers& workers) {
+void update_ema(const torch::nn::Module& network, torch::nn::Module& average, double beta, Workers& workers) {
   torch::NoGradGuard no_grad;
   const auto from = network.parameters(), to = average.parameters();
   if (!to[0].device().is_cpu()) {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
-#include "dgl/nn/network.h"
 
 namespace dgl {
 
@@ -11,6 +11,6 @@ namespace dgl {
 double ema_beta(double batch, double half_life_images, double images, double ramp);
 
 /// average = network + beta * (average - network) for parameters; buffers (the mean latent) are copied.
-void update_ema(const Generator& network, Generator& average, double beta, Workers& workers);
+void update_ema(const torch::nn::Module& network, torch::nn::Module& average, double beta, Workers& workers);
 
 }  // namespace dgl

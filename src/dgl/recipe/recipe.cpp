@@ -1,8 +1,6 @@
 #include "dgl/recipe/recipe.h"
 
 #include <cmath>
-#include <sstream>
-#include <variant>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
@@ -10,226 +8,103 @@
 #include "dgl/data/diff_augment.h"
 #include "dgl/guidance/schedule.h"
 #include "dgl/guidance/weight.h"
+#include "dgl/losses/adversarial.h"
 
 namespace dgl {
 
 namespace {
 
-/// One key of a recipe: where it stands, and what it may hold.
-struct Key {
-  const char* table;  // "" for the top
-  const char* name;
-  std::variant<int64_t*, double*, bool*, std::string*> value;
-  double low = 0, high = 0;               // of numbers, both allowed
-  std::vector<std::string> choices = {};  // of words; empty: any
-};
+constexpr double kMany = 1e9;
+constexpr const char* kTeachers = "guidance.teachers";
 
-std::vector<Key> keys_of(Recipe& r) {
-  constexpr double kMany = 1e9;
-  auto& n = r.network;
-  return {
-      {"", "family", &r.family, 0, 0, {"stylegan2", "biggan", "classifier"}},
-      {"network", "resolution", &n.resolution, 8, 1024},
-      {"network", "img_channels", &n.img_channels, 1, 3},
-      {"network", "channel_base", &n.channel_base, 1, 1 << 24},
-      {"network", "channel_max", &n.channel_max, 1, 4096},
-      {"network", "z_dim", &n.z_dim, 1, 4096},
-      {"network", "w_dim", &n.w_dim, 1, 4096},
-      {"network", "mapping_layers", &n.mapping_layers, 1, 64},
-      {"network", "minibatch_std_group", &n.minibatch_std_group, 1, 4096},
-      {"network", "features", &r.features, 2, 4096},
-      {"network", "conditional", &r.conditional},
-      {"network", "classes", &r.classes, 0, 100000},
-      {"network", "label_embed", &n.label_embed, 0, 4096},
-      {"network", "label_layers", &n.label_layers, 1, 64},
-      {"network", "channels", &r.channels, 1, 1024},
-      {"network", "attention", &r.attention, 0, 256},
-      {"network", "hierarchical", &r.hierarchical},
-      {"network", "shared_dim", &r.shared_dim, 0, 4096},
-      {"network", "init", &r.init, 0, 0, {"orthogonal", "normal"}},
-      {"network", "distance", &r.distance},
-      {"student", "width", &r.width},
-      {"student", "discriminator_width", &r.discriminator_width},
-      {"student", "narrow_constant", &r.narrow_constant},
-      {"training", "batch", &r.batch, 1, 65536},
-      {"training", "shards", &r.shards, 0, 1024},
-      {"training", "kimg", &r.kimg, 0, kMany},
-      {"training", "checkpoint_kimg", &r.checkpoint_kimg, 1e-3, kMany},
-      {"training", "checkpoint_keep", &r.checkpoint_keep, 1, 1000},
-      {"training", "precision", &r.precision, 0, 0, {"fp32", "bf16"}},
-      {"training", "lr", &r.lr, 0, 1},
-      {"training", "lr_discriminator", &r.lr_discriminator, 0, 1},
-      {"training", "d_steps", &r.d_steps, 1, 64},
-      {"training", "accumulations", &r.accumulations, 1, 4096},
-      {"training", "orthogonal", &r.orthogonal, 0, 1e6},
-      {"training", "beta1", &r.beta1, 0, 0.999999},
-      {"training", "beta2", &r.beta2, 0, 0.999999},
-      {"training", "epsilon", &r.epsilon, 0, 1},
-      {"training", "r1_gamma", &r.r1_gamma, 0, 1e6},
-      {"training", "r1_interval", &r.r1_interval, 1, 1024},
-      {"training", "pl_weight", &r.pl_weight, 0, 1e6},
-      {"training", "pl_decay", &r.pl_decay, 0, 1},
-      {"training", "pl_interval", &r.pl_interval, 1, 1024},
-      {"training", "pl_batch_shrink", &r.pl_batch_shrink, 1, 1024},
-      {"training", "style_mixing", &r.style_mixing, 0, 1},
-      {"training", "mirror", &r.mirror},
-      {"training", "augment", &r.augment},
-      {"training", "augment_p", &r.augment_p, 0, 1},
-      {"training", "ada_target", &r.ada_target, 0, 1},
-      {"training", "ada_kimg", &r.ada_kimg, 1e-3, kMany},
-      {"training", "ema_kimg", &r.ema_kimg, 0, kMany},
-      {"training", "ema_ramp", &r.ema_ramp, 0, 1},
-      {"training", "ema_start_kimg", &r.ema_start_kimg, 0, kMany},
-      {"training", "seed", &r.seed, 0, 9007199254740992.0},
-      {"training", "on_divergence", &r.on_divergence, 0, 0, {"error", "restore"}},
-      {"training", "loss_limit", &r.loss_limit, 1, 1e30},
-      {"training", "epochs", &r.epochs, 1, 100000},
-      {"guidance", "lambda", &r.guidance.lambda, 0, 1e6},
-      {"guidance", "schedule", &r.guidance.schedule},
-      {"guidance", "weight", &r.guidance.weight},
-      {"guidance", "interval", &r.guidance.interval, 1, 1024},
-      {"guidance", "loss", &r.guidance.loss, 0, 0, {"", "logistic", "hinge"}},
-      {"guidance", "resize", &r.resize},
-      {"guidance", "teacher_data", &r.guidance.for_discriminator.teacher_data, 0, 1},
-      {"guidance", "duality_gap", &r.guidance.for_discriminator.duality_gap, 0, 1e6},
-      {"guidance", "smooth_labels", &r.guidance.for_discriminator.smooth_labels},
-      {"guidance", "align", &r.guidance.for_discriminator.align, 0, 1e6},
-      {"guidance", "train_teacher", &r.guidance.train_teacher},
-      {"guidance", "stage1_kimg", &r.stage1_kimg, 0, kMany},
-      {"guidance", "stage2_kimg", &r.stage2_kimg, 0, kMany},
-      {"guidance", "keep_optimizer", &r.keep_optimizer},
-      {"evaluation", "features", &r.feature_file},
-      {"evaluation", "samples", &r.samples, 2, 1e7},
-      {"evaluation", "final_samples", &r.final_samples, 2, 1e7},
-      {"ops", "reference", &r.reference},
-      {"run", "command", &r.command, 0, 0, {"", "train", "compress", "boost"}},
-      {"run", "data", &r.data},
-      {"run", "teacher", &r.teacher},
-      {"run", "from_stage1", &r.from_stage1},
-      {"run", "features", &r.run_features},
-      {"run", "from_teacher", &r.from_teacher},
-      {"run", "device", &r.device},
-      {"run", "threads", &r.threads, 0, 1024},
-  };
+std::vector<std::string> loss_choices() {
+  std::vector<std::string> names = adversarial_loss_names();
+  names.insert(names.begin(), "");
+  return names;
 }
 
-std::vector<Key> keys_of(TeacherRecipe& t) {
-  constexpr const char* kTable = "guidance.teachers";
-  return {{kTable, "file", &t.file},
-          {kTable, "lambda", &t.lambda, 0, 1e6},
-          {kTable, "schedule", &t.schedule},
-          {kTable, "weight", &t.weight},
-          {kTable, "loss", &t.loss, 0, 0, {"", "logistic", "hinge"}}};
-}
-
-std::string full_name(const Key& key) {
-  return *key.table ? std::string(key.table) + "." + key.name : std::string(key.name);
-}
-
-void assign(const Key& key, const toml::node& node, const std::string& origin) {
-  const std::string name = full_name(key);
-  if (auto* text = std::get_if<std::string*>(&key.value)) {
-    const auto value = node.value_exact<std::string>();
-    if (!value) fail("{}: {}: expected a text in quotes", origin, name);
-    if (!key.choices.empty() && std::find(key.choices.begin(), key.choices.end(), *value) == key.choices.end()) {
-      fail("{}: {} = \"{}\": expected {}", origin, name, *value, fmt::join(key.choices, " or "));
-    }
-    **text = *value;
-  } else if (auto* flag = std::get_if<bool*>(&key.value)) {
-    const auto value = node.value_exact<bool>();
-    if (!value) fail("{}: {}: expected true or false", origin, name);
-    **flag = *value;
-  } else if (auto* whole = std::get_if<int64_t*>(&key.value)) {
-    const auto value = node.value_exact<int64_t>();
-    if (!value) fail("{}: {}: expected a whole number", origin, name);
-    if (static_cast<double>(*value) < key.low || static_cast<double>(*value) > key.high) {
-      fail("{}: {} = {}: expected {} to {}", origin, name, *value, key.low, key.high);
-    }
-    **whole = *value;
-  } else {
-    const auto value = node.is_number() ? node.value<double>() : std::nullopt;
-    if (!value) fail("{}: {}: expected a number", origin, name);
-    if (!(*value >= key.low && *value <= key.high)) {
-      fail("{}: {} = {}: expected {} to {}", origin, name, *value, key.low, key.high);
-    }
-    *std::get<double*>(key.value) = *value;
+/// Whether a key belongs to another family than the recipe's and holds that family's default, as in the recipes of runs
+/// that earlier versions wrote, which held the keys of all families.
+bool is_other_familys_default(const std::string& table, const std::string& name, const nlohmann::json& value) {
+  for (const Family* family : families()) {
+    const auto settings = family->default_settings();
+    const auto keys = family->keys(*settings);
+    if (const ConfigKey* key = find_key(keys, table, name); key && key->holds(value)) return true;
   }
+  return false;
 }
 
-void assign_by_name(std::vector<Key>& keys, const std::string& table, const std::string& name, const toml::node& node,
-                    const std::string& origin) {
-  for (const Key& key : keys) {
-    if (table == key.table && name == key.name) return assign(key, node, origin);
+[[noreturn]] void unknown_key(const std::vector<ConfigKey>& keys, const std::string& family, const std::string& table,
+                              const std::string& name, const std::string& origin) {
+  const std::string full = table.empty() ? name : table + "." + name;
+  std::vector<std::string> others;
+  for (const ConfigKey& key : keys) {
+    if (key.table == table) others.push_back(key.name);
   }
-  fail("{}: {} is not a key of a recipe; docs/recipes.md lists them", origin,
-       table.empty() ? name : table + "." + name);
+  if (others.empty()) fail("{}: {} is not a key of a recipe; docs/recipes.md lists them", origin, full);
+  fail("{}: {} is not a key of a recipe of {}; {} has {}", origin, full, family,
+       table.empty() ? "its top" : "[" + table + "]", fmt::join(others, ", "));
 }
 
-std::vector<TeacherRecipe> read_teachers(const toml::node& node, const std::string& origin) {
-  if (!node.is_array_of_tables()) fail("{}: guidance.teachers: expected [[guidance.teachers]]", origin);
+std::vector<TeacherRecipe> read_teachers(const nlohmann::json& list, const std::string& family,
+                                         const std::string& origin) {
+  const auto is_table = [](const nlohmann::json& item) { return item.is_object(); };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_table)) {
+    fail("{}: {}: expected [[{}]]", origin, kTeachers, kTeachers);
+  }
   std::vector<TeacherRecipe> teachers;
-  for (const toml::node& item : *node.as_array()) {
+  for (const nlohmann::json& item : list) {
     TeacherRecipe& teacher = teachers.emplace_back();
-    auto keys = keys_of(teacher);
-    for (const auto& [name, value] : *item.as_table()) {
-      assign_by_name(keys, "guidance.teachers", std::string(name.str()), value, origin);
+    const auto keys = teacher_keys(teacher);
+    for (const auto& [name, value] : item.items()) {
+      const ConfigKey* key = find_key(keys, kTeachers, name);
+      if (!key) unknown_key(keys, family, kTeachers, name, origin);
+      key->assign(value, origin);
     }
-    if (teacher.file.empty()) fail("{}: guidance.teachers: a teacher without a file", origin);
+    if (teacher.file.empty()) fail("{}: {}: a teacher without a file", origin, kTeachers);
   }
   return teachers;
 }
 
-void apply(const toml::table& top, Recipe& recipe, std::vector<Key>& keys, const std::string& origin) {
-  for (const auto& [name, node] : top) {
-    const auto* table = node.as_table();
-    if (!table) {
-      assign_by_name(keys, "", std::string(name.str()), node, origin);
-      continue;
-    }
-    for (const auto& [inner, value] : *table) {
-      if (name.str() == "guidance" && inner.str() == "teachers") {
-        recipe.guidance.teachers = read_teachers(value, origin);
-        continue;
-      }
-      assign_by_name(keys, std::string(name.str()), std::string(inner.str()), value, origin);
-    }
+/// "training.batch=16" as key and value. A text needs no quotes: what is not TOML by itself, and any value of a key
+/// that takes a text.
+struct Override {
+  std::string origin, table, name, value;
+
+  explicit Override(const std::string& text) : origin("--set " + text) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) fail("{}: expected KEY=VALUE", origin);
+    const std::string full = text.substr(0, equals);
+    const size_t dot = full.find('.');
+    table = dot == std::string::npos ? "" : full.substr(0, dot);
+    name = dot == std::string::npos ? full : full.substr(dot + 1);
+    value = text.substr(equals + 1);
   }
+  nlohmann::json json(bool takes_text) const {
+    const auto parsed = parse_toml_value(value);
+    return !parsed || (takes_text && !parsed->is_string()) ? nlohmann::json(value) : *parsed;
+  }
+};
+
+/// The family that a recipe and its overrides name.
+std::string family_in(const nlohmann::json& top, const std::vector<Override>& overrides, const std::string& origin) {
+  std::string family = "stylegan2";
+  if (top.contains("family")) {
+    if (!top["family"].is_string()) fail("{}: family: expected a text in quotes", origin);
+    family = top["family"].get<std::string>();
+    find_family(family, origin);
+  }
+  for (const Override& o : overrides) {
+    if (o.table.empty() && o.name == "family") family = o.json(true).get<std::string>();
+  }
+  return family;
 }
 
-/// "training.batch=16". A text needs no quotes: what is no TOML by itself, or any value of a key that takes a text.
-void apply_override(const std::string& text, std::vector<Key>& keys) {
-  const std::string origin = "--set " + text;
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) fail("{}: expected KEY=VALUE", origin);
-  const std::string name = text.substr(0, equals), value = text.substr(equals + 1);
-  const size_t dot = name.find('.');
-  const std::string table = dot == std::string::npos ? "" : name.substr(0, dot);
-  const std::string inner = dot == std::string::npos ? name : name.substr(dot + 1);
-  const bool takes_text = std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
-    return table == key.table && inner == key.name && std::holds_alternative<std::string*>(key.value);
-  });
-  toml::table top;
-  try {
-    top = toml::parse("value = " + value);
-  } catch (const toml::parse_error&) {
-    top.insert("value", value);
-  }
-  if (takes_text && !top.get("value")->is_string()) top.insert_or_assign("value", value);
-  assign_by_name(keys, table, inner, *top.get("value"), origin);
-}
-
-void check(const Recipe& r, const std::string& origin) {
-  const int64_t resolution = r.network.resolution;
-  if ((resolution & (resolution - 1)) != 0)
-    fail("{}: network.resolution = {}: expected a power of two", origin, resolution);
-  if (r.network.img_channels == 2) fail("{}: network.img_channels = 2: expected 1 (gray) or 3 (RGB)", origin);
+void check(Recipe& r, const std::string& origin) {
+  r.family_info().check(*r.network, origin);
   if (r.batch % r.accumulations != 0) {
     fail("{}: training.accumulations = {}: expected a divisor of training.batch = {}", origin, r.accumulations,
          r.batch);
-  }
-  if (r.family != "biggan" && r.d_steps != 1) {
-    fail("{}: training.d_steps = {}: expected 1, since {} has one discriminator step each", origin, r.d_steps,
-         r.family);
   }
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty() && r.discriminator_width != "generator") {
@@ -239,33 +114,219 @@ void check(const Recipe& r, const std::string& origin) {
   if (r.ada_target > 0 && r.augment.empty()) {
     fail("{}: training.ada_target = {}: expected training.augment to say what it adapts", origin, r.ada_target);
   }
-  make_schedule(r.guidance.schedule, r.guidance.lambda, origin + ": guidance.schedule");
-  make_weight(r.guidance.weight, origin + ": guidance.weight");
-  for (const TeacherRecipe& teacher : r.guidance.teachers) {
-    make_schedule(teacher.schedule, teacher.lambda, origin + ": guidance.teachers.schedule");
-    make_weight(teacher.weight, origin + ": guidance.teachers.weight");
+  for (size_t i = 0; i < r.guidance.teachers.size(); ++i) {
+    const TeacherRecipe& teacher = r.guidance.teachers[i];
+    const std::string table = origin + (i == 0 ? ": guidance" : ": guidance.teachers");
+    make_schedule(teacher.schedule, teacher.lambda, table + ".schedule");
+    make_weight(teacher.weight, table + ".weight");
   }
 }
 
 }  // namespace
 
-StyleGan2Settings Recipe::stylegan2() const {
-  StyleGan2Settings settings = network;
-  settings.classes = labels();
-  return settings;
+std::vector<ConfigKey> recipe_keys(Recipe& r) {
+  std::vector<std::string> family_names;
+  for (const Family* family : families()) family_names.push_back(family->name());
+  GuidanceRecipe& g = r.guidance;
+  TeacherRecipe& teacher = r.teacher();
+  std::vector<ConfigKey> keys = {
+      {"", "family", &r.family, "Family of the networks; classifier for a feature network", 0, 0, family_names},
+      {"student", "width", &r.width, "Share of [network]'s feature maps that the student keeps: 1, 1/2, 1/4, 3/8, …"},
+      {"student", "discriminator_width", &r.discriminator_width,
+       "Width of the student's own discriminator; empty: full, which costs time in training and nothing in what is "
+       "shipped; "
+       "generator: that of its generator; or a width"},
+      {"student", "narrow_constant", &r.narrow_constant, "Whether a StyleGAN2's 4 x 4 constant input narrows too"},
+      {"training", "batch", &r.batch, "Images of a step", 1, 65536},
+      {"training", "shards", &r.shards,
+       "Shards that a batch is split into over all processes, each worked on by a thread; 0: one per thread. Results "
+       "depend "
+       "on it to rounding and in the random numbers drawn",
+       0, 1024},
+      {"training", "kimg", &r.kimg, "Length of `dgl train`", 0, kMany},
+      {"training", "checkpoint_kimg", &r.checkpoint_kimg,
+       "Interval of checkpoints, log lines, sample grids and evaluations; a fraction is allowed", 1e-3, kMany},
+      {"training", "checkpoint_keep", &r.checkpoint_keep,
+       "Newest checkpoints that stay; the end of each stage always does", 1, 1000},
+      {"training",
+       "precision",
+       &r.precision,
+       "Type of feature maps and convolutions; weights, optimizer, statistics, images, scores and losses stay fp32",
+       0,
+       0,
+       {"fp32", "bf16"}},
+      {"training", "lr", &r.lr, "Learning rate of Adam, before the correction for lazy regularization", 0, 1},
+      {"training", "lr_discriminator", &r.lr_discriminator, "Learning rate of discriminators; 0: lr", 0, 1},
+      {"training", "accumulations", &r.accumulations,
+       "Equal parts of a batch that go through the networks one after another; batch statistics are taken over one", 1,
+       4096},
+      {"training", "beta1", &r.beta1, "Adam", 0, 0.999999},
+      {"training", "beta2", &r.beta2, "Adam", 0, 0.999999},
+      {"training", "epsilon", &r.epsilon, "Adam", 0, 1},
+      {"training", "mirror", &r.mirror, "Flips real images left to right at random"},
+      {"training", "augment", &r.augment,
+       "What is changed of every image before a discriminator sees it (DiffAugment): color, translation, cutout, with "
+       "commas "
+       "between"},
+      {"training", "augment_p", &r.augment_p, "Probability of each of these on an image", 0, 1},
+      {"training", "ada_target", &r.ada_target,
+       "Above 0, the probability adapts as in ADA: up while the mean sign of the discriminator's scores of real images "
+       "is "
+       "above the target (0.6 there), else down",
+       0, 1},
+      {"training", "ada_kimg", &r.ada_kimg, "Within which the adaptive probability can go from 0 to 1", 1e-3, kMany},
+      {"training", "ema_kimg", &r.ema_kimg, "Half-life of averages", 0, kMany},
+      {"training", "ema_ramp", &r.ema_ramp, "The half-life is at most this share of the images seen; 0: no limit", 0,
+       1},
+      {"training", "ema_start_kimg", &r.ema_start_kimg, "Until then an average is the network itself", 0, kMany},
+      {"training", "seed", &r.seed, "Random seed", 0, 9007199254740992.0},
+      {"training",
+       "on_divergence",
+       &r.on_divergence,
+       "If a loss or gradient is not finite, or a loss is above loss_limit: error ends the run, restore goes back to "
+       "the last "
+       "checkpoint with other random numbers, three times at most",
+       0,
+       0,
+       {"error", "restore"}},
+      {"training", "loss_limit", &r.loss_limit, "Largest loss that does not count as exploded", 1, 1e30},
+      {"guidance", "lambda", &teacher.lambda, "Weight of the teacher's term in stage 2", 0, 1e6},
+      {"guidance", "schedule", &teacher.schedule,
+       "Lambda over stage 2: constant; linear:S or cosine:S, a ramp over the first share S; decay:R, down to R times "
+       "lambda; "
+       "piecewise:P=F,P=F, factor F at progress P"},
+      {"guidance", "weight", &teacher.weight,
+       "Per-image weight of the teacher: uniform; score, -s if its score s is below 0; gradient:DECAY,BOUND, which "
+       "scales its "
+       "gradient on the image to that of the student's discriminator; confidence:DECAY, how well it tells real from "
+       "fake"},
+      {"guidance", "interval", &g.interval,
+       "Guidance is evaluated in every interval-th step and scaled by interval, as lazy regularization", 1, 1024},
+      {"guidance", "loss", &teacher.loss, "Loss that the teacher was trained with; empty: its family's", 0, 0,
+       loss_choices()},
+      {"guidance", "resize", &g.resize, "Brings images to a teacher's resolution and channels if they differ"},
+      {"guidance", "teacher_data", &g.for_discriminator.teacher_data,
+       "Probability that a batch of real images is one of the teacher's generator (the authors: 0.5)", 0, 1},
+      {"guidance", "duality_gap", &g.for_discriminator.duality_gap,
+       "c: the student's discriminator also takes images of the teacher's generator for fake, c · loss (the authors: "
+       "0.1)",
+       0, 1e6},
+      {"guidance", "smooth_labels", &g.for_discriminator.smooth_labels,
+       "Weights the discriminator's losses by the teacher's sigmoid(s) of real images and 1 - sigmoid(s) of fakes"},
+      {"guidance", "align", &g.for_discriminator.align,
+       "c: the student's discriminator also minimizes c · (its score - the teacher's)²", 0, 1e6},
+      {"guidance", "train_teacher", &g.train_teacher,
+       "The first teacher's discriminator goes on learning, from the same real images and the student's fakes, by its "
+       "family's own loss"},
+      {"guidance", "stage1_kimg", &g.stage1_kimg, "Length of stage 1, without guidance", 0, kMany},
+      {"guidance", "stage2_kimg", &g.stage2_kimg, "Length of stage 2, guided", 0, kMany},
+      {"guidance", "keep_optimizer", &g.keep_optimizer,
+       "Whether stage 2 continues with stage 1's Adam (the authors start it afresh)"},
+      {"evaluation", "features", &r.feature_file, "Feature network that the distance is tracked with; empty: none"},
+      {"evaluation", "samples", &r.samples, "Generated images per evaluation", 2, 1e7},
+      {"evaluation", "final_samples", &r.final_samples, "Generated images for the result, drawn with other latents", 2,
+       1e7},
+      {"ops", "reference", &r.reference, "Plain reference operations in place of the fast ones"},
+      {"run",
+       "command",
+       &r.run.command,
+       "Written by the program for `dgl resume`",
+       0,
+       0,
+       {"", "train", "compress", "boost"}},
+      {"run", "data", &r.run.data, ""},
+      {"run", "data_b", &r.run.data_b, ""},
+      {"run", "teacher", &teacher.file, ""},
+      {"run", "from_stage1", &r.run.from_stage1, ""},
+      {"run", "features", &r.run.features, ""},
+      {"run", "from_teacher", &r.run.from_teacher, ""},
+      {"run", "device", &r.run.device, ""},
+      {"run", "threads", &r.run.threads, "", 0, 1024},
+  };
+  for (ConfigKey& key : r.family_info().keys(*r.network)) keys.push_back(std::move(key));
+  return keys;
 }
 
-BigGanSettings Recipe::biggan() const {
-  return {network.resolution, network.img_channels, network.z_dim, labels(), channels,
-          attention,          hierarchical,         shared_dim};
+std::vector<ConfigKey> teacher_keys(TeacherRecipe& t) {
+  return {{kTeachers, "file", &t.file, "A model with a discriminator, of any width"},
+          {kTeachers, "lambda", &t.lambda, "As in [guidance]", 0, 1e6},
+          {kTeachers, "schedule", &t.schedule, "As in [guidance]"},
+          {kTeachers, "weight", &t.weight, "As in [guidance]"},
+          {kTeachers, "loss", &t.loss, "As in [guidance]", 0, 0, loss_choices()}};
 }
 
-Recipe parse_recipe(const std::string& text, const std::string& origin, const std::vector<std::string>& overrides) {
-  Recipe recipe;
-  auto keys = keys_of(recipe);
-  apply(parse_toml(text, origin), recipe, keys, origin);
-  for (const auto& override_text : overrides) apply_override(override_text, keys);
-  if (recipe.family == "biggan") recipe.conditional = true;
+Recipe::Recipe(const std::string& name, const std::string& origin)
+    : family(name), network(find_family(name, origin).default_settings()) {}
+
+std::vector<std::string> Recipe::data_files() const {
+  std::vector<std::string> files{run.data};
+  if (family_info().domains().size() > 1) files.push_back(run.data_b);
+  return files;
+}
+
+AugmentationOptions Recipe::augmentation() const {
+  return {.operations = augment,
+          .probability = augment_p,
+          .ada_target = ada_target,
+          .ada_images = ada_kimg * 1000,
+          .batch = batch};
+}
+
+Recipe Recipe::stage1() const {
+  Recipe recipe = *this;
+  recipe.guidance = {};
+  recipe.guidance.resize = guidance.resize;
+  recipe.guidance.stage1_kimg = guidance.stage1_kimg;
+  recipe.guidance.stage2_kimg = 0;
+  recipe.guidance.keep_optimizer = guidance.keep_optimizer;
+  recipe.teacher().file = teacher().file;
+  recipe.teacher().lambda = 0;
+  return recipe;
+}
+
+Recipe Recipe::without_run() const {
+  Recipe recipe = *this;
+  recipe.run = {};
+  recipe.guidance.teachers.resize(1);
+  recipe.teacher().file.clear();
+  recipe.shards = 0;
+  return recipe;
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& origin,
+                    const std::vector<std::string>& override_texts) {
+  const nlohmann::json top = parse_toml(text, origin);
+  const std::vector<Override> overrides(override_texts.begin(), override_texts.end());
+  const std::string family = family_in(top, overrides, origin);
+  Recipe recipe(family, origin);
+  const auto keys = recipe_keys(recipe);
+  const bool stored = top.contains("run");  // written by the program, perhaps by an earlier version of it
+  std::vector<TeacherRecipe> more_teachers;
+  const auto assign = [&](const std::string& table, const std::string& name, const nlohmann::json& value) {
+    if (const ConfigKey* key = find_key(keys, table, name)) return key->assign(value, origin);
+    if (stored && is_other_familys_default(table, name, value)) return;
+    unknown_key(keys, family, table, name, origin);
+  };
+  for (const auto& [name, node] : top.items()) {
+    if (!node.is_object()) {
+      assign("", name, node);
+      continue;
+    }
+    for (const auto& [inner, value] : node.items()) {
+      if (name + "." + inner == kTeachers) {
+        more_teachers = read_teachers(value, family, origin);
+      } else {
+        assign(name, inner, value);
+      }
+    }
+  }
+  for (const Override& o : overrides) {
+    const ConfigKey* key = find_key(keys, o.table, o.name);
+    if (!key) unknown_key(keys, family, o.table, o.name, o.origin);
+    key->assign(o.json(key->takes_text()), o.origin);
+  }
+  auto& teachers = recipe.guidance.teachers;
+  teachers.insert(teachers.end(), more_teachers.begin(), more_teachers.end());
   check(recipe, origin);
   return recipe;
 }
@@ -274,49 +335,18 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
   return parse_recipe(read_file(path, 1 << 20), path.string(), overrides);
 }
 
-Recipe without_run(const Recipe& recipe) {
-  Recipe copy = recipe;
-  const Recipe fresh;
-  copy.command = fresh.command;
-  copy.data = fresh.data;
-  copy.teacher = fresh.teacher;
-  copy.from_stage1 = fresh.from_stage1;
-  copy.run_features = fresh.run_features;
-  copy.device = fresh.device;
-  copy.from_teacher = fresh.from_teacher;
-  copy.threads = fresh.threads;
-  copy.guidance.teachers.clear();
-  copy.shards = fresh.shards;
-  return copy;
-}
-
 std::string recipe_toml(const Recipe& recipe) {
   Recipe copy = recipe;
-  // toml++ as Debian builds it writes seventeen digits of every number, 0.3 as 0.29999999999999999.
-  const auto line = [](const Key& key) {
-    return std::visit(
-        [&](auto* value) {
-          using T = std::decay_t<decltype(*value)>;
-          std::ostringstream text;
-          if constexpr (std::is_same_v<T, double>) {
-            const std::string digits = fmt::format("{}", *value);
-            text << digits << (digits.find_first_of(".en") == std::string::npos ? ".0" : "");
-          } else {
-            text << toml::value<T>(*value);
-          }
-          return fmt::format("{} = {}\n", key.name, text.str());
-        },
-        key.value);
-  };
+  const auto line = [](const ConfigKey& key) { return fmt::format("{} = {}\n", key.name, key.toml()); };
   std::map<std::string, std::string> tables;  // what stands in each
-  for (const Key& key : keys_of(copy)) tables[key.table] += line(key);
+  for (const ConfigKey& key : recipe_keys(copy)) tables[key.table] += line(key);
   std::string text = tables[""];
   for (const auto& [name, lines] : tables) {
     if (!name.empty()) text += fmt::format("\n[{}]\n{}", name, lines);
   }
-  for (TeacherRecipe& teacher : copy.guidance.teachers) {
-    text += "\n[[guidance.teachers]]\n";
-    for (const Key& key : keys_of(teacher)) text += line(key);
+  for (size_t i = 1; i < copy.guidance.teachers.size(); ++i) {
+    text += fmt::format("\n[[{}]]\n", kTeachers);
+    for (const ConfigKey& key : teacher_keys(copy.guidance.teachers[i])) text += line(key);
   }
   return text;
 }

@@ -37,7 +37,7 @@ nlohmann::json curves_json(const std::map<std::string, Curve>& curves) {
 nlohmann::json chart_data(const RunFacts& facts) {
   const RunLog& log = facts.log;
   nlohmann::json stages = nlohmann::json::array();
-  for (const JsonView& stage : facts.summary.objects("stages")) {
+  for (const TableReader& stage : facts.summary.objects("stages")) {
     const auto start = stage.number("kimg_start"), end = stage.number("kimg_end");
     if (!start || !end) continue;
     std::string name = fmt::format("stage {:g}", stage.number("stage").value_or(1));
@@ -58,7 +58,7 @@ nlohmann::json chart_data(const RunFacts& facts) {
                          {"scores", curves_json(log.scores)},
                          {"speed", curve_json(log.images_per_second)}};
   if (facts.teacher.distance) data["teacher"] = *facts.teacher.distance;
-  const JsonView result = facts.summary.object("result");
+  const TableReader result = facts.summary.object("result");
   if (const auto kimg = result.number("kimg")) data["best"] = *kimg;
   return data;
 }
@@ -156,9 +156,9 @@ std::string charts_section(const RunFacts& facts) {
 void write_report(const fs::path& run) {
   if (!fs::is_directory(run)) fail("{}: expected a run directory", run.string());
   if (!fs::exists(run / "log.jsonl")) fail("{}: not a run directory: it has no log.jsonl", run.string());
-  JsonView summary;
+  TableReader summary;
   if (fs::exists(run / "summary.json")) {
-    summary = JsonView(read_file(run / "summary.json", kMaxSummaryBytes), (run / "summary.json").string());
+    summary = TableReader(read_file(run / "summary.json", kMaxSummaryBytes), (run / "summary.json").string());
   }
   const std::string name = fs::absolute(run / ".").lexically_normal().parent_path().filename().string();
   const RunFacts facts = gather_facts(name, summary, read_run_log(run / "log.jsonl"));

@@ -13,12 +13,12 @@ namespace {
 
 using Figure = std::optional<double>;
 
-ModelFacts model_facts(const JsonView& json) {
+ModelFacts model_facts(const TableReader& json) {
   ModelFacts model;
   model.file = json.text("file").value_or("");
   model.width = json.text("width").value_or("");
   model.distance = json.number("fd");
-  const JsonView generator = json.object("generator"), discriminator = json.object("discriminator");
+  const TableReader generator = json.object("generator"), discriminator = json.object("discriminator");
   model.params = generator.number("params");
   model.macs = generator.number("macs");
   model.discriminator_params = discriminator.number("params");
@@ -82,13 +82,13 @@ std::string tile(const std::string& label, const std::string& value, const std::
 
 }  // namespace
 
-RunFacts gather_facts(const std::string& name, const JsonView& summary, RunLog log) {
+RunFacts gather_facts(const std::string& name, const TableReader& summary, RunLog log) {
   RunFacts facts;
   facts.name = name;
   facts.summary = summary;
   facts.log = std::move(log);
   facts.has_teacher = !summary.object("teacher").empty();
-  const JsonView student = summary.object("student");
+  const TableReader student = summary.object("student");
   facts.own = model_facts(student.empty() ? summary.object("model") : student);
   facts.teacher = model_facts(summary.object("teacher"));
   facts.metric = summary.text("metric").value_or("fd");
@@ -119,7 +119,7 @@ std::string title_text(const RunFacts& facts) {
 }
 
 std::string lead_section(const RunFacts& facts) {
-  const JsonView& summary = facts.summary;
+  const TableReader& summary = facts.summary;
   std::string text;
   if (facts.own.distance) {
     text += fmt::format("The {}’s distance to the real images is <strong>{}</strong>",
@@ -131,7 +131,7 @@ std::string lead_section(const RunFacts& facts) {
     text += fmt::format(": {}", escape_html(facts.metric));
     if (const Figure samples = summary.number("metric_samples")) text += fmt::format(" over {:.0f} samples", *samples);
     text += "; smaller is better.";
-    const JsonView result = summary.object("result");
+    const TableReader result = summary.object("result");
     if (const Figure kimg = result.number("kimg")) {
       text += " It was reached at " + kimg_text(*kimg) + " kimg";
       if (const Figure stage = result.number("stage")) text += fmt::format(", in stage {:.0f}", *stage);
@@ -228,7 +228,7 @@ std::string stages_section(const RunFacts& facts) {
   const auto stages = facts.summary.objects("stages");
   if (stages.empty()) return "";
   std::string rows;
-  for (const JsonView& stage : stages) {
+  for (const TableReader& stage : stages) {
     const auto figure = [&](const char* key) {
       const Figure value = stage.number(key);
       return value ? figure_text(*value) : std::string("–");
@@ -255,7 +255,7 @@ std::string stages_section(const RunFacts& facts) {
 }
 
 std::string facts_section(const RunFacts& facts) {
-  const JsonView &summary = facts.summary, data = summary.object("data");
+  const TableReader &summary = facts.summary, data = summary.object("data");
   std::string items;
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) items += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, escape_html(value));

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "dgl/base/json_view.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/run/run_log.h"
 
 namespace dgl {
@@ -18,8 +18,8 @@ struct ModelFacts {
 
 /// A run as the report tells it.
 struct RunFacts {
-  std::string name;  ///< the run directory's
-  JsonView summary;  ///< empty while the run goes on
+  std::string name;     ///< the run directory's
+  TableReader summary;  ///< empty while the run goes on
   RunLog log;
   bool has_teacher = false;
   ModelFacts own, teacher;  ///< own: the student, or the one model of a run without a teacher
@@ -27,7 +27,7 @@ struct RunFacts {
 };
 
 /// Puts together what summary and log say.
-RunFacts gather_facts(const std::string& name, const JsonView& summary, RunLog log);
+RunFacts gather_facts(const std::string& name, const TableReader& summary, RunLog log);
 
 /// Parts of the page as HTML. Each is empty where the run has nothing to say on it.
 std::string title_text(const RunFacts& facts);  ///< plain text, not escaped

@@ -7,7 +7,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
-#include "dgl/base/json_view.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/base/text.h"
 #include "dgl/report/html.h"
 #include "dgl/report/page_files.h"
@@ -23,26 +23,26 @@ constexpr size_t kMaxPictures = 32;
 constexpr double kFewestRuns = 3;  // to count a difference in its errors: the error of two runs is hardly known itself
 
 /// "27.5 ± 0.4" of a spread, "–" where there is none; the error needs two runs.
-std::string spread_text(const JsonView& spread, bool sign = false) {
+std::string spread_text(const TableReader& spread, bool sign = false) {
   const auto mean = spread.number("mean");
   if (!mean) return "–";
   return (sign && *mean > 0 ? "+" : "") + mean_text(*mean, spread.number("error"));
 }
 
-std::string table_section(const JsonView& results, const std::string& metric) {
+std::string table_section(const TableReader& results, const std::string& metric) {
   std::string rows;
   const std::string control = results.text("control").value_or("");
   const auto arms = results.objects("arms");
   const bool timed =
-      std::any_of(arms.begin(), arms.end(), [](const JsonView& arm) { return arm.object("time").number("mean"); });
-  for (const JsonView& arm : arms) {
+      std::any_of(arms.begin(), arms.end(), [](const TableReader& arm) { return arm.object("time").number("mean"); });
+  for (const TableReader& arm : arms) {
     const std::string name = arm.text("name").value_or("");
-    const JsonView difference = arm.object("difference"), fd = arm.object("fd");
+    const TableReader difference = arm.object("difference"), fd = arm.object("fd");
     const bool is_control = name == control;
     const auto mean = difference.number("mean"), error = difference.number("error");
     const bool counts = difference.number("count").value_or(0) >= kFewestRuns;
     int64_t failed = 0;
-    for (const JsonView& run : arm.objects("runs")) failed += run.text("failure").has_value();
+    for (const TableReader& run : arm.objects("runs")) failed += run.text("failure").has_value();
     std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
     if (failed > 0) runs += fmt::format(", {} failed", failed);
     rows += fmt::format(
@@ -54,7 +54,7 @@ std::string table_section(const JsonView& results, const std::string& metric) {
         counts && mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–",
         timed ? fmt::format("<td>{}</td>", is_control ? "" : spread_text(arm.object("time"))) : "");
   }
-  const JsonView teacher = results.object("teacher");
+  const TableReader teacher = results.object("teacher");
   if (const auto fd = teacher.number("fd")) {
     rows += fmt::format(
         "<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td>{}</tr>\n",
@@ -80,22 +80,22 @@ std::string table_section(const JsonView& results, const std::string& metric) {
 }
 
 /// Each run beside the control arm's of its seed.
-std::string ratios_section(const JsonView& results, const std::string& metric) {
+std::string ratios_section(const TableReader& results, const std::string& metric) {
   const std::string control = results.text("control").value_or("");
   const auto arms = results.objects("arms");
   std::map<double, double> control_fd;  // by seed
-  for (const JsonView& arm : arms) {
+  for (const TableReader& arm : arms) {
     if (arm.text("name") != control) continue;
-    for (const JsonView& run : arm.objects("runs")) {
+    for (const TableReader& run : arm.objects("runs")) {
       if (const auto seed = run.number("seed"), fd = run.number("fd"); seed && fd && *fd > 0) control_fd[*seed] = *fd;
     }
   }
   std::vector<RatioRow> rows;
-  for (const JsonView& arm : arms) {
+  for (const TableReader& arm : arms) {
     const std::string name = arm.text("name").value_or("");
     if (name == control) continue;
     RatioRow row{name, {}, arm.object("ratio").number("mean"), arm.object("ratio").number("error")};
-    for (const JsonView& run : arm.objects("runs")) {
+    for (const TableReader& run : arm.objects("runs")) {
       const auto seed = run.number("seed"), fd = run.number("fd");
       if (!seed || !fd) continue;
       const auto at = control_fd.find(*seed);
@@ -114,10 +114,10 @@ std::string ratios_section(const JsonView& results, const std::string& metric) {
       escape_html(control), escape_html(metric), plot);
 }
 
-std::string runs_section(const JsonView& results) {
+std::string runs_section(const TableReader& results) {
   std::string rows;
-  for (const JsonView& arm : results.objects("arms")) {
-    for (const JsonView& run : arm.objects("runs")) {
+  for (const TableReader& arm : results.objects("arms")) {
+    for (const TableReader& run : arm.objects("runs")) {
       const auto fd = run.number("fd"), fd_end = run.number("fd_end"), kimg = run.number("kimg");
       const auto cell = [](std::optional<double> value) { return value ? figure_text(*value) : std::string("–"); };
       const std::string note = run.text("failure").value_or("");
@@ -136,7 +136,7 @@ std::string runs_section(const JsonView& results) {
 }
 
 /// The last grid of each arm's first run that has one, beside real images and the teacher's.
-std::string pictures_section(const fs::path& out, const JsonView& results) {
+std::string pictures_section(const fs::path& out, const TableReader& results) {
   std::string figures;
   size_t count = 0;
   fs::path any;
@@ -149,8 +149,8 @@ std::string pictures_section(const fs::path& out, const JsonView& results) {
                            image_element(*picture, name), escape_html(name));
     return true;
   };
-  for (const JsonView& arm : results.objects("arms")) {
-    for (const JsonView& run : arm.objects("runs")) {
+  for (const TableReader& arm : results.objects("arms")) {
+    for (const TableReader& run : arm.objects("runs")) {
       const std::string folder = run.text("folder").value_or("");
       // Names of a results file are not followed out of its folder.
       if (folder.empty() || fs::path(folder).is_absolute() || folder.find("..") != std::string::npos) continue;
@@ -169,10 +169,10 @@ std::string pictures_section(const fs::path& out, const JsonView& results) {
 }
 
 /// What report.js draws from: the arms' curves.
-nlohmann::json chart_data(const JsonView& results, const std::string& metric) {
+nlohmann::json chart_data(const TableReader& results, const std::string& metric) {
   nlohmann::json arms = nlohmann::json::array();
   double kimg = 0;
-  for (const JsonView& arm : results.objects("arms")) {
+  for (const TableReader& arm : results.objects("arms")) {
     const auto curve = arm.rows("curve", 4);  // kimg, mean, least, greatest
     if (curve.empty()) continue;
     for (const std::vector<double>& point : curve) kimg = std::max(kimg, point[0]);
@@ -194,14 +194,14 @@ nlohmann::json chart_data(const JsonView& results, const std::string& metric) {
 void write_study_report(const fs::path& out) {
   const fs::path file = out / "results.json";
   const std::string text = read_file(file, kMaxResultsBytes);
-  const JsonView results(text, file.string());
+  const TableReader results(text, file.string());
   const std::string metric = results.text("metric").value_or("fd");
   nlohmann::json data = chart_data(results, metric);
   if (const auto teacher = results.object("teacher").number("fd")) data["teacher"] = *teacher;
 
   std::set<double> seeds;
-  for (const JsonView& arm : results.objects("arms")) {
-    for (const JsonView& run : arm.objects("runs")) seeds.insert(run.number("seed").value_or(0));
+  for (const TableReader& arm : results.objects("arms")) {
+    for (const TableReader& run : arm.objects("runs")) seeds.insert(run.number("seed").value_or(0));
   }
   std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.",
                                  results.objects("arms").size(), seeds.size());

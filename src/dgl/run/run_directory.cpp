@@ -34,7 +34,7 @@ bool is_fresh(const fs::path& path) {
 
 /// Error where the new run is made of files of the one that it is to replace.
 void refuse_inputs_within(const fs::path& path, const Recipe& recipe) {
-  std::vector<std::string> inputs{recipe.data, recipe.teacher, recipe.run_features, recipe.from_stage1};
+  std::vector<std::string> inputs{recipe.run.data, recipe.run.data_b, recipe.run.features, recipe.run.from_stage1};
   for (const TeacherRecipe& teacher : recipe.guidance.teachers) inputs.push_back(teacher.file);
   for (const std::string& input : inputs) {
     if (input.empty()) continue;

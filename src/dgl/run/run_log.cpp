@@ -5,7 +5,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
-#include "dgl/base/json_view.h"
+#include "dgl/base/table_reader.h"
 
 namespace dgl {
 
@@ -15,14 +15,14 @@ constexpr uint64_t kMaxLogBytes = uint64_t{256} << 20;
 constexpr size_t kMaxLineBytes = 64 << 10;
 constexpr size_t kMaxCurves = 32;
 
-void add_line(const JsonView& line, const std::string& where, RunLog& log) {
+void add_line(const TableReader& line, const std::string& where, RunLog& log) {
   const auto kimg = line.number("kimg");
-  if (!kimg) fail("{}: key kimg: expected a number, found none", where);
+  if (!kimg) fail_file("{}: key kimg: expected a number, found none", where);
   const double stage = line.number("stage").value_or(1);
-  if (!(stage >= 0 && stage < 1000)) fail("{}: key stage: expected 0 to 999, got {}", where, stage);
+  if (!(stage >= 0 && stage < 1000)) fail_file("{}: key stage: expected 0 to 999, got {}", where, stage);
   const auto number = static_cast<int64_t>(stage);
   if (log.stages.empty() || log.stages.back().number != number) {
-    if (log.stages.size() == 1000) fail("{}: key stage: it changes more than 1000 times", where);
+    if (log.stages.size() == 1000) fail_file("{}: key stage: it changes more than 1000 times", where);
     log.stages.push_back({number, log.stages.empty() ? 0 : log.stages.back().kimg_end, *kimg});
   }
   log.stages.back().kimg_end = *kimg;
@@ -36,11 +36,20 @@ void add_line(const JsonView& line, const std::string& where, RunLog& log) {
   for (const auto& [group, curves] : {std::pair("loss", &log.losses), std::pair("score", &log.scores)}) {
     for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) add((*curves)[name], value);
     if (curves->size() > kMaxCurves)
-      fail("{}: key {}: expected at most {} names in all lines", where, group, kMaxCurves);
+      fail_file("{}: key {}: expected at most {} names in all lines", where, group, kMaxCurves);
   }
 }
 
 }  // namespace
+
+nlohmann::json LogLine::to_json() const {
+  nlohmann::json line = {{"stage", stage}, {"kimg", kimg},       {"images", images},
+                         {"step", step},   {"seconds", seconds}, {"images_per_second", images_per_second},
+                         {"loss", loss},   {"score", score}};
+  if (distance) line["fd"] = *distance;
+  if (best) line["best"] = true;
+  return line;
+}
 
 RunLog read_run_log(const std::filesystem::path& path) {
   const std::string text = read_file(path, kMaxLogBytes);
@@ -53,8 +62,8 @@ RunLog read_run_log(const std::filesystem::path& path) {
     const std::string where = fmt::format("{} line {}", path.string(), ++number);
     at = cut ? text.size() : end + 1;
     if (cut && !nlohmann::json::accept(line)) break;
-    if (line.size() > kMaxLineBytes) fail("{}: {} bytes, expected at most {}", where, line.size(), kMaxLineBytes);
-    add_line(JsonView(line, where), where, log);
+    if (line.size() > kMaxLineBytes) fail_file("{}: {} bytes, expected at most {}", where, line.size(), kMaxLineBytes);
+    add_line(TableReader(line, where), where, log);
   }
   return log;
 }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,20 @@ struct RunLog {
   std::map<std::string, Curve> losses, scores;
   std::vector<StageSpan> stages;
   double kimg = 0, seconds = 0;  ///< as of the last line
+};
+
+/// One line of a run's log: what on_checkpoint() reports.
+struct LogLine {
+  int64_t stage = 1;
+  double kimg = 0;
+  int64_t images = 0, step = 0;
+  double seconds = 0, images_per_second = 0;
+  nlohmann::json loss, score;  ///< means since the last line, by name
+  std::optional<double> distance{};
+  bool best = false;  ///< whether the distance is the least so far
+
+  /// The line as JSON; read_run_log() reads it.
+  nlohmann::json to_json() const;
 };
 
 /// Reads log.jsonl: one JSON object per line. A last line without its end, which a crash leaves, is passed over if it

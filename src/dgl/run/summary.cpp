@@ -3,8 +3,10 @@
 #include <cctype>
 #include <cstring>
 
+#include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/text.h"
+#include "dgl/families/model_file.h"
 #include "dgl/nn/profile.h"
 
 #include "dgl/base/progress.h"
@@ -13,14 +15,15 @@ namespace dgl {
 
 namespace {
 
-nlohmann::json describe(const Model& model, const std::string& file, std::optional<double> distance,
+nlohmann::json describe(const NetworkSet& model, const std::string& file, std::optional<double> distance,
                         torch::Device device) {
   nlohmann::json json = {{"file", file}};
   if (distance) json["fd"] = *distance;
-  if (model.generator || model.generator_ema) json["generator"] = profile(model.sampler(file), device);
-  if (model.discriminator) {
-    const Cost cost = model.discriminator->cost();
-    json["discriminator"] = {{"params", cost.params}, {"macs", cost.macs}};
+  const auto sampler = family_of(model, file).sampler(model);
+  for (const NetworkSlot& slot : model) {
+    Network& network = *slot.best();
+    const bool samples = sampler && &sampler->network() == &network;
+    json[slot.name] = samples ? profile(network, device) : cost_json(network.cost());
   }
   return json;
 }
@@ -37,16 +40,17 @@ std::string shell_word(const std::string& text) {
 }  // namespace
 
 std::string reproduce_command(const Recipe& recipe) {
-  std::string command = "dgl " + recipe.command;
+  std::string command = "dgl " + recipe.run.command;
   const auto add = [&](const char* option, const std::string& path) {
     if (!path.empty()) command += fmt::format(" {} {}", option, shell_word(path));
   };
-  add("--teacher", recipe.teacher);
-  add("--data", recipe.data);
-  add("--features", recipe.run_features);
-  add("--from-stage1", recipe.from_stage1);
-  if (recipe.from_teacher) command += " --from-teacher";
-  if (recipe.device != "auto") add("--device", recipe.device);
+  add("--teacher", recipe.teacher().file);
+  add("--data", recipe.run.data);
+  add("--data-b", recipe.run.data_b);
+  add("--features", recipe.run.features);
+  add("--from-stage1", recipe.run.from_stage1);
+  if (recipe.run.from_teacher) command += " --from-teacher";
+  if (recipe.run.device != "auto") add("--device", recipe.run.device);
   return command + fmt::format(" --recipe recipe.toml --threads {} --out NEW", runtime_threads());
 }
 
@@ -66,7 +70,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
     stages.push_back(stage);
   }
   const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
-  nlohmann::json summary = {{"command", recipe.command},
+  nlohmann::json summary = {{"command", recipe.run.command},
                             {"finished", true},
                             {"seed", recipe.seed},
                             {"processes", input.processes},
@@ -76,7 +80,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
                             {"seconds", state.seconds},
                             {"remake", reproduce_command(recipe)},
                             {"data",
-                             {{"file", name_of(recipe.data)},
+                             {{"file", name_of(recipe.run.data)},
                               {"count", input.data.count},
                               {"resolution", input.data.resolution},
                               {"channels", input.data.channels},
@@ -94,7 +98,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
   summary[role] = describe(*input.result, "model.safetensors", input.result_distance, input.device);
   summary[role]["width"] = input.teacher ? recipe.width : "1";
   if (input.teacher) {
-    summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher), input.teacher_distance, input.device);
+    summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher().file), input.teacher_distance, input.device);
   }
   return summary;
 }

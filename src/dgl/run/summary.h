@@ -5,7 +5,7 @@
 #include <string>
 
 #include "dgl/data/dataset.h"
-#include "dgl/nn/model.h"
+#include "dgl/nn/network_set.h"
 #include "dgl/recipe/recipe.h"
 #include "dgl/run/run_state.h"
 
@@ -19,9 +19,9 @@ struct SummaryInput {
   std::vector<int64_t> row_labels;  ///< of the rows of sample grids; empty without labels
   torch::Device device = torch::kCPU;
   int64_t processes = 1;
-  const Model* result = nullptr;
-  const Model* teacher = nullptr;  ///< null for a run without one
-  std::string metric;              ///< name of the distance; empty: none was measured
+  const NetworkSet* result = nullptr;
+  const NetworkSet* teacher = nullptr;  ///< null for a run without one
+  std::string metric;                   ///< name of the distance; empty: none was measured
   std::optional<double> result_distance, teacher_distance;
 };
 

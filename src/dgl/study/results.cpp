@@ -5,8 +5,8 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
-#include "dgl/base/json_view.h"
 #include "dgl/base/paths.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/run/run_log.h"
 
 namespace dgl {
@@ -130,9 +130,9 @@ StudyResults read_runs(const Study& study, const std::vector<StudyRun>& runs,
     run.folder = runs[i].folder.lexically_relative(root_of(runs[i])).string();
     if (const auto why = failures.find(i); why != failures.end()) run.failure = why->second;
     if (!fs::exists(file)) continue;
-    const JsonView summary(read_file(file, 4 << 20), file.string());
+    const TableReader summary(read_file(file, 4 << 20), file.string());
     run.fd = summary.object("student").number("fd");
-    for (const JsonView& stage : summary.objects("stages")) {  // one without images has none
+    for (const TableReader& stage : summary.objects("stages")) {  // one without images has none
       if (const auto fd = stage.number("fd_end")) run.fd_end = fd;
       const auto seconds = stage.number("seconds"), start = stage.number("kimg_start"), end = stage.number("kimg_end");
       if (seconds && start && end && *end > *start) run.seconds_per_kimg = *seconds / (*end - *start);
@@ -149,20 +149,20 @@ StudyResults read_runs(const Study& study, const std::vector<StudyRun>& runs,
 
 StudyResults read_results(const fs::path& file, const Study& study) {
   const std::string where = file.string(), text = read_file(file, kMaxBytes);
-  const JsonView results(text, where);
+  const TableReader results(text, where);
   StudyResults numbers;
   for (const auto& [name, hash] : results.object("inputs").texts()) numbers.inputs[name] = hash;
   numbers.arms.resize(study.arms.size());
   numbers.metric = results.text("metric");
   numbers.metric_samples = results.number("metric_samples");
-  for (const JsonView& view : results.objects("arms")) {
+  for (const TableReader& view : results.objects("arms")) {
     const std::string name = view.text("name").value_or("");
     StudyResults::Arm& arm = numbers.arms[arm_of(study, name, where)];
     const auto recipe = view.text("recipe");
     if (!recipe) fail("{}: arm {}: expected its recipe", where, name);
     arm.recipe = recipe_identity(parse_recipe(*recipe, fmt::format("{}: arm {}: recipe", where, name)));
     arm.params = view.number("params");
-    for (const JsonView& run : view.objects("runs")) {
+    for (const TableReader& run : view.objects("runs")) {
       constexpr double kGreatestSeed = 9007199254740991;  // of a recipe
       const auto number = run.number("seed");
       const bool whole_number = number && *number >= 0 && *number <= kGreatestSeed && *number == std::floor(*number);

@@ -9,9 +9,9 @@
 #include "dgl/base/files.h"
 #include "dgl/base/folder_lock.h"
 #include "dgl/base/interrupt.h"
-#include "dgl/base/json_view.h"
 #include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/report/study_report.h"
 #include "dgl/run/run_directory.h"
 #include "dgl/run/run_log.h"
@@ -101,8 +101,8 @@ class Runner {
   void prepare() {
     const int64_t shards = shards_so_far().value_or(options_.threads);
     for (StudyRun& run : runs_) {
-      run.recipe.device = options_.device;
-      run.recipe.threads = options_.threads;
+      run.recipe.run.device = options_.device;
+      run.recipe.run.threads = options_.threads;
       if (run.recipe.shards == 0) run.recipe.shards = shards;
       expect_same_recipe(run);
     }
@@ -139,7 +139,7 @@ class Runner {
     noted_inputs_ = inputs_;
     const fs::path file = out_ / "inputs.json";
     if (!fs::exists(file) || std::none_of(runs_.begin(), runs_.end(), has_begun)) return;
-    for (const auto& [name, hash] : JsonView(read_file(file, 1 << 20), file.string()).texts()) {
+    for (const auto& [name, hash] : TableReader(read_file(file, 1 << 20), file.string()).texts()) {
       if (noted_inputs_.emplace(name, hash).first->second == hash) continue;
       fail("{}: the runs there were begun with another {} than the study's, which has changed; give another --out",
            out_.string(), name);
@@ -291,8 +291,8 @@ class Runner {
 RunStatus standing_of(const StudyRun& run) {
   RunStatus standing;
   const Recipe& recipe = run.recipe;
-  const bool alone = recipe.from_stage1.empty() && !recipe.from_teacher;
-  standing.kimg_total = (alone ? recipe.stage1_kimg : 0) + recipe.stage2_kimg;
+  const bool alone = recipe.run.from_stage1.empty() && !recipe.run.from_teacher;
+  standing.kimg_total = (alone ? recipe.guidance.stage1_kimg : 0) + recipe.guidance.stage2_kimg;
   if (!has_begun(run)) return standing;
   standing.state = fs::exists(run.folder / "summary.json") ? RunStatus::kDone : RunStatus::kBegun;
   if (standing.state == RunStatus::kDone) standing.kimg = standing.kimg_total;

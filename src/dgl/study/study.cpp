@@ -10,6 +10,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/hash.h"
 #include "dgl/base/paths.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/base/toml_file.h"
 
 namespace dgl {
@@ -18,103 +19,64 @@ namespace {
 
 constexpr int64_t kMaxSeeds = 1000;
 
-/// The keys of one table of a study, each taken once; what is left over is an error.
-class Keys {
- public:
-  Keys(const toml::table& table, std::string where) : table_(table), where_(std::move(where)) {}
+constexpr const char* kWhat = "a study; docs/studies.md lists them";
 
-  const toml::node* take(const std::string& key) {
-    taken_.push_back(key);
-    return table_.get(key);
-  }
-  std::string text(const std::string& key, const std::optional<std::string>& otherwise) {
-    const toml::node* node = take(key);
-    if (!node && otherwise) return *otherwise;
-    const auto value = node ? node->value_exact<std::string>() : std::nullopt;
-    if (!value || value->empty()) fail("{}{}: expected a text in quotes", where_, key);
-    return *value;
-  }
-  std::string file(const std::string& key, const fs::path& origin) {
-    const std::string path = find_beside(text(key, std::nullopt), origin);
-    if (!fs::exists(path)) fail("{}{}: {} is missing", where_, key, path);
-    return absolute_path(path);
-  }
-  bool flag(const std::string& key) {
-    const toml::node* node = take(key);
-    if (!node) return false;
-    const auto value = node->value_exact<bool>();
-    if (!value) fail("{}{}: expected true or false", where_, key);
-    return *value;
-  }
-  std::vector<std::string> texts(const std::string& key) {
-    const toml::node* node = take(key);
-    std::vector<std::string> all;
-    if (!node) return all;
-    if (node->is_array()) {
-      for (const toml::node& item : *node->as_array()) {
-        if (const auto value = item.value_exact<std::string>()) all.push_back(*value);
-      }
-    }
-    if (!node->is_array() || all.size() != node->as_array()->size()) {
-      fail("{}{}: expected an array of texts like \"training.batch=16\"", where_, key);
-    }
-    return all;
-  }
-  void expect_no_more() const {
-    for (const auto& [key, node] : table_) {
-      if (std::find(taken_.begin(), taken_.end(), key.str()) == taken_.end()) {
-        fail("{}{} is not a key of a study; docs/studies.md lists them", where_, std::string(key.str()));
-      }
-    }
-  }
+/// A text that must not be empty, or `default_value` if the key is absent.
+std::string text_of(const TableReader& table, const std::string& key, const std::string& default_value,
+                    const std::string& where) {
+  const std::string value = table.text(key).value_or(default_value);
+  if (value.empty()) fail("{}{}: expected a text in quotes", where, key);
+  return value;
+}
 
- private:
-  const toml::table& table_;
-  std::string where_;
-  std::vector<std::string> taken_;
-};
+/// The absolute path of a file that a study names, which must be there.
+std::string file_of(const TableReader& table, const std::string& key, const fs::path& origin,
+                    const std::string& where) {
+  const std::string path = find_beside(text_of(table, key, "", where), origin);
+  if (!fs::exists(path)) fail("{}{}: {} is missing", where, key, path);
+  return absolute_path(path);
+}
 
-std::vector<int64_t> read_seeds(const toml::node* node, const std::string& where) {
+std::vector<int64_t> read_seeds(const TableReader& table, const std::string& where) {
+  const nlohmann::json* node = table.find("seeds");
   std::vector<int64_t> seeds;
-  if (const auto count = node ? node->value_exact<int64_t>() : std::nullopt) {
-    if (*count < 1 || *count > kMaxSeeds) fail("{}seeds = {}: expected 1 to {}", where, *count, kMaxSeeds);
-    for (int64_t seed = 0; seed < *count; ++seed) seeds.push_back(seed);
+  if (node && node->is_number_integer()) {
+    const int64_t count = table.integer("seeds", 1, kMaxSeeds);
+    for (int64_t seed = 0; seed < count; ++seed) seeds.push_back(seed);
     return seeds;
   }
-  const auto* array = node ? node->as_array() : nullptr;
-  if (!array || array->empty()) fail("{}seeds: expected a number of seeds or an array of them", where);
-  for (const toml::node& item : *array) {
-    const auto seed = item.value_exact<int64_t>();
-    if (!seed || *seed < 0) fail("{}seeds: expected whole numbers, 0 or more", where);
-    if (std::find(seeds.begin(), seeds.end(), *seed) != seeds.end()) fail("{}seeds: {} stands twice", where, *seed);
-    seeds.push_back(*seed);
+  if (!node || !node->is_array() || node->empty()) {
+    fail("{}seeds: expected a number of seeds or an array of them", where);
+  }
+  for (const int64_t seed : table.integers("seeds", 0, INT64_MAX, kMaxSeeds)) {
+    if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) fail("{}seeds: {} stands twice", where, seed);
+    seeds.push_back(seed);
   }
   return seeds;
 }
 
-StudyArm read_arm(const toml::table& table, const std::string& where) {
+StudyArm read_arm(const TableReader& table, const std::string& where) {
   static const std::regex folder_name("[A-Za-z0-9_][A-Za-z0-9._-]{0,63}");
-  Keys keys(table, where);
   StudyArm arm;
-  arm.name = keys.text("name", std::nullopt);
+  arm.name = text_of(table, "name", "", where);
   if (!std::regex_match(arm.name, folder_name)) {
     fail("{}name = \"{}\": expected letters, digits, dots, dashes and underscores", where, arm.name);
   }
-  arm.command = keys.text("command", arm.command);
+  arm.command = text_of(table, "command", arm.command, where);
   if (arm.command != "compress" && arm.command != "boost") {
     fail("{}command = \"{}\": expected compress or boost", where, arm.command);
   }
-  arm.from_teacher = keys.flag("from_teacher");
+  arm.from_teacher = table.boolean("from_teacher").value_or(false);
   if (arm.from_teacher && arm.command != "boost") fail("{}from_teacher: expected command = \"boost\" with it", where);
-  arm.overrides = keys.texts("set");
-  keys.expect_no_more();
+  arm.overrides = table.texts("set");
+  table.expect_no_more(kWhat);
   return arm;
 }
 
 /// Images that a run sees.
 int64_t images_of(const StudyArm& arm, const Recipe& recipe) {
   const auto images = [](double kimg) { return std::llround(kimg * 1000); };
-  return (arm.from_teacher ? 0 : images(recipe.stage1_kimg)) + images(recipe.stage2_kimg);
+  return (arm.from_teacher ? 0 : images(recipe.guidance.stage1_kimg)) + images(recipe.guidance.stage2_kimg);
 }
 
 void check_arms(const Study& study, const std::string& where) {
@@ -125,7 +87,7 @@ void check_arms(const Study& study, const std::string& where) {
       if (study.arms[k].name == study.arms[i].name) fail("{}two arms are called {}", where, study.arms[i].name);
     }
     const Recipe recipe = study.arm_recipe(study.arms[i], 0);
-    if (recipe.feature_file.empty() || !fs::exists(recipe.run_features)) {
+    if (recipe.feature_file.empty() || !fs::exists(recipe.run.features)) {
       fail("{}arm {}: evaluation.features = \"{}\": expected a feature network, whose distance is compared", where,
            study.arms[i].name, recipe.feature_file);
     }
@@ -142,15 +104,6 @@ void check_arms(const Study& study, const std::string& where) {
   }
 }
 
-/// What of a recipe a stage 1 alone depends on; the same text, the same stage 1.
-Recipe stage1_recipe(const Recipe& arm) {
-  Recipe recipe = arm;
-  recipe.guidance = {};
-  recipe.guidance.lambda = 0;
-  recipe.stage2_kimg = 0;
-  return recipe;
-}
-
 }  // namespace
 
 Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
@@ -159,37 +112,33 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
   all.insert(all.end(), arm.overrides.begin(), arm.overrides.end());
   all.push_back(fmt::format("training.seed={}", seed));
   Recipe result = parse_recipe(recipe, recipe_file, all);
-  result.command = arm.command;
-  result.data = data;
-  result.teacher = teacher;
-  result.from_teacher = arm.from_teacher;
+  result.run.command = arm.command;
+  result.run.data = data;
+  result.teacher().file = teacher;
+  result.run.from_teacher = arm.from_teacher;
   for (TeacherRecipe& teacher : result.guidance.teachers)
     teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
-  result.run_features = absolute_path(find_beside(result.feature_file, recipe_file));
+  result.run.features = absolute_path(find_beside(result.feature_file, recipe_file));
   return result;
 }
 
 Study load_study(const fs::path& path) {
-  const toml::table top = parse_toml(read_file(path, 1 << 20), path.string());
   const std::string where = path.string() + ": ";
-  Keys keys(top, where);
+  const TableReader table(parse_toml(read_file(path, 1 << 20), path.string()), path.string(), "");
   Study study;
   study.name = path.stem().string();
-  study.title = keys.text("title", study.name);
-  study.recipe_file = keys.file("recipe", path);
+  study.title = text_of(table, "title", study.name, where);
+  study.recipe_file = file_of(table, "recipe", path, where);
   study.recipe = read_file(study.recipe_file, 1 << 20);
-  study.teacher = keys.file("teacher", path);
-  study.data = keys.file("data", path);
-  study.overrides = keys.texts("set");
-  study.seeds = read_seeds(keys.take("seeds"), where);
-  if (const toml::node* arms = keys.take("arms")) {
-    if (!arms->is_array_of_tables()) fail("{}arms: expected [[arms]]", where);
-    for (const toml::node& arm : *arms->as_array()) {
-      study.arms.push_back(read_arm(*arm.as_table(), fmt::format("{}arm {}: ", where, study.arms.size() + 1)));
-    }
+  study.teacher = file_of(table, "teacher", path, where);
+  study.data = file_of(table, "data", path, where);
+  study.overrides = table.texts("set");
+  study.seeds = read_seeds(table, where);
+  for (const TableReader& arm : table.objects("arms")) {
+    study.arms.push_back(read_arm(arm, fmt::format("{}arm {}: ", where, study.arms.size() + 1)));
   }
-  study.control = keys.text("control", study.arms.empty() ? "" : study.arms[0].name);
-  keys.expect_no_more();
+  study.control = table.text("control").value_or(study.arms.empty() ? "" : study.arms[0].name);
+  table.expect_no_more(kWhat);
   check_arms(study, where);
   return study;
 }
@@ -212,13 +161,13 @@ std::vector<StudyRun> plan_runs(const Study& study, const fs::path& out) {
     for (size_t i = 0; i < study.arms.size(); ++i) {
       const StudyArm& arm = study.arms[i];
       StudyRun run{out / "arms" / arm.name / seed_name, study.arm_recipe(arm, seed), std::nullopt, i, seed};
-      if (!arm.from_teacher && run.recipe.stage1_kimg > 0 && run.recipe.stage2_kimg > 0) {
-        Recipe shared = stage1_recipe(run.recipe);
+      if (!arm.from_teacher && run.recipe.guidance.stage1_kimg > 0 && run.recipe.guidance.stage2_kimg > 0) {
+        Recipe shared = run.recipe.stage1();
         const auto [found, added] = stage1_runs.emplace(recipe_toml(shared), runs.size());
         // Named by the first arm that needs it.
         if (added) runs.push_back({out / "stage1" / arm.name / seed_name, shared, std::nullopt, std::nullopt, seed});
         run.depends_on = found->second;
-        run.recipe.from_stage1 = absolute_path(runs[found->second].folder.string());
+        run.recipe.run.from_stage1 = absolute_path(runs[found->second].folder.string());
       }
       runs.push_back(run);
     }
@@ -257,11 +206,11 @@ void prune_unused_stages(std::vector<StudyRun>& runs) {
 }
 
 std::string recipe_identity(Recipe recipe) {
-  for (std::string* path : {&recipe.data, &recipe.teacher, &recipe.run_features}) *path = file_name(*path);
+  for (std::string* path : {&recipe.run.data, &recipe.run.data_b, &recipe.run.features}) *path = file_name(*path);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
-  recipe.from_stage1.clear();
-  recipe.device.clear();
-  recipe.threads = 0;
+  recipe.run.from_stage1.clear();
+  recipe.run.device.clear();
+  recipe.run.threads = 0;
   return recipe_toml(recipe);
 }
 
@@ -269,7 +218,7 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
   std::set<std::string> files{study.teacher, study.data};
   for (const StudyArm& arm : study.arms) {
     const Recipe recipe = study.arm_recipe(arm, 0);
-    files.insert(recipe.run_features);
+    files.insert(recipe.run.features);
     for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }
   std::map<std::string, std::set<std::string>> hashes;  // two files may have one name

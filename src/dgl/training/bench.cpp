@@ -4,43 +4,50 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/families/model_file.h"
+#include "dgl/guidance/guidance.h"
 #include "dgl/nn/profile.h"
-#include "dgl/ops/common.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
 namespace dgl {
 
 nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device) {
-  constexpr double kSeconds = 1.5;
+  constexpr double kSeconds = 1.5, kLambda = 0.1;
   constexpr size_t kMaxRuns = 50;
-  ops::set_use_reference(recipe.reference);
   torch::manual_seed(static_cast<uint64_t>(recipe.seed));
-  const Model model = make_networks(recipe, width, discriminator_width(recipe, width), device);
-  const auto objective = make_objective(recipe, model);
-  auto optimizers = make_optimizers(recipe, model, objective->phases());
+  const Family& family = recipe.family_info();
+  const FamilySettings& settings = *recipe.network;
+  const NetworkSet networks = make_networks(recipe, widths_beside(recipe, width), device);
+  const auto objective = family.objective(settings, networks);
+  const std::vector<Phase> phases = objective->phases();
+  const Optimizers optimizers = make_optimizers(recipe, networks, phases);
   Guidance guidance;
   if (guided) {
-    const Model teacher = make_networks(recipe, Rational{}, Rational{}, device);
-    guidance.add({"teacher", teacher.discriminator, default_adversarial_loss(recipe.family),
-                  constant_schedule(recipe.guidance.lambda > 0 ? recipe.guidance.lambda : 0.1)},
-                 recipe.network.img_channels, recipe.network.resolution, recipe.labels());
+    const NetworkSet teacher = make_networks(recipe, {.narrow_constant = recipe.narrow_constant}, device);
+    guidance.add({.name = "teacher",
+                  .discriminator = discriminator_of(teacher, "the recipe"),
+                  .loss = make_adversarial_loss(family.default_loss(), "loss"),
+                  .lambda = constant_schedule(recipe.teacher().lambda > 0 ? recipe.teacher().lambda : kLambda)},
+                 {settings.image(), settings.labels()});
   }
   Workers workers(choose_shard_count(*objective, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
   uint64_t seed = 0;
   StepInput input;
-  input.real.images = torch::randn(
-      {recipe.batch, recipe.network.img_channels, recipe.network.resolution, recipe.network.resolution}, device);
-  if (recipe.labels() > 0) {
-    input.real.labels = torch::randint(recipe.labels(), {recipe.batch}, torch::dtype(torch::kLong).device(device));
-    input.label_shares = torch::full({recipe.labels()}, 1.0 / static_cast<double>(recipe.labels()), device);
+  const int64_t labels = settings.labels();
+  for (size_t domain = 0; domain < family.domains().size(); ++domain) {
+    Batch& batch = input.real.emplace_back();
+    batch.images =
+        torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution}, device);
+    if (labels > 0) batch.labels = torch::randint(labels, {recipe.batch}, torch::dtype(torch::kLong).device(device));
   }
+  if (labels > 0) input.label_shares = torch::full({labels}, 1.0 / static_cast<double>(labels), device);
   input.guidance = guided ? &guidance : nullptr;
 
-  const auto median_seconds = [&](const Phase& phase) {
+  const auto median_of = [&](const Phase& phase) {
     const auto run = [&] {
-      run_phase(*objective, model, phase, input, workers, ++seed, recipe.accumulations);
-      optimizers.of(phase).step(workers);
+      run_phase(*objective, networks, phase, input, workers, ++seed, recipe.accumulations);
+      for (const std::string& slot : phase.trains) optimizers.at(slot)->step(workers);
       if (device.is_cuda()) torch::cuda::synchronize(device.index());
     };
     run();
@@ -57,14 +64,18 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
 
   nlohmann::json result;
   double step = 0;
-  for (const Phase& phase : objective->phases()) {
+  for (const Phase& phase : phases) {
     if (!result.contains(phase.name)) {  // else the same again
-      input.guidance_scale = recipe.guidance.interval;
-      double seconds = median_seconds(phase);
-      if (guided && phase.generator && !phase.regularizer && recipe.guidance.interval > 1) {
+      result["phases"].push_back(phase.name);
+      const bool takes_guidance =
+          guided && !phase.regularizer && networks.at(phase.trains.at(0), phase.name).role == NetworkRole::generator;
+      const int64_t interval = recipe.guidance.interval;
+      input.guidance_scale = interval;
+      double seconds = median_of(phase);
+      if (takes_guidance && interval > 1) {
         input.guidance_scale = 0;
-        const double alone = median_seconds(phase);
-        seconds = alone + (seconds - alone) / static_cast<double>(recipe.guidance.interval);
+        const double alone = median_of(phase);
+        seconds = alone + (seconds - alone) / static_cast<double>(interval);
       }
       result[phase.name] = seconds;
     }
@@ -75,12 +86,18 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     getrusage(RUSAGE_SELF, &usage);
     result["peak_memory_bytes"] = int64_t{usage.ru_maxrss} * 1024;
   }
-  model.generator->eval();
-  for (const int64_t batch : {1, 16}) {
-    result[fmt::format("sample_{}", batch)] = generator_latency(*model.generator, batch, device, 15);
+  for (const NetworkSlot& slot : networks) slot.network->eval();
+  if (const auto sampler = family.sampler(networks)) {
+    // The network that is trained, in its precision; its average is measured in float32.
+    for (const NetworkSlot& slot : networks) {
+      if (slot.best().get() != &sampler->network()) continue;
+      for (const int64_t batch : {1, 16}) {
+        result[fmt::format("sample_{}", batch)] = median_seconds(slot.network->example_pass(batch, device), device);
+      }
+    }
   }
   result["step"] = step;
-  result["images_per_second"] = static_cast<double>(recipe.batch * objective->real_batches()) / step;
+  result["images_per_second"] = static_cast<double>(recipe.batch * objective->batches_per_step()) / step;
   result["threads"] = runtime_threads();
   result["shards"] = workers.count();
   result["precision"] = recipe.precision;

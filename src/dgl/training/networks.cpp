@@ -1,77 +1,85 @@
 #include "dgl/training/networks.h"
 
-#include "dgl/base/error.h"
-
 namespace dgl {
 
 namespace {
 
-/// Calls use(generator's shape, discriminator's shape) with those of the recipe's family.
-template <class Use>
-auto with_shapes(const Recipe& recipe, Rational width, Rational discriminator_width, const Use& use) {
-  if (recipe.family == "stylegan2") {
-    const StyleGan2Settings settings = recipe.stylegan2();
-    return use(StyleGan2GeneratorShape::make(settings, width, recipe.narrow_constant),
-               StyleGan2DiscriminatorShape::make(settings, discriminator_width));
-  }
-  if (recipe.family == "biggan") {
-    const BigGanSettings settings = recipe.biggan();
-    return use(BigGanGeneratorShape::make(settings, width),
-               BigGanDiscriminatorShape::make(settings, discriminator_width));
-  }
-  fail("family = \"{}\": expected stylegan2 or biggan", recipe.family);
+/// The slots of the recipe's family with the shapes of their networks.
+std::vector<std::pair<SlotSpec, nlohmann::json>> slot_shapes(const Recipe& recipe, const Widths& widths) {
+  const Family& family = recipe.family_info();
+  std::vector<std::pair<SlotSpec, nlohmann::json>> all;
+  for (const SlotSpec& slot : family.slots()) all.emplace_back(slot, family.shape(*recipe.network, widths, slot.name));
+  return all;
 }
 
 }  // namespace
 
-NetworkCosts network_costs(const Recipe& recipe, Rational width, Rational discriminator_width) {
-  return with_shapes(recipe, width, discriminator_width, [](const auto& generator, const auto& discriminator) {
-    return NetworkCosts{generator.cost(), discriminator.cost()};
-  });
-}
-
-Rational discriminator_width(const Recipe& recipe, Rational width) {
-  if (recipe.discriminator_width == "generator") return width;
-  return recipe.discriminator_width.empty()
-             ? Rational{}
-             : Rational::parse(recipe.discriminator_width, "student.discriminator_width");
-}
-
-Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device) {
-  const auto settings =
-      with_shapes(recipe, width, discriminator_width, [](const auto& generator, const auto& discriminator) {
-        return std::pair{generator.to_json(), discriminator.to_json()};
-      });
-  Model model;
-  model.generator = make_generator(settings.first, "the recipe");
-  model.discriminator = make_discriminator(settings.second, "the recipe");
-  if (recipe.family == "biggan") {
-    initialize_biggan(*model.generator, recipe.init);
-    initialize_biggan(*model.discriminator, recipe.init);
+Widths widths_beside(const Recipe& recipe, Rational width) {
+  Widths widths{.generator = width, .narrow_constant = recipe.narrow_constant};
+  if (recipe.discriminator_width == "generator") {
+    widths.discriminator = width;
+  } else if (!recipe.discriminator_width.empty()) {
+    widths.discriminator = Rational::parse(recipe.discriminator_width, "student.discriminator_width");
   }
-  model.generator_ema = make_generator(model.generator->settings(), "the student");
-  copy_weights(*model.generator, *model.generator_ema);
-  model.generator->to(device);
-  model.generator_ema->to(device);
-  model.discriminator->to(device);
-  const auto activations = parse_precision(recipe.precision, "training.precision");
-  model.generator->set_activations(activations);
-  model.discriminator->set_activations(activations);
-  model.generator_ema->eval();
-  set_requires_grad(*model.generator_ema, false);
-  return model;
+  return widths;
 }
 
-Optimizers make_optimizers(const Recipe& recipe, const Model& model, const std::vector<Phase>& phases) {
-  const auto make = [&](bool generator, torch::nn::Module& module) {
-    const double lr = generator || recipe.lr_discriminator == 0 ? recipe.lr : recipe.lr_discriminator;
-    AdamOptions options{lr, recipe.beta1, recipe.beta2, recipe.epsilon};
-    for (const Phase& phase : phases) {
-      if (phase.generator == generator && phase.regularizer) options = options.corrected_for(phase.interval);
-    }
-    return std::make_unique<Adam>(module, options);
+Widths student_widths(const Recipe& recipe) {
+  if (!recipe.has_student()) return {.narrow_constant = recipe.narrow_constant};
+  return widths_beside(recipe, Rational::parse(recipe.width, "student.width"));
+}
+
+std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, const Widths& widths) {
+  std::vector<std::pair<std::string, Cost>> costs;
+  for (const auto& [slot, shape] : slot_shapes(recipe, widths)) {
+    costs.emplace_back(slot.name, recipe.family_info().cost(slot.name, shape));
+  }
+  return costs;
+}
+
+NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Device device) {
+  const Family& family = recipe.family_info();
+  const auto shapes = slot_shapes(recipe, widths);
+  const auto make = [&](const std::string& slot, const nlohmann::json& shape) {
+    return family.make_network(slot, shape, "the recipe", INT64_MAX);
   };
-  return {make(true, *model.generator), make(false, *model.discriminator)};
+  NetworkSet networks;
+  for (const auto& [slot, shape] : shapes) {
+    networks.add({.name = slot.name, .role = slot.role, .network = make(slot.name, shape)});
+  }
+  family.initialize(networks, *recipe.network);
+  for (const auto& [spec, shape] : shapes) {
+    if (!spec.averaged) continue;
+    NetworkSlot& slot = networks.at(spec.name, "the recipe");
+    slot.average = make(spec.name, shape);
+    copy_weights(*slot.network, *slot.average);
+    slot.average->eval();
+    set_requires_grad(*slot.average, false);
+  }
+  networks.to(device);
+  networks.set_reference(recipe.reference);
+  // Averages are sampled and measured in float32.
+  for (const NetworkSlot& slot : networks) {
+    slot.network->set_activations(parse_precision(recipe.precision, "training.precision"));
+  }
+  return networks;
+}
+
+Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, const std::vector<Phase>& phases) {
+  Optimizers optimizers;
+  for (const NetworkSlot& slot : networks) {
+    const auto trains = [&](const Phase& phase) {
+      return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
+    };
+    if (std::none_of(phases.begin(), phases.end(), trains)) continue;
+    const bool own_rate = slot.role == NetworkRole::discriminator && recipe.lr_discriminator > 0;
+    AdamOptions options{own_rate ? recipe.lr_discriminator : recipe.lr, recipe.beta1, recipe.beta2, recipe.epsilon};
+    for (const Phase& phase : phases) {
+      if (phase.regularizer && trains(phase)) options = options.corrected_for(phase.interval);
+    }
+    optimizers.emplace(slot.name, std::make_unique<Adam>(*slot.network, options));
+  }
+  return optimizers;
 }
 
 }  // namespace dgl

@@ -1,34 +1,29 @@
 #pragma once
 
+#include <map>
 #include <memory>
 
-#include "dgl/nn/model.h"
 #include "dgl/optim/adam.h"
 #include "dgl/recipe/recipe.h"
-#include "dgl/training/objective.h"
 
 namespace dgl {
 
-/// Fresh networks of a recipe's family at these widths, from the default random generator, on `device`: a generator, a
-/// frozen copy of it as its average, a discriminator.
-Model make_networks(const Recipe& recipe, Rational width, Rational discriminator_width, torch::Device device);
+/// Widths of a recipe's student; full ones for `dgl train`.
+Widths student_widths(const Recipe& recipe);
+/// Widths of networks whose generators have `width`, discriminators as the recipe says.
+Widths widths_beside(const Recipe& recipe, Rational width);
 
-/// What the recipe's networks cost at these widths, without allocating them.
-struct NetworkCosts {
-  Cost generator, discriminator;
-};
-NetworkCosts network_costs(const Recipe& recipe, Rational width, Rational discriminator_width);
+/// Fresh networks of a recipe's family at these widths, from the default random generator, on `device`, and frozen
+/// copies of them as averages.
+NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Device device);
 
-/// The width of a student's discriminator beside a generator of `width`, as the recipe says.
-Rational discriminator_width(const Recipe& recipe, Rational width);
+/// What the recipe's networks cost at these widths by slot, in order, without allocating them.
+std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, const Widths& widths);
 
-/// One Adam for each network.
-struct Optimizers {
-  std::unique_ptr<Adam> generator, discriminator;
-  Adam& of(const Phase& phase) { return phase.generator ? *generator : *discriminator; }
-};
+/// One Adam for each slot.
+using Optimizers = std::map<std::string, std::unique_ptr<Adam>>;
 
-/// Adam as the recipe says, corrected for the lazy regularizers among `phases`.
-Optimizers make_optimizers(const Recipe& recipe, const Model& model, const std::vector<Phase>& phases);
+/// Adam as the recipe says for the slots that `phases` train, corrected for the lazy regularizers among them.
+Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, const std::vector<Phase>& phases);
 
 }  // namespace dgl

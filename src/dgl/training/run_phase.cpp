@@ -47,7 +47,7 @@ void add_up_over(const ProcessGroup& processes, const std::vector<Tensor>& param
 
 }  // namespace
 
-int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t wanted, torch::Device device,
+int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t requested, torch::Device device,
                            const ProcessGroup& processes) {
   const int64_t count = processes.count();
   if (batch % count != 0) {
@@ -56,43 +56,45 @@ int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t wa
         batch, count);
   }
   if (!device.is_cpu()) return count;
-  const int64_t most = objective.max_shards(batch / count);
-  int64_t shards = std::min(wanted > 0 ? std::max<int64_t>(1, wanted / count) : runtime_threads(), most);
-  while (most % shards != 0) --shards;
+  const int64_t max = objective.max_shards(batch / count);
+  int64_t shards = std::min(requested > 0 ? std::max<int64_t>(1, requested / count) : runtime_threads(), max);
+  while (max % shards != 0) --shards;
   return shards * count;
 }
 
-StepOutput run_phase(Objective& objective, const Model& model, const Phase& phase, const StepInput& input,
-                     Workers& workers, uint64_t seed, int64_t parts, const ProcessGroup& processes) {
-  set_requires_grad(*model.generator, phase.generator);
-  set_requires_grad(*model.discriminator, !phase.generator);
-  const std::vector<Tensor> parameters =
-      phase.generator ? model.generator->parameters() : model.discriminator->parameters();
-  const int64_t shards = workers.count(), pieces = shards * parts, all_pieces = pieces * processes.count();
-  std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the parts of each
+StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Phase& phase, const StepInput& input,
+                     Workers& workers, uint64_t seed, int64_t micro_batches, const ProcessGroup& processes) {
+  std::vector<Tensor> parameters;
+  for (const NetworkSlot& slot : networks) {
+    const bool trained = std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
+    set_requires_grad(*slot.network, trained);
+    if (!trained) continue;
+    for (const Tensor& parameter : slot.network->parameters()) parameters.push_back(parameter);
+  }
+  const int64_t shards = workers.count(), chunks = shards * micro_batches, all_chunks = chunks * processes.count();
+  std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the micro-batches of each
   std::vector<std::vector<Tensor>> gradients(static_cast<size_t>(shards));
-  const auto run_piece = [&](int64_t shard, int64_t part) {
-    const int64_t piece = shard * parts + part;
+  const auto run_chunk = [&](int64_t shard, int64_t micro_batch) {
+    const int64_t chunk = shard * micro_batches + micro_batch;
+    const auto part = [&](const Tensor& all) { return all.defined() ? all.chunk(chunks)[chunk] : all; };
     StepInput own = input;
-    const auto share = [&](const Tensor& all) { return all.defined() ? all.chunk(pieces)[piece] : all; };
-    own.real.images = share(input.real.images);
-    own.real.labels = share(input.real.labels);
-    own.random = make_random(input.real.images.device(),
-                             stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * pieces + piece)));
+    for (Batch& batch : own.real) batch = {part(batch.images), part(batch.labels)};
+    own.random = make_random(input.real.at(0).images.device(),
+                             stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * chunks + chunk)));
     StepOutput output;
-    Tensor loss = objective.loss(phase, own, output);
-    if (part == 0) {
+    Tensor loss = phase.loss(own, output);
+    if (micro_batch == 0) {
       outputs[static_cast<size_t>(shard)] = output;
     } else {
       add_to(outputs[static_cast<size_t>(shard)], output);
     }
-    if (all_pieces > 1) loss = loss / static_cast<double>(all_pieces);
+    if (all_chunks > 1) loss = loss / static_cast<double>(all_chunks);
     add_to(gradients[static_cast<size_t>(shard)],
            torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                  /*allow_unused=*/true));
   };
   workers.run([&](int64_t shard) {
-    for (int64_t part = 0; part < parts; ++part) run_piece(shard, part);
+    for (int64_t i = 0; i < micro_batches; ++i) run_chunk(shard, i);
   });
   workers.parallel_for(static_cast<int64_t>(parameters.size()), [&](int64_t first, int64_t last) {
     torch::NoGradGuard no_grad;
@@ -107,9 +109,9 @@ StepOutput run_phase(Objective& objective, const Model& model, const Phase& phas
   StepOutput means = outputs[0];
   for (size_t shard = 1; shard < outputs.size(); ++shard) add_to(means, outputs[shard]);
   if (processes.count() > 1) add_up_over(processes, parameters, means);
-  if (all_pieces > 1) {
+  if (all_chunks > 1) {
     for (const auto figures : kScalars) {
-      for (auto& [name, value] : means.*figures) value = value / static_cast<double>(all_pieces);
+      for (auto& [name, value] : means.*figures) value = value / static_cast<double>(all_chunks);
     }
   }
   objective.update_statistics(means.statistics);

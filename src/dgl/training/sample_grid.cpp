@@ -19,12 +19,15 @@ SampleGrid SampleGrid::of(int64_t classes) {
   return grid;
 }
 
-torch::Tensor SampleGrid::draw(Generator& generator, uint64_t seed, torch::Device device) const {
-  torch::Tensor labels;
-  if (generator.classes() > 0) labels = torch::tensor(row_labels, torch::kLong).repeat_interleave(columns);
-  SampleOptions options;
+torch::Tensor SampleGrid::draw(Sampler& sampler, uint64_t seed, torch::Device device, const Dataset* inputs) const {
+  const SampleSpec spec = sampler.spec();
+  Condition condition;
+  condition.latents = draw_latents(spec, rows * columns, seed);
+  if (spec.classes > 0) condition.labels = torch::tensor(row_labels, torch::kLong).repeat_interleave(columns);
+  if (spec.input && inputs) condition.images = to_unit_range(pick(*inputs));
+  DrawOptions options;
   options.device = device;
-  return sample_images(generator, draw_latents(generator, rows * columns, seed), labels, options);
+  return sample_images(sampler, condition, options);
 }
 
 torch::Tensor SampleGrid::pick(const Dataset& dataset) const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "dgl/data/dataset.h"
-#include "dgl/nn/network.h"
+#include "dgl/nn/sampler.h"
 
 namespace dgl {
 
@@ -10,12 +10,13 @@ struct SampleGrid {
   int64_t columns = 8, rows = 8;
   std::vector<int64_t> row_labels;  ///< of each row; empty without labels
 
-  /// Of networks of so many labels (0: none). Of more than 16 labels, 16 are shown, evenly spread.
+  /// A grid for networks of `classes` labels (0: none). Of more than 16 labels, 16 are shown, evenly spread.
   static SampleGrid of(int64_t classes);
 
-  /// Images [rows * columns, C, R, R] of a generator on the CPU, on latents of a seed. One without labels gets none.
-  torch::Tensor draw(Generator& generator, uint64_t seed, torch::Device device) const;
-  /// Images of a set, uint8: spread over all of it, or over those of a row's label, again from the first where it has
+  /// Images [rows * columns, C, H, W] of a sampler on the CPU, on latents of a seed; a sampler that translates images
+  /// gets those that pick() takes of `inputs`. A sampler without labels gets none.
+  torch::Tensor draw(Sampler& sampler, uint64_t seed, torch::Device device, const Dataset* inputs = nullptr) const;
+  /// Images of a set, uint8: spread over all of it, or over those of a row's label, again from the first if it has
   /// fewer than a row.
   torch::Tensor pick(const Dataset& dataset) const;
 };

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "dgl/base/error.h"
+#include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"
 #include "dgl/ops/conv_act.h"
 #include "dgl/ops/norm_relu.h"
@@ -196,6 +197,7 @@ BigGanGenerator::BigGanGenerator(const BigGanGeneratorShape& shape) : shape_(sha
 }
 
 Tensor BigGanGenerator::generate(const Tensor& z, const Tensor& labels, const Pass& pass) {
+  const ops::ReferenceScope scope(reference());
   check_labels(labels, shape_.classes);
   const Tensor label = shared_.defined() ? shared_.index_select(0, labels) : labels;
   const std::vector<Tensor> chunks = z.split(shape_.chunk(), 1);
@@ -210,8 +212,9 @@ Tensor BigGanGenerator::generate(const Tensor& z, const Tensor& labels, const Pa
   return at::tanh(with_bias(kept_in(torch::kFloat, last_conv_->convolve(x, pass)), last_conv_->bias()));
 }
 
-Tensor BigGanGenerator::sample(const Tensor& z, const Tensor& labels, double psi, const at::Generator&) {
-  return generate(psi == 1 ? z : z * psi, labels, Pass::evaluation());
+Tensor BigGanGenerator::sample(const Condition& condition, const SampleOptions& options) {
+  const Tensor& z = condition.latents;
+  return generate(options.psi == 1 ? z : z * options.psi, condition.labels, Pass::evaluation());
 }
 
 std::vector<Tensor> BigGanGenerator::matrices() const {
@@ -247,17 +250,21 @@ BigGanDiscriminator::BigGanDiscriminator(const BigGanDiscriminatorShape& shape) 
   embed_ = register_module("embed", std::make_shared<SpectralWeight>(at::IntArrayRef{shape.classes, in}, false));
 }
 
-Tensor BigGanDiscriminator::forward(const Tensor& images, const Tensor& labels, int64_t /*parts*/) {
+Judgement BigGanDiscriminator::judge(const Tensor& images, const Tensor& labels, int64_t /*chunks*/, bool features) {
+  const ops::ReferenceScope scope(reference());
+  Judgement judgement;
   check_labels(labels, shape_.classes);
   const Pass pass = is_training() ? Pass::training() : Pass::evaluation();
   Tensor x = kept_in(activations_, images);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->forward(x, pass);
     if (attention_[i]) x = attention_[i]->forward(x, pass);
+    if (features) judgement.features.push_back(x);
   }
   x = kept_in(torch::kFloat, at::relu(x)).sum({2, 3});
   const Tensor projected = (embed_->normalized(pass).index_select(0, labels) * x).sum(1);
-  return at::mv(x, linear_->normalized(pass).view(-1)) + linear_->bias() + projected;
+  judgement.scores = at::mv(x, linear_->normalized(pass).view(-1)) + linear_->bias() + projected;
+  return judgement;
 }
 
 }  // namespace dgl

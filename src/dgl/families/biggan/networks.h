@@ -161,9 +161,8 @@ class BigGanGenerator : public Generator {
   Cost cost() const override { return shape_.cost(); }
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// The mean latent is 0.
-  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
-                       const at::Generator& noise = {}) override;
-  std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const override;
+  torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
+  std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   /// The statistics of every batch norm become the mean over 16 batches of 64 images ("standing statistics").
   void recalibrate_batch_norm(uint64_t seed) override;
 
@@ -195,7 +194,8 @@ class BigGanDiscriminator : public Discriminator {
   Cost cost() const override { return shape_.cost(); }
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// In training mode every pass moves the vectors of the power iterations on.
-  torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts) override;
+  /// Features are the outputs of the blocks.
+  Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) override;
 
  private:
   BigGanDiscriminatorShape shape_;

@@ -79,8 +79,8 @@ std::string GeneratorBlock::to_onnx(OnnxGraph& graph, const std::string& x, cons
   return graph.node("Add", {y, upsampled(graph, short_way)});
 }
 
-std::string BigGanGenerator::to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels,
-                                     double psi) const {
+std::string BigGanGenerator::to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const {
+  const std::string &z = condition.latents, &labels = condition.labels;
   const int64_t count = shape_.z_dim / shape_.chunk();
   const std::string latents =
       psi == 1 ? z : graph.node("Mul", {z, graph.constant("psi", torch::tensor(psi, torch::kFloat))});

@@ -50,26 +50,14 @@ std::vector<int64_t> attending(int64_t attention, const std::vector<int64_t>& si
   return {found - sides.begin()};
 }
 
-std::vector<int64_t> numbers(const nlohmann::json& json, const char* key, int64_t low, int64_t high,
-                             const std::string& origin) {
-  const auto fits = [&](const nlohmann::json& n) {
-    return n.is_number_integer() && n.get<int64_t>() >= low && n.get<int64_t>() <= high;
-  };
-  if (!json.contains(key) || !json[key].is_array() || json[key].size() > kMaxBlocks ||
-      !std::all_of(json[key].begin(), json[key].end(), fits)) {
-    fail("{}: network setting {}: expected a list of numbers, {} to {}", origin, key, low, high);
-  }
-  return json[key].get<std::vector<int64_t>>();
-}
-
 bool has(const std::vector<int64_t>& places, size_t i) {
   return std::find(places.begin(), places.end(), static_cast<int64_t>(i)) != places.end();
 }
 
 /// The list "attention", for blocks of these channels; the rest of the settings are checked already.
-std::vector<int64_t> attention_of(const nlohmann::json& json, const std::vector<int64_t>& channels,
+std::vector<int64_t> attention_of(const TableReader& settings, const std::vector<int64_t>& channels,
                                   const std::string& origin) {
-  const auto places = numbers(json, "attention", 0, static_cast<int64_t>(channels.size()) - 1, origin);
+  const auto places = settings.integers("attention", 0, static_cast<int64_t>(channels.size()) - 1, kMaxBlocks);
   for (const int64_t place : places) {
     if (channels[static_cast<size_t>(place)] < 8) {
       fail("{}: self-attention needs 8 feature maps or more, and gets {}", origin,
@@ -117,20 +105,21 @@ BigGanGeneratorShape BigGanGeneratorShape::make(const BigGanSettings& s, Rationa
 }
 
 BigGanGeneratorShape BigGanGeneratorShape::from_json(const nlohmann::json& json, const std::string& origin) {
+  const TableReader settings = network_settings(json, origin);
   BigGanGeneratorShape shape{};
-  shape.resolution = resolution_of(json, origin);
-  shape.img_channels = get_int(json, "img_channels", 1, 4, origin);
-  shape.z_dim = get_int(json, "z_dim", 1, kMaxChannels, origin);
-  shape.classes = get_int(json, "classes", 1, kMaxClasses, origin);
-  shape.shared_dim = get_int(json, "shared_dim", 0, kMaxChannels, origin);
-  shape.hierarchical = get_bool_or(json, "hierarchical", false, origin);
-  shape.first_channels = get_int(json, "first_channels", 1, kMaxChannels, origin);
-  shape.channels = numbers(json, "channels", 1, kMaxChannels, origin);
+  shape.resolution = resolution_of(settings, origin);
+  shape.img_channels = settings.integer("img_channels", 1, 4);
+  shape.z_dim = settings.integer("z_dim", 1, kMaxChannels);
+  shape.classes = settings.integer("classes", 1, kMaxClasses);
+  shape.shared_dim = settings.integer("shared_dim", 0, kMaxChannels);
+  shape.hierarchical = settings.boolean("hierarchical").value_or(false);
+  shape.first_channels = settings.integer("first_channels", 1, kMaxChannels);
+  shape.channels = settings.integers("channels", 1, kMaxChannels, kMaxBlocks);
   if (shape.resolution != int64_t{4} << shape.channels.size()) {
     fail("{}: network setting channels: {} blocks do not make {} pixels of 4", origin, shape.channels.size(),
          shape.resolution);
   }
-  shape.attention = attention_of(json, shape.channels, origin);
+  shape.attention = attention_of(settings, shape.channels, origin);
   if (shape.hierarchical &&
       (shape.shared_dim == 0 || shape.z_dim % (static_cast<int64_t>(shape.channels.size()) + 1) != 0)) {
     fail("{}: network setting hierarchical: expected a shared_dim and {} equal chunks of z_dim = {}", origin,
@@ -190,16 +179,17 @@ BigGanDiscriminatorShape BigGanDiscriminatorShape::make(const BigGanSettings& s,
 }
 
 BigGanDiscriminatorShape BigGanDiscriminatorShape::from_json(const nlohmann::json& json, const std::string& origin) {
+  const TableReader settings = network_settings(json, origin);
   BigGanDiscriminatorShape shape{};
-  shape.resolution = resolution_of(json, origin);
-  shape.img_channels = get_int(json, "img_channels", 1, 4, origin);
-  shape.classes = get_int(json, "classes", 1, kMaxClasses, origin);
-  shape.channels = numbers(json, "channels", 1, kMaxChannels, origin);
-  shape.downs = get_int(json, "downs", 1, static_cast<int64_t>(shape.channels.size()), origin);
+  shape.resolution = resolution_of(settings, origin);
+  shape.img_channels = settings.integer("img_channels", 1, 4);
+  shape.classes = settings.integer("classes", 1, kMaxClasses);
+  shape.channels = settings.integers("channels", 1, kMaxChannels, kMaxBlocks);
+  shape.downs = settings.integer("downs", 1, static_cast<int64_t>(shape.channels.size()));
   if (shape.resolution >> shape.downs < 1) {
     fail("{}: network setting downs = {}: too many for {} pixels", origin, shape.downs, shape.resolution);
   }
-  shape.attention = attention_of(json, shape.channels, origin);
+  shape.attention = attention_of(settings, shape.channels, origin);
   return shape;
 }
 

@@ -4,6 +4,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/ops/bias_act.h"
+#include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"
 #include "dgl/ops/conv_act.h"
 #include "dgl/ops/frozen_weights.h"
@@ -138,6 +139,7 @@ StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : s
 }
 
 Tensor StyleGan2Generator::synthesize(const Tensor& ws, const at::Generator& noise) {
+  const ops::ReferenceScope scope(reference());
   const auto w = ws.unbind(1);
   Tensor x = const_.unsqueeze(0).expand({ws.size(0), -1, -1, -1}), image;
   size_t next = 0;
@@ -151,10 +153,15 @@ Tensor StyleGan2Generator::synthesize(const Tensor& ws, const at::Generator& noi
   return image;
 }
 
-Tensor StyleGan2Generator::sample(const Tensor& z, const Tensor& labels, double psi, const at::Generator& noise) {
-  Tensor w = mapping_->forward(z, labels);
-  if (psi != 1) w = mapping_->mean_latent().lerp(w, psi);
-  return synthesize(w.unsqueeze(1).expand({-1, num_ws(), -1}), noise);
+Tensor StyleGan2Generator::map(const Tensor& z, const Tensor& labels) {
+  const ops::ReferenceScope scope(reference());
+  return mapping_->forward(z, labels);
+}
+
+Tensor StyleGan2Generator::sample(const Condition& condition, const SampleOptions& options) {
+  Tensor w = map(condition.latents, condition.labels);
+  if (options.psi != 1) w = mapping_->mean_latent().lerp(w, options.psi);
+  return synthesize(w.unsqueeze(1).expand({-1, num_ws(), -1}), options.noise);
 }
 
 DiscriminatorConv::DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bool down, bool activate)
@@ -218,7 +225,9 @@ StyleGan2Discriminator::StyleGan2Discriminator(const StyleGan2DiscriminatorShape
       "out", std::make_shared<EqualLinear>(shape.fc_features, mapping_ ? shape.mapping.w_dim() : 1, false));
 }
 
-Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& labels, int64_t parts) {
+Judgement StyleGan2Discriminator::judge(const Tensor& images, const Tensor& labels, int64_t chunks, bool features) {
+  const ops::ReferenceScope scope(reference());
+  Judgement judgement;
   Tensor x = from_rgb_->forward(activations_ == torch::kFloat ? images : images.to(activations_));
   for (auto& block : blocks_) {
     if (block.skip) {
@@ -227,20 +236,25 @@ Tensor StyleGan2Discriminator::forward(const Tensor& images, const Tensor& label
     } else {
       x = block.conv1->forward(block.conv0->forward(x));
     }
+    if (features) judgement.features.push_back(x);
   }
   if (activations_ != torch::kFloat) x = x.to(torch::kFloat);
   if (shape_.minibatch_std_channels > 0) {
     std::vector<Tensor> with_std;
-    for (const Tensor& part : x.chunk(parts, 0)) {
+    for (const Tensor& part : x.chunk(chunks, 0)) {
       with_std.push_back(minibatch_std(part, shape_.minibatch_std_group, shape_.minibatch_std_channels));
     }
-    x = parts == 1 ? with_std[0] : at::cat(with_std, 0);
+    x = chunks == 1 ? with_std[0] : at::cat(with_std, 0);
   }
   x = out_->forward(fc_->forward(last_conv_->forward(x).flatten(1)));
-  if (!mapping_) return x.squeeze(1);
+  if (!mapping_) {
+    judgement.scores = x.squeeze(1);
+    return judgement;
+  }
   // Projection on the mapped label (Miyato and Koyama 2018, arXiv 1802.05637), scaled as in StyleGAN2-ADA.
   const Tensor projected = x * mapping_->forward(Tensor(), labels);
-  return projected.sum(1) * (1 / std::sqrt(static_cast<double>(shape_.mapping.w_dim())));
+  judgement.scores = projected.sum(1) * (1 / std::sqrt(static_cast<double>(shape_.mapping.w_dim())));
+  return judgement;
 }
 
 }  // namespace dgl

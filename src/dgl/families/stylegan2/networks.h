@@ -156,12 +156,13 @@ class StyleGan2Generator : public Generator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
-  torch::Tensor sample(const torch::Tensor& z, const torch::Tensor& labels, double psi = 1,
-                       const at::Generator& noise = {}) override;
-  std::string to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels, double psi) const override;
+  torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
+  std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }
+  /// z [N, z_dim], labels [N] (undefined without labels) -> w [N, w_dim].
+  torch::Tensor map(const torch::Tensor& z, const torch::Tensor& labels);
   int64_t num_ws() const { return shape_.num_ws(); }
   /// ws [N, num_ws, w_dim] -> images [N, C, R, R]; fresh noise from `noise`, or the stored one where it is undefined.
   torch::Tensor synthesize(const torch::Tensor& ws, const at::Generator& noise = {});
@@ -199,7 +200,8 @@ class StyleGan2Discriminator : public Discriminator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
-  torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t parts) override;
+  /// Features are the outputs of the residual blocks.
+  Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
  private:

@@ -88,9 +88,8 @@ std::string ToRgb::to_onnx(OnnxGraph& graph, const std::string& x, const std::st
                     {graph.node("Mul", {x, styles}), graph.constant("weight", weight_), graph.constant("bias", bias_)});
 }
 
-std::string StyleGan2Generator::to_onnx(OnnxGraph& graph, const std::string& z, const std::string& labels,
-                                        double psi) const {
-  std::string w = mapping_->to_onnx(graph, z, labels);
+std::string StyleGan2Generator::to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const {
+  std::string w = mapping_->to_onnx(graph, condition.latents, condition.labels);
   if (psi != 1) {
     w = graph.node("Add", {graph.node("Mul", {w, graph.constant("psi", torch::tensor(psi, torch::kFloat))}),
                            graph.constant("mean_latent", mapping_->mean_latent() * (1 - psi))});

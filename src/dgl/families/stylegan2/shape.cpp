@@ -22,17 +22,13 @@ std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, Rational widt
   return channels;
 }
 
-/// Channels at `first`, 2 * first, …, resolution under `key`; where the settings do not have it, `usual`.
-std::map<int64_t, int64_t> channels_of(const nlohmann::json& json, const char* key, int64_t first, int64_t resolution,
-                                       const std::map<int64_t, int64_t>* usual, const std::string& origin) {
-  if (usual && !json.contains(key)) return *usual;
-  if (!json.contains(key) || !json[key].is_object()) {
-    fail("{}: the network's settings have no object \"{}\"", origin, key);
-  }
+/// Channels at `first`, 2 * first, …, resolution under `key`; where the settings do not have it, `default_value`.
+std::map<int64_t, int64_t> channels_of(const TableReader& settings, const char* key, int64_t first, int64_t resolution,
+                                       const std::map<int64_t, int64_t>* default_value) {
+  if (default_value && !settings.find(key)) return *default_value;
+  const TableReader table = settings.object(key);
   std::map<int64_t, int64_t> channels;
-  for (int64_t r = first; r <= resolution; r *= 2) {
-    channels[r] = get_int(json[key], std::to_string(r).c_str(), 1, kMaxChannels, origin);
-  }
+  for (int64_t r = first; r <= resolution; r *= 2) channels[r] = table.integer(std::to_string(r), 1, kMaxChannels);
   return channels;
 }
 
@@ -53,22 +49,17 @@ StyleGan2MappingShape with_labels(StyleGan2MappingShape shape, const StyleGan2Se
 }
 
 /// "w_dim" and "mapping_layers", or "mapping_widths" where the layers differ; "classes" and "embed_dim" with labels.
-StyleGan2MappingShape mapping_of(const nlohmann::json& json, int64_t z_dim, const std::string& origin) {
-  StyleGan2MappingShape shape = uniform_mapping(z_dim, get_int(json, "w_dim", 1, kMaxChannels, origin),
-                                                get_int(json, "mapping_layers", 1, kMaxLayers, origin));
-  shape.classes = get_int_or(json, "classes", 0, 0, kMaxClasses, origin);
-  if (shape.classes > 0) shape.embed_dim = get_int(json, "embed_dim", 1, kMaxChannels, origin);
-  if (json.contains("mapping_widths")) {
-    const nlohmann::json& widths = json["mapping_widths"];
-    const auto fits = [](const nlohmann::json& w) {
-      return w.is_number_integer() && w.get<int64_t>() >= 1 && w.get<int64_t>() <= kMaxChannels;
-    };
-    if (!widths.is_array() || widths.size() != shape.widths.size() ||
-        !std::all_of(widths.begin(), widths.end(), fits) || widths.back().get<int64_t>() != shape.w_dim()) {
-      fail("{}: network setting mapping_widths: expected mapping_layers numbers of 1 to {}, the last w_dim", origin,
-           kMaxChannels);
+StyleGan2MappingShape mapping_of(const TableReader& settings, int64_t z_dim, const std::string& origin) {
+  StyleGan2MappingShape shape = uniform_mapping(z_dim, settings.integer("w_dim", 1, kMaxChannels),
+                                                settings.integer("mapping_layers", 1, kMaxLayers));
+  shape.classes = settings.integer_or("classes", 0, 0, kMaxClasses);
+  if (shape.classes > 0) shape.embed_dim = settings.integer("embed_dim", 1, kMaxChannels);
+  if (settings.find("mapping_widths")) {
+    const auto widths = settings.integers("mapping_widths", 1, kMaxChannels, kMaxLayers);
+    if (widths.size() != shape.widths.size() || widths.back() != shape.w_dim()) {
+      fail("{}: network setting mapping_widths: expected mapping_layers numbers, the last w_dim", origin);
     }
-    shape.widths = widths.get<std::vector<int64_t>>();
+    shape.widths = widths;
   }
   return shape;
 }
@@ -92,7 +83,7 @@ nlohmann::json channels_json(const std::map<int64_t, int64_t>& channels) {
 }
 
 /// Adds mapping networks to a cost.
-struct StyleGan2Tally : CostCounter {
+struct StyleGan2CostCounter : CostCounter {
   void mapping(const StyleGan2MappingShape& shape) {
     int64_t in = shape.z_dim;
     if (shape.classes > 0) {
@@ -122,14 +113,15 @@ StyleGan2GeneratorShape StyleGan2GeneratorShape::make(const StyleGan2Settings& s
 }
 
 StyleGan2GeneratorShape StyleGan2GeneratorShape::from_json(const nlohmann::json& json, const std::string& origin) {
+  const TableReader settings = network_settings(json, origin);
   StyleGan2GeneratorShape shape{};
-  shape.resolution = resolution_of(json, origin);
-  shape.img_channels = get_int(json, "img_channels", 1, 4, origin);
-  shape.mapping = mapping_of(json, get_int(json, "z_dim", 1, kMaxChannels, origin), origin);
-  shape.const_channels = get_int(json, "const_channels", 1, kMaxChannels, origin);
-  shape.channels = channels_of(json, "channels", 4, shape.resolution, nullptr, origin);
+  shape.resolution = resolution_of(settings, origin);
+  shape.img_channels = settings.integer("img_channels", 1, 4);
+  shape.mapping = mapping_of(settings, settings.integer("z_dim", 1, kMaxChannels), origin);
+  shape.const_channels = settings.integer("const_channels", 1, kMaxChannels);
+  shape.channels = channels_of(settings, "channels", 4, shape.resolution, nullptr);
   const auto usual = without_first(shape.channels);
-  shape.up_channels = channels_of(json, "up_channels", 8, shape.resolution, &usual, origin);
+  shape.up_channels = channels_of(settings, "up_channels", 8, shape.resolution, &usual);
   return shape;
 }
 
@@ -145,7 +137,7 @@ nlohmann::json StyleGan2GeneratorShape::to_json() const {
 int64_t StyleGan2GeneratorShape::num_ws() const { return 2 * static_cast<int64_t>(channels.size()); }
 
 Cost StyleGan2GeneratorShape::cost() const {
-  StyleGan2Tally counter;
+  StyleGan2CostCounter counter;
   counter.mapping(mapping);
   const int64_t w_dim = mapping.w_dim();
   counter.cost.params += const_channels * 16;
@@ -178,20 +170,21 @@ StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::make(const StyleGan2Set
 
 StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::from_json(const nlohmann::json& json,
                                                                    const std::string& origin) {
+  const TableReader settings = network_settings(json, origin);
   StyleGan2DiscriminatorShape shape{};
-  shape.resolution = resolution_of(json, origin);
-  shape.img_channels = get_int(json, "img_channels", 1, 4, origin);
-  shape.minibatch_std_group = get_int(json, "minibatch_std_group", 1, kMaxChannels, origin);
-  shape.channels = channels_of(json, "channels", 4, shape.resolution, nullptr, origin);
-  shape.hidden = channels_of(json, "hidden_channels", 4, shape.resolution, &shape.channels, origin);
-  shape.fc_features = get_int_or(json, "fc_features", shape.hidden.at(4), 1, kMaxChannels, origin);
-  shape.minibatch_std_channels = get_int_or(json, "minibatch_std_channels", 1, 0, kMaxChannels, origin);
+  shape.resolution = resolution_of(settings, origin);
+  shape.img_channels = settings.integer("img_channels", 1, 4);
+  shape.minibatch_std_group = settings.integer("minibatch_std_group", 1, kMaxChannels);
+  shape.channels = channels_of(settings, "channels", 4, shape.resolution, nullptr);
+  shape.hidden = channels_of(settings, "hidden_channels", 4, shape.resolution, &shape.channels);
+  shape.fc_features = settings.integer_or("fc_features", shape.hidden.at(4), 1, kMaxChannels);
+  shape.minibatch_std_channels = settings.integer_or("minibatch_std_channels", 1, 0, kMaxChannels);
   if (shape.minibatch_std_channels > 0 && shape.channels.at(4) % shape.minibatch_std_channels != 0) {
     fail("{}: network setting minibatch_std_channels = {}: expected a divisor of the {} feature maps at 4 x 4", origin,
          shape.minibatch_std_channels, shape.channels.at(4));
   }
-  shape.residual = get_bool_or(json, "residual", true, origin);
-  if (get_int_or(json, "classes", 0, 0, kMaxClasses, origin) > 0) shape.mapping = mapping_of(json, 0, origin);
+  shape.residual = settings.boolean("residual").value_or(true);
+  if (settings.integer_or("classes", 0, 0, kMaxClasses) > 0) shape.mapping = mapping_of(settings, 0, origin);
   return shape;
 }
 
@@ -210,7 +203,7 @@ nlohmann::json StyleGan2DiscriminatorShape::to_json() const {
 }
 
 Cost StyleGan2DiscriminatorShape::cost() const {
-  StyleGan2Tally counter;
+  StyleGan2CostCounter counter;
   counter.conv(img_channels, channels.at(resolution), 1, resolution * resolution, true);
   for (int64_t r = resolution; r > 4; r /= 2) {
     const int64_t c = channels.at(r), middle = hidden.at(r), out = channels.at(r / 2), half = (r / 2) * (r / 2);

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "dgl/families/biggan/biggan.h"
+#include "dgl/families/objective.h"
+#include "dgl/losses/adversarial.h"
+
+namespace dgl {
+
+/// BigGAN's objective (arXiv 1809.11096, as ajbrock/BigGAN-PyTorch trains it): hinge loss, several discriminator steps
+/// for each of the generator, labels of fakes drawn evenly, optionally orthogonal regularization of the generator.
+/// Guidance joins the generator's phase, on the same fake batch and its labels. Every pass of a network that is not
+/// frozen moves its batch statistics and power iterations on, so a batch cannot be split into shards.
+class BigGanObjective : public Objective {
+ public:
+  BigGanObjective(const BigGanFamilySettings& settings, std::shared_ptr<BigGanGenerator> generator,
+                  std::shared_ptr<BigGanDiscriminator> discriminator);
+
+  std::vector<Phase> phases() override;
+  int64_t batches_per_step() const override { return settings_.d_steps; }
+
+ private:
+  /// Images of fresh latents and their labels [n].
+  Batch draw(int64_t n, const StepInput& input);
+  torch::Tensor generator_main(const StepInput& input, StepOutput& output);
+  torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
+
+  const BigGanFamilySettings settings_;
+  std::shared_ptr<BigGanGenerator> generator_;
+  std::shared_ptr<BigGanDiscriminator> discriminator_;
+  std::shared_ptr<const AdversarialLoss> loss_;
+};
+
+}  // namespace dgl

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dgl/nn/network_set.h"
+#include "dgl/nn/tensor_sizes.h"
+
+namespace dgl {
+
+/// Where a network of a checkpoint belongs in a model.
+struct SlotRole {
+  std::string slot;      ///< "generator", "discriminator", …
+  bool average = false;  ///< whether it is the slot's average
+};
+
+/// A state dict in a checkpoint of another program.
+struct StateDict {
+  SlotRole role;
+  NamedTensors tensors;
+  NamedTensors others;  ///< tensors that the file keeps beside its state dicts ("latent_avg")
+  std::string origin;   ///< the file, for messages
+  std::string prefix;   ///< of the tensors' names in the file
+};
+
+struct ImportOptions {
+  std::string from;                 ///< name of the only format to accept; empty: detected
+  int64_t minibatch_std_group = 4;  ///< of a StyleGAN2's discriminator, which its tensors do not tell
+};
+
+/// Checkpoints of another program: how its networks are recognized by names of their tensors, read and written.
+class CheckpointFormat {
+ public:
+  virtual ~CheckpointFormat() = default;
+  /// The name of the program: "stylegan2-pytorch".
+  virtual std::string name() const = 0;
+
+  /// A tensor name that only one kind of network of this format has.
+  struct Signature {
+    std::string tensor, slot;
+  };
+  virtual std::vector<Signature> signatures() const = 0;
+  /// A place where files keep a state dict.
+  struct Prefix {
+    std::string prefix;  ///< "g_ema."
+    SlotRole role;
+  };
+  virtual std::vector<Prefix> prefixes() const = 0;
+  /// Names of tensors that stand beside the state dicts and belong to networks.
+  virtual std::vector<std::string> other_tensors() const { return {}; }
+
+  /// The network of a state dict. Throws Error in one line that says which tensors are missing and which are unknown.
+  virtual std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const = 0;
+
+  /// Whether export_model() is there.
+  virtual bool can_export() const { return false; }
+  /// A model's networks as the program names and shapes them. Throws Error (naming `origin`) for a network that it
+  /// cannot express.
+  virtual TensorFile export_model(const NetworkSet& model, const std::string& origin) const;
+};
+
+/// Throws Error if tensors are missing or left over, and names the first few of each.
+void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
+                 const std::vector<std::string>& unknown);
+
+/// Numbers in all tensors of a state dict: as many parameters as its network may have.
+int64_t count_numbers(const StateDict& dict);
+
+}  // namespace dgl

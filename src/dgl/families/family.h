@@ -1,0 +1,98 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dgl/base/config_key.h"
+#include "dgl/families/checkpoint_format.h"
+#include "dgl/families/objective.h"
+#include "dgl/nn/network_set.h"
+#include "dgl/nn/rational.h"
+
+namespace dgl {
+
+/// What a recipe says of networks and losses of one family. Families derive their own settings; these are common to
+/// all.
+struct FamilySettings {
+  int64_t resolution = 32;   ///< side of the images in pixels
+  int64_t img_channels = 3;  ///< 1 (gray) or 3 (RGB)
+  bool conditional = false;  ///< whether the networks take labels
+  int64_t classes = 0;       ///< number of labels; 0: as many as the data has
+
+  virtual ~FamilySettings() = default;
+  virtual std::unique_ptr<FamilySettings> clone() const = 0;
+
+  /// Number of labels that the networks take: `classes` if they are conditional, else 0.
+  int64_t labels() const { return conditional ? classes : 0; }
+  ImageShape image() const { return {img_channels, resolution, resolution}; }
+};
+
+/// Widths of a student, as shares of the feature maps that the recipe's [network] gives.
+struct Widths {
+  Rational generator{};          ///< of networks that make images
+  Rational discriminator{};      ///< of networks that judge them
+  bool narrow_constant = false;  ///< whether a StyleGAN2's constant input narrows too
+};
+
+/// A network of a family: where it stands in a model, and what it is for.
+struct SlotSpec {
+  std::string name;
+  NetworkRole role = NetworkRole::generator;
+  bool averaged = false;  ///< whether an exponential moving average of it is kept
+};
+
+/// A family of generative models: its networks, its losses, its keys of a recipe, its files. Everything else in the
+/// program works on what this gives. A family is a folder under families/ and a line in families/registry.cpp.
+class Family {
+ public:
+  virtual ~Family() = default;
+  /// The value of a recipe's `family` and of "family" in network settings.
+  virtual std::string name() const = 0;
+
+  /// Settings with default values.
+  virtual std::unique_ptr<FamilySettings> default_settings() const = 0;
+  /// The recipe keys that this family reads, bound to `settings`, which are the family's own.
+  virtual std::vector<ConfigKey> keys(FamilySettings& settings) const = 0;
+  /// Throws Error (naming `origin` and the key) for settings that do not fit each other; completes those that follow.
+  virtual void check(FamilySettings& settings, const std::string& origin) const {}
+  /// True for a family that trains a feature network in place of a generative model; what follows is then not called.
+  virtual bool is_feature_network() const { return false; }
+
+  /// Names of the data domains, one batch of real images each: one for most, two for image-to-image translation.
+  virtual std::vector<std::string> domains() const { return {"data"}; }
+  /// The domains that the sampler's input and output images are of.
+  virtual size_t input_domain() const { return 0; }
+  virtual size_t output_domain() const { return 0; }
+  virtual std::vector<SlotSpec> slots() const { return {}; }
+  /// settings() of the network in a slot at these widths. Throws Error if a layer would be left without channels.
+  virtual nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const;
+  /// Builds a network from its settings(), its weights drawn from the default random generator. Throws Error, naming
+  /// `origin`, for a missing key, a value out of range, or a network of more than `max_params` parameters, before
+  /// anything is allocated.
+  virtual std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape,
+                                                const std::string& origin, int64_t max_params) const;
+  /// What a network of these settings() costs, without allocating it.
+  virtual Cost cost(const std::string& slot, const nlohmann::json& shape) const;
+  /// Draws the weights of fresh networks, if that is not done by their constructors.
+  virtual void initialize(const NetworkSet& networks, const FamilySettings& settings) const {}
+  /// The objective that trains `networks`, which it shares.
+  virtual std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const;
+  /// The sampler of a model, from averages if it has them; null if the model lacks what is needed.
+  virtual std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const;
+  /// The name of the loss that the family's discriminators are trained with; "" if it has none.
+  virtual std::string default_loss() const { return ""; }
+  /// Checkpoints of other programs that hold networks of this family.
+  virtual std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const { return {}; }
+};
+
+/// Adds a family. Throws Error if one of that name is registered.
+void register_family(std::unique_ptr<Family> family);
+/// All families, in the order of their registration.
+std::vector<const Family*> families();
+/// The family called `name`. Throws Error, which names `origin` and the families that there are.
+const Family& find_family(const std::string& name, const std::string& origin);
+/// The family of a network's settings(). Throws Error that names `origin`.
+const Family& family_of(const nlohmann::json& settings, const std::string& origin);
+
+}  // namespace dgl

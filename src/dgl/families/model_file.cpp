@@ -1,0 +1,105 @@
+#include "dgl/families/model_file.h"
+
+#include "dgl/base/error.h"
+#include "dgl/base/json.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr const char* kKey = "dgl";
+
+/// How many numbers a file holds under a prefix.
+int64_t numbers_under(const TensorFile& file, const std::string& prefix) {
+  int64_t numbers = 0;
+  for (const auto& [name, tensor] : file.with_prefix(prefix)) numbers += tensor.numel();
+  return numbers;
+}
+
+std::shared_ptr<Network> read_network(const TensorFile& file, const Family& family, const std::string& slot,
+                                      const std::string& prefix, const nlohmann::json& shape,
+                                      const std::string& origin) {
+  const int64_t numbers = numbers_under(file, prefix);
+  if (numbers == 0) return nullptr;
+  auto network = family.make_network(slot, shape, origin, numbers);
+  get_module(file, prefix, *network, origin);
+  network->eval();
+  return network;
+}
+
+/// The slots of all families, each name once, in the order in which families give them.
+std::vector<SlotSpec> known_slots() {
+  std::vector<SlotSpec> all;
+  for (const Family* family : families()) {
+    for (const SlotSpec& slot : family->slots()) {
+      if (std::none_of(all.begin(), all.end(), [&](const SlotSpec& other) { return other.name == slot.name; })) {
+        all.push_back(slot);
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+TensorFile pack_model(const NetworkSet& model, bool shipped_only) {
+  TensorFile file;
+  nlohmann::json settings = {{"format", 1}, {"info", model.info}};
+  for (const NetworkSlot& slot : model) {
+    if (shipped_only && !slot.shipped) continue;
+    if (slot.network) put_module(file, slot.name + ".", *slot.network);
+    if (slot.average) put_module(file, slot.average_name() + ".", *slot.average);
+    if (slot.best()) settings[slot.name] = slot.best()->settings();
+  }
+  file.metadata[kKey] = settings.dump();
+  return file;
+}
+
+NetworkSet unpack_model(const TensorFile& file, const std::string& origin) {
+  const auto found = file.metadata.find(kKey);
+  if (found == file.metadata.end()) fail_file("{}: not a dgl model: the header's metadata has no \"{}\"", origin, kKey);
+  const auto settings = parse_json(found->second);
+  if (!settings.is_object()) fail_file("{}: the metadata \"{}\" is not a JSON object", origin, kKey);
+  NetworkSet model;
+  std::vector<std::string> prefixes;
+  for (const SlotSpec& spec : known_slots()) {
+    NetworkSlot slot{.name = spec.name, .role = spec.role};
+    const std::string prefix = slot.name + ".", average_prefix = slot.average_name() + ".";
+    prefixes.push_back(prefix);
+    if (numbers_under(file, prefix) == 0 && numbers_under(file, average_prefix) == 0) continue;
+    if (!settings.contains(slot.name)) fail_file("{}: the metadata has no settings of the {}", origin, slot.name);
+    const nlohmann::json& shape = settings[slot.name];
+    const Family& family = family_of(shape, origin);
+    slot.network = read_network(file, family, slot.name, prefix, shape, origin);
+    slot.average = read_network(file, family, slot.name, average_prefix, shape, origin);
+    model.add(std::move(slot));
+  }
+  if (model.empty()) fail_file("{}: not a dgl model: no tensors under {}", origin, fmt::join(prefixes, ", "));
+  if (settings.contains("info")) model.info = settings["info"];
+  return model;
+}
+
+NetworkSet load_model(const std::filesystem::path& path) { return unpack_model(load_safetensors(path), path.string()); }
+
+void save_model(const std::filesystem::path& path, const NetworkSet& model) {
+  save_safetensors(path, pack_model(model));
+}
+
+const Family& family_of(const NetworkSet& model, const std::string& origin) {
+  for (const NetworkSlot& slot : model) {
+    if (slot.best()) return family_of(slot.best()->settings(), origin);
+  }
+  fail_file("{}: the model has no networks", origin);
+}
+
+std::shared_ptr<Sampler> sampler_of(const NetworkSet& model, const std::string& origin) {
+  if (auto sampler = family_of(model, origin).sampler(model)) return sampler;
+  fail_file("{}: the model has no generator", origin);
+}
+
+std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin) {
+  if (auto found = model.discriminator()) return found;
+  fail_file("{}: the model has no discriminator", origin);
+}
+
+}  // namespace dgl

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dgl/guidance/training_step.h"
+
+namespace dgl {
+
+/// One part of a training step: it puts gradients on the networks that it trains, which then take an optimizer step.
+struct Phase {
+  std::string name;                 ///< "g_main", "d_reg", …: the names of logs and of `dgl bench`
+  std::vector<std::string> trains;  ///< slots whose parameters get the gradient
+  /// The loss of a batch, a scalar to be differentiated, on random numbers from `input.random`. Called for several
+  /// shards concurrently; modifies only `output`. With a single shard it may also update buffers such as batch-norm
+  /// statistics.
+  std::function<torch::Tensor(const StepInput& input, StepOutput& output)> loss;
+  int64_t interval = 1;      ///< runs in every interval-th step
+  int64_t batch = 0;         ///< which of the step's batches of real images it works on
+  bool regularizer = false;  ///< true for a lazy regularizer, false for a main phase
+};
+
+/// What the networks of a family minimize. It knows nothing of optimizers, stages or files.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  /// The parts of a step, in their order. Their losses refer to the objective, which has to outlive them.
+  virtual std::vector<Phase> phases() = 0;
+  /// Batches of real images per data domain that one step takes.
+  virtual int64_t batches_per_step() const { return 1; }
+  /// Into how many shards a batch may be split, each to be taken as a batch of its own: 1 if losses need all of it.
+  virtual int64_t max_shards(int64_t batch) const { return 1; }
+  /// Takes a phase's statistics, averaged over shards, into the objective's and the networks' state.
+  virtual void update_statistics(const Scalars& statistics) {}
+  /// Tensors of the objective's state (the running mean of path lengths), shared with it.
+  virtual std::map<std::string, torch::Tensor> state() const { return {}; }
+};
+
+}  // namespace dgl

@@ -1,0 +1,123 @@
+#include "dgl/families/stylegan2/objective.h"
+
+#include "dgl/guidance/guided_loss.h"
+#include "dgl/losses/regularizers.h"
+#include "dgl/ops/common.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+StyleGan2Objective::StyleGan2Objective(const StyleGan2FamilySettings& settings,
+                                       std::shared_ptr<StyleGan2Generator> generator,
+                                       std::shared_ptr<StyleGan2Discriminator> discriminator)
+    : settings_(settings),
+      generator_(std::move(generator)),
+      discriminator_(std::move(discriminator)),
+      loss_(make_adversarial_loss("logistic", "loss")),
+      pl_mean_(torch::zeros({}, generator_->parameters()[0].options().requires_grad(false))) {}
+
+std::vector<Phase> StyleGan2Objective::phases() {
+  using Loss = Tensor (StyleGan2Objective::*)(const StepInput&, StepOutput&);
+  std::vector<Phase> phases;
+  const auto add = [&](const char* name, const char* network, Loss loss) -> Phase& {
+    const auto call = [this, loss](const StepInput& input, StepOutput& output) { return (this->*loss)(input, output); };
+    return phases.emplace_back(Phase{.name = name, .trains = {network}, .loss = call});
+  };
+  const auto add_regularizer = [&](const char* name, const char* network, Loss loss, int64_t interval) {
+    Phase& phase = add(name, network, loss);
+    phase.interval = interval;
+    phase.regularizer = true;
+  };
+  add("g_main", "generator", &StyleGan2Objective::generator_main);
+  if (settings_.pl_weight > 0) {
+    add_regularizer("g_reg", "generator", &StyleGan2Objective::generator_path_length, settings_.pl_interval);
+  }
+  add("d_main", "discriminator", &StyleGan2Objective::discriminator_main);
+  if (settings_.r1_gamma > 0) {
+    add_regularizer("d_reg", "discriminator", &StyleGan2Objective::discriminator_r1, settings_.r1_interval);
+  }
+  return phases;
+}
+
+int64_t StyleGan2Objective::max_shards(int64_t batch) const {
+  const int64_t group = std::min(settings_.network.minibatch_std_group, batch);
+  int64_t shards = std::max<int64_t>(1, batch / group);
+  const auto fits = [&](int64_t n) {
+    return batch % (n * group) == 0 && (settings_.pl_weight == 0 || batch / n >= settings_.pl_batch_shrink);
+  };
+  while (shards > 1 && !fits(shards)) --shards;
+  return shards;
+}
+
+void StyleGan2Objective::update_statistics(const Scalars& statistics) {
+  if (const auto mean = statistics.find("w_mean"); mean != statistics.end()) {
+    generator_->mapping().track_mean(mean->second);
+  }
+  if (const auto mean = statistics.find("pl_mean"); mean != statistics.end()) pl_mean_.copy_(mean->second);
+}
+
+StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& input, StepOutput& output) {
+  const auto options = pl_mean_.options();
+  const int64_t layers = generator_->num_ws();
+  Draw drawn;
+  if (generator_->classes() > 0) {
+    drawn.labels = at::multinomial(input.label_shares, n, /*replacement=*/true, input.random);
+  }
+  const auto latents = [&] { return at::randn({n, generator_->z_dim()}, input.random, options); };
+  const Tensor w = generator_->map(latents(), drawn.labels);
+  output.statistics["w_mean"] = w.detach().mean(0);
+  drawn.styles = w.unsqueeze(1).expand({-1, layers, -1});
+  if (settings_.style_mixing == 0 || at::rand({1}, input.random, options).item<double>() >= settings_.style_mixing)
+    return drawn;
+  // From a random layer on, the styles are another latent's of the same label.
+  const auto cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
+  const Tensor other = generator_->map(latents(), drawn.labels);
+  drawn.styles = at::cat({drawn.styles.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
+  return drawn;
+}
+
+Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
+  const Draw drawn = draw(input.real[0].images.size(0), input, output);
+  const Tensor fake = input.augment(generator_->synthesize(drawn.styles, input.random));
+  const Tensor fake_scores = discriminator_->forward(fake, drawn.labels, 1);
+  const Tensor loss = loss_->generator(fake_scores).mean();
+  output.losses["g_main"] = loss.detach();
+  return add_guidance(loss, fake, drawn.labels, input, output);
+}
+
+Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {
+  const ops::TwiceDifferentiable twice;
+  const int64_t n = std::max<int64_t>(1, input.real[0].images.size(0) / settings_.pl_batch_shrink);
+  const Tensor ws = draw(n, input, output).styles;
+  const Tensor fake = generator_->synthesize(ws, input.random);
+  const Tensor noise = at::randn(fake.sizes(), input.random, fake.options());
+  const PathLength path = path_length_penalty(fake, ws, noise, pl_mean_, settings_.pl_decay);
+  const Tensor loss = path.penalty * settings_.pl_weight;
+  output.statistics["pl_mean"] = path.mean;
+  output.losses["g_reg"] = loss.detach();
+  return loss * static_cast<double>(settings_.pl_interval);
+}
+
+Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput& output) {
+  const int64_t n = input.real[0].images.size(0);
+  Draw drawn;
+  Tensor fake;
+  {
+    torch::NoGradGuard no_grad;
+    drawn = draw(n, input, output);
+    fake = generator_->synthesize(drawn.styles, input.random);
+  }
+  return discriminator_loss(*loss_, *discriminator_, {fake, drawn.labels}, input, output);
+}
+
+Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {
+  const ops::TwiceDifferentiable twice;
+  const Tensor real = input.real[0].images.detach().clone().set_requires_grad(true);
+  const Tensor scores = discriminator_->forward(input.augment(real), input.real[0].labels, 1);
+  const Tensor loss = r1_penalty(scores, real) * (settings_.r1_gamma / 2);
+  output.losses["d_reg"] = loss.detach();
+  return loss * static_cast<double>(settings_.r1_interval);
+}
+
+}  // namespace dgl

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "dgl/families/objective.h"
+#include "dgl/families/stylegan2/stylegan2.h"
+#include "dgl/losses/adversarial.h"
+
+namespace dgl {
+
+/// StyleGAN2's objective (arXiv 1912.04958): non-saturating logistic loss, lazy R1 on real images, lazy path-length
+/// regularization, style mixing. Guidance joins the generator's main phase, on the same fake batch.
+class StyleGan2Objective : public Objective {
+ public:
+  StyleGan2Objective(const StyleGan2FamilySettings& settings, std::shared_ptr<StyleGan2Generator> generator,
+                     std::shared_ptr<StyleGan2Discriminator> discriminator);
+
+  std::vector<Phase> phases() override;
+  /// Shards of whole groups of the discriminator's minibatch statistics, and of whole images for path lengths.
+  int64_t max_shards(int64_t batch) const override;
+  void update_statistics(const Scalars& statistics) override;
+  std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
+
+ private:
+  /// What n images are made from.
+  struct Draw {
+    torch::Tensor styles;  ///< [n, num_ws, w_dim] of fresh latents, mixed from two with the recipe's probability
+    torch::Tensor labels;  ///< [n], each as often as among the real images; undefined without labels
+  };
+  Draw draw(int64_t n, const StepInput& input, StepOutput& output);
+  torch::Tensor generator_main(const StepInput& input, StepOutput& output);
+  torch::Tensor generator_path_length(const StepInput& input, StepOutput& output);
+  torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
+  torch::Tensor discriminator_r1(const StepInput& input, StepOutput& output);
+
+  const StyleGan2FamilySettings settings_;
+  std::shared_ptr<StyleGan2Generator> generator_;
+  std::shared_ptr<StyleGan2Discriminator> discriminator_;
+  std::shared_ptr<const AdversarialLoss> loss_;
+  torch::Tensor pl_mean_;
+};
+
+}  // namespace dgl

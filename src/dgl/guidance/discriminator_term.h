@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "dgl/guidance/guidance_term.h"
+#include "dgl/guidance/schedule.h"
+#include "dgl/guidance/weight.h"
+#include "dgl/losses/adversarial.h"
+
+namespace dgl {
+
+/// A frozen teacher discriminator and the settings of its guidance term.
+struct DiscriminatorTeacher {
+  std::string name{};  ///< for messages: the file it came from
+  std::shared_ptr<Discriminator> discriminator{};
+  std::shared_ptr<const AdversarialLoss> loss{};  ///< the loss that it was trained with
+  Schedule lambda{};
+  std::shared_ptr<Weight> weight{};  ///< null for a uniform weight of 1
+  bool resize = false;               ///< brings images of another size or channels to its own
+  size_t domain = 0;                 ///< data domain that it judges
+};
+
+/// The term of DGL-GAN (arXiv 2112.06502, section 3):
+///
+///     lambda(progress) * mean over the batch of weight * loss_G(D_t(fake, label))
+///
+/// Gradients flow through the teacher into the images; its weights receive none.
+class DiscriminatorTerm : public GuidanceTerm {
+ public:
+  /// Freezes the teacher.
+  explicit DiscriminatorTerm(DiscriminatorTeacher teacher);
+
+  size_t domain() const override { return teacher_.domain; }
+  GuidanceResult evaluate(const GuidanceInput& input) const override;
+  void update_statistics(const Scalars& statistics) override;
+  std::map<std::string, torch::Tensor> state() const override;
+
+  const DiscriminatorTeacher& teacher() const { return teacher_; }
+  /// The teacher's scores [N], means over patches, of images of any size.
+  torch::Tensor score(const torch::Tensor& images, const torch::Tensor& labels) const;
+
+ private:
+  DiscriminatorTeacher teacher_;
+};
+
+}  // namespace dgl

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+
+#include "dgl/guidance/training_step.h"
+
+namespace dgl {
+
+/// One batch of generated images, to be judged.
+struct GuidanceInput {
+  torch::Tensor fake{};      ///< [N, C, R, R] with gradients
+  torch::Tensor labels{};    ///< [N], or undefined
+  double progress = 0;       ///< of the stage, 0 … 1
+  torch::Tensor own_loss{};  ///< scalar: what the student's own discriminator makes the generator minimize on `fake`
+  std::function<torch::Tensor()> real{};  ///< computes real images [N, C, R, R] as discriminators see them
+  torch::Tensor real_labels{};            ///< their labels [N], or undefined
+  size_t domain = 0;                      ///< data domain of the images
+};
+
+/// What guidance adds for one batch.
+struct GuidanceResult {
+  torch::Tensor loss{};    ///< scalar, lambda and weight included; undefined if nothing is added
+  torch::Tensor scores{};  ///< [N], of the first teacher with a score, detached; undefined if there is none
+  torch::Tensor weight{};  ///< mean of that teacher's weight, a scalar; undefined for a uniform one
+  Scalars statistics{};    ///< for update_statistics()
+};
+
+/// What one teacher adds to the loss of a student's generator, in one data domain.
+class GuidanceTerm {
+ public:
+  virtual ~GuidanceTerm() = default;
+  /// The data domain whose images it judges.
+  virtual size_t domain() const { return 0; }
+  /// The term for one batch. Modifies nothing, so that shards can be judged concurrently.
+  virtual GuidanceResult evaluate(const GuidanceInput& input) const = 0;
+  /// Takes the statistics of one step, averaged over shards. Unknown names are ignored.
+  virtual void update_statistics(const Scalars& statistics) {}
+  /// Tensors that a resumed run needs, shared with the term.
+  virtual std::map<std::string, torch::Tensor> state() const { return {}; }
+};
+
+}  // namespace dgl

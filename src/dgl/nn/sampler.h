@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dgl/base/torch.h"
+
+namespace dgl {
+
+class Network;
+class OnnxGraph;
+
+/// The shape of images.
+struct ImageShape {
+  int64_t channels = 0, height = 0, width = 0;
+  bool operator==(const ImageShape&) const = default;
+};
+
+/// What N images are made from. A tensor that a sampler does not take is undefined.
+struct Condition {
+  torch::Tensor latents{};  ///< [N, ...] float32 of SampleSpec::latent_shape
+  torch::Tensor labels{};   ///< [N] int64, each below SampleSpec::classes
+  torch::Tensor images{};   ///< [N, C, H, W] float32 in -1 … 1 of SampleSpec::input
+};
+
+/// What a sampler takes and gives.
+struct SampleSpec {
+  std::vector<int64_t> latent_shape;  ///< of one image's latents; empty if it takes none
+  int64_t classes = 0;                ///< number of labels; 0 if it takes none
+  std::optional<ImageShape> input;    ///< images that it translates, if it takes any
+  ImageShape output;
+};
+
+/// How a sampler draws.
+struct SampleOptions {
+  double psi = 1;  ///< truncation: the distance of latents from their mean; 1 for none
+  at::Generator
+      noise{};  ///< draws noise within the network; undefined: the stored noise, a pure function of the condition
+};
+
+/// Images of a family's model: all that grids, metrics, ONNX files and `dgl sample` know of it.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  virtual SampleSpec spec() const = 0;
+  /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.
+  virtual torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) = 0;
+
+  /// The names of a condition's tensors in an ONNX graph; empty for one that the sampler does not take.
+  struct ConditionNames {
+    std::string latents, labels, images;
+  };
+  /// Adds what sample() computes with the stored noise to an ONNX graph (nn/onnx_graph.h). Returns the images' name
+  /// there.
+  virtual std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const = 0;
+
+  /// Recomputes what sampling needs beside the weights, which training leaves behind: batch-norm statistics, from
+  /// random images drawn with `seed`. Most families have nothing to do.
+  virtual void recalibrate_batch_norm(uint64_t seed) {}
+
+  /// The network that samples.
+  virtual Network& network() = 0;
+  const Network& network() const { return const_cast<Sampler*>(this)->network(); }
+};
+
+}  // namespace dgl

@@ -1,0 +1,172 @@
+#include "dgl/training/recorder.h"
+
+#include "dgl/base/error.h"
+#include "dgl/base/text.h"
+#include "dgl/families/model_file.h"
+#include "dgl/report/image_grid.h"
+#include "dgl/report/report.h"
+#include "dgl/run/summary.h"
+
+namespace dgl {
+
+namespace {
+
+/// " g_main 0.693 d_main 1.386"
+std::string losses_text(const nlohmann::json& means) {
+  std::string text;
+  for (const auto& [name, value] : means.items()) text += fmt::format(" {} {:.3f}", name, value.get<double>());
+  return text;
+}
+
+}  // namespace
+
+RunRecorder::RunRecorder(TrainingSession& session, const RunDirectory& directory, const Evaluator& evaluator,
+                         Progress& progress)
+    : session_(session),
+      directory_(directory),
+      evaluator_(evaluator),
+      progress_(progress),
+      grid_(SampleGrid::of(session.recipe.network->labels())) {}
+
+void RunRecorder::show_progress(const Stage& stage) {
+  const RunState& state = session_.state;
+  int64_t left = stage.images - state.stage_images;
+  for (const Stage& later : session_.stages) left += later.number > stage.number ? later.images : 0;
+  std::string best;
+  if (evaluator_.has_features() && state.best_fd >= 0) {
+    best = fmt::format(" | best {} {:.2f}", evaluator_.distance_name(), state.best_fd);
+  }
+  const double rate = session_.images_per_second();
+  progress_.update(fmt::format(
+      "stage {} {} | kimg {:.1f}/{:g} | {:.0f} img/s | left {} |{}{}", stage.number, stage.name,
+      static_cast<double>(state.stage_images) / 1000, static_cast<double>(stage.images) / 1000, rate,
+      duration_text(static_cast<double>(left) / std::max(1e-9, rate)), losses_text(state.losses.means()), best));
+}
+
+void RunRecorder::on_checkpoint(const Stage& stage) {
+  RunState& state = session_.state;
+  state.stages.back().kimg_end = static_cast<double>(state.images) / 1000;
+  if (session_.processes->is_root()) evaluate_and_log(stage);
+  state.losses = {};
+  state.scores = {};
+  state.tick_seconds = 0;
+  state.tick_images = 0;
+}
+
+bool RunRecorder::note_distance(double distance, double kimg, const Stage& stage) {
+  RunState& state = session_.state;
+  StageRecord& record = state.stages.back();
+  record.fd_end = distance;
+  if (record.fd_best < 0 || distance < record.fd_best) {
+    record.fd_best = distance;
+    record.kimg_best = kimg;
+  }
+  if (state.best_fd >= 0 && distance >= state.best_fd) return false;
+  state.best_fd = distance;
+  state.best_kimg = kimg;
+  state.best_stage = stage.number;
+  return true;
+}
+
+void RunRecorder::save_best(const LogLine& line) {
+  const Recipe& recipe = session_.recipe;
+  NetworkSet& networks = session_.student.networks;
+  networks.info = {{"kimg", line.kimg},
+                   {"stage", line.stage},
+                   {"recipe", recipe_toml(recipe.without_run())},
+                   {"data", std::filesystem::path(recipe.run.data).filename().string()}};
+  if (evaluator_.has_features()) {
+    networks.info["distance"] = {
+        {"name", evaluator_.distance_name()}, {"samples", recipe.samples}, {"value", *line.distance}};
+  }
+  save_model(directory_.best(), networks);
+}
+
+void RunRecorder::evaluate_and_log(const Stage& stage) {
+  RunState& state = session_.state;
+  const double kimg = static_cast<double>(state.images) / 1000;
+  LogLine line{.stage = stage.number,
+               .kimg = kimg,
+               .images = state.images,
+               .step = state.step,
+               .seconds = state.seconds,
+               .images_per_second = session_.images_per_second(),
+               .loss = state.losses.means(),
+               .score = state.scores.means()};
+  const auto sampler = sampler_of(session_.student.networks, "the student");
+  sampler->recalibrate_batch_norm(session_.seed(Stream::standing_statistics));
+  std::string distance_text;
+  bool keep = true;
+  if (evaluator_.has_features()) {
+    const double distance = evaluator_.distance(*sampler, session_.recipe.samples, Stream::evaluation);
+    line.distance = distance;
+    line.best = keep = note_distance(distance, kimg, stage);
+    distance_text = fmt::format(" | {} {:.2f}{}", evaluator_.distance_name(), distance, keep ? " (best)" : "");
+  }
+  if (keep) save_best(line);
+  write_samples(*sampler);
+  progress_.print(fmt::format("stage {} {} | kimg {:.1f} | {:.0f} img/s | {} |{}{}", stage.number, stage.name, kimg,
+                              session_.images_per_second(), duration_text(state.seconds), losses_text(line.loss),
+                              distance_text));
+  directory_.append_log(line.to_json());
+  state.log_bytes = directory_.log_size();
+}
+
+torch::Tensor RunRecorder::draw_grid(Sampler& sampler) const {
+  const Dataset& inputs = *session_.data[session_.family().input_domain()];
+  return grid_.draw(sampler, session_.seed(Stream::grid_latents), session_.device, &inputs);
+}
+
+void RunRecorder::write_samples(Sampler& sampler) {
+  const auto write = [&](Sampler& from, const std::string& name) {
+    write_grid(directory_.sample(name), draw_grid(from), grid_.columns);
+  };
+  write(sampler, fmt::format("{:06d}", session_.state.images / 1000));
+  if (!std::filesystem::exists(directory_.sample("real"))) {
+    const Dataset& real = *session_.data[session_.family().output_domain()];
+    write_grid(directory_.sample("real"), grid_.pick(real), grid_.columns);
+  }
+  if (!session_.teacher || std::filesystem::exists(directory_.sample("teacher"))) return;
+  const auto teacher = family_of(*session_.teacher, session_.recipe.teacher().file).sampler(*session_.teacher);
+  if (teacher) write(*teacher, "teacher");
+}
+
+void RunRecorder::finish() {
+  const Recipe& recipe = session_.recipe;
+  const std::string best = directory_.best().string();
+  NetworkSet result = load_model(directory_.best());
+  result.to(session_.device);
+  result.set_reference(recipe.reference);
+  const auto sampler = sampler_of(result, best);
+  SummaryInput input;
+  input.recipe = recipe;
+  input.state = session_.state;
+  input.data = session_.data[0]->info();
+  input.row_labels = grid_.row_labels;
+  input.device = session_.device;
+  input.processes = session_.processes->count();
+  input.result = &result;
+  input.teacher = session_.teacher.get();
+  if (evaluator_.has_features()) {
+    input.metric = evaluator_.distance_name();
+    progress_.print(fmt::format("measuring the result over {} samples", recipe.final_samples));
+    input.result_distance = evaluator_.distance(*sampler, recipe.final_samples, Stream::final_evaluation);
+    if (session_.teacher) {
+      const auto teacher = family_of(*session_.teacher, recipe.teacher().file).sampler(*session_.teacher);
+      // A teacher of another size has no distance to these images.
+      if (teacher && teacher->spec().output == sampler->spec().output) {
+        input.teacher_distance = evaluator_.distance(*teacher, recipe.final_samples, Stream::final_evaluation);
+      }
+    }
+    result.info["distance"] = {
+        {"name", input.metric}, {"samples", recipe.final_samples}, {"value", *input.result_distance}};
+  }
+  write_grid(directory_.sample("final"), draw_grid(*sampler), grid_.columns);
+  save_model(directory_.model(), result);
+  const nlohmann::json summary = make_summary(input);
+  write_file(directory_.summary(), summary.dump(2) + "\n");
+  write_report(directory_.path());
+  progress_.print(summary_table(summary));
+}
+
+}  // namespace dgl

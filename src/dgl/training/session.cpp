@@ -1,0 +1,215 @@
+#include "dgl/training/session.h"
+
+#include <cmath>
+
+#include "dgl/base/error.h"
+#include "dgl/base/runtime.h"
+#include "dgl/families/model_file.h"
+#include "dgl/recipe/labels.h"
+#include "dgl/run/run_directory.h"
+#include "dgl/training/checkpointer.h"
+#include "dgl/training/run_phase.h"
+
+namespace dgl {
+
+namespace {
+
+/// Opens the packed set of each domain and completes the recipe with their labels.
+void open_data(TrainingSession& session) {
+  Recipe& recipe = session.recipe;
+  const ImageShape image = recipe.network->image();
+  for (const std::string& file : recipe.data_files()) {
+    if (file.empty()) {
+      fail("{} needs a packed set for each of its domains: {}", recipe.family,
+           fmt::join(session.family().domains(), ", "));
+    }
+    const auto data = std::make_shared<Dataset>(file);
+    const DatasetInfo& info = data->info();
+    if (info.resolution != image.height || info.channels != image.channels) {
+      fail("{}: images of {} x {} x {}, but the recipe's network makes {} x {} x {}", file, info.channels,
+           info.resolution, info.resolution, image.channels, image.height, image.width);
+    }
+    session.data.push_back(data);
+  }
+  recipe = with_labels_of(*session.data[0], std::move(recipe));
+  if (recipe.network->conditional) session.label_shares = label_shares(*session.data[0]).to(session.device);
+}
+
+/// Adds a teacher to the session's guidance.
+void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
+  model.to(session.device);
+  model.set_reference(session.recipe.reference);
+  const auto discriminator = discriminator_of(model, how.file);
+  discriminator->set_activations(parse_precision(session.recipe.precision, "training.precision"));
+  const std::string loss = how.loss.empty() ? family_of(discriminator->settings(), how.file).default_loss() : how.loss;
+  if (loss.empty()) fail("{}: its family has no adversarial loss; expected guidance.loss to name one", how.file);
+  session.guidance.add({.name = how.file,
+                        .discriminator = discriminator,
+                        .loss = make_adversarial_loss(loss, "guidance.loss"),
+                        .lambda = make_schedule(how.schedule, how.lambda, "guidance.schedule"),
+                        .weight = make_weight(how.weight, "guidance.weight"),
+                        .resize = session.recipe.guidance.resize},
+                       session.student_shape());
+}
+
+void open_teachers(TrainingSession& session) {
+  const GuidanceRecipe& wanted = session.recipe.guidance;
+  const TeacherRecipe& first = session.recipe.teacher();
+  session.teacher = std::make_unique<NetworkSet>(load_model(first.file));
+  add_teacher(session, *session.teacher, first);
+  for (size_t i = 1; i < wanted.teachers.size(); ++i) {
+    add_teacher(session, load_model(wanted.teachers[i].file), wanted.teachers[i]);
+  }
+  session.guidance.guide_discriminator(wanted.for_discriminator,
+                                       family_of(*session.teacher, first.file).sampler(*session.teacher),
+                                       session.student_shape());
+}
+
+std::vector<Stage> plan_stages(const Recipe& recipe) {
+  const auto images = [](double kimg) { return std::llround(kimg * 1000); };
+  const GuidanceRecipe& g = recipe.guidance;
+  const bool second_only = recipe.has_student() && (recipe.run.from_teacher || !recipe.run.from_stage1.empty());
+  std::vector<Stage> stages{{1, "alone", images(recipe.kimg), 0, false}};
+  if (recipe.has_student()) {
+    bool guided = g.for_discriminator.any() || g.train_teacher;
+    for (const TeacherRecipe& teacher : g.teachers) guided = guided || teacher.lambda > 0;
+    stages = {{1, "alone", second_only ? 0 : images(g.stage1_kimg), 0, false},
+              {2, guided ? "guided" : "alone", images(g.stage2_kimg), recipe.teacher().lambda, guided}};
+  }
+  int64_t sum = 0;
+  for (const Stage& stage : stages) sum += stage.images;
+  if (sum == 0) {
+    fail("the recipe trains for 0 images; expected {} above 0", second_only ? "guidance.stage2_kimg"
+                                                                : recipe.has_student()
+                                                                    ? "guidance.stage1_kimg or stage2_kimg"
+                                                                    : "training.kimg");
+  }
+  return stages;
+}
+
+/// The student's generators with the teacher's discriminator in the place of their own, and its discriminator's phases.
+std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  const std::string& file = recipe.teacher().file;
+  const auto discriminator = discriminator_of(*session.teacher, file);
+  const Family& family = family_of(discriminator->settings(), file);
+  if (family.name() != recipe.family) {
+    fail("{}: a discriminator of {}, which cannot go on learning with {} (guidance.train_teacher)", file, family.name(),
+         recipe.family);
+  }
+  const ImageShape image = recipe.network->image();
+  if (discriminator->resolution() != image.height || discriminator->channels() != image.channels) {
+    fail(
+        "{}: the teacher's discriminator takes {} x {} x {} images and can only go on learning "
+        "(guidance.train_teacher) "
+        "from images of its own size; the data's are {} x {} x {}",
+        file, discriminator->channels(), discriminator->resolution(), discriminator->resolution(), image.channels,
+        image.height, image.width);
+  }
+  auto taught = std::make_unique<TrainedNetworks>();
+  for (const NetworkSlot& slot : session.student.networks) {
+    const bool judges = slot.role == NetworkRole::discriminator;
+    const auto network = judges ? session.teacher->at(slot.name, file).network : slot.network;
+    taught->networks.add({.name = slot.name, .role = slot.role, .network = network});
+  }
+  taught->objective = family.objective(*recipe.network, taught->networks);
+  taught->phases = taught->objective->phases();
+  taught->optimizers = make_optimizers(recipe, taught->networks, taught->phases);
+  std::erase_if(taught->optimizers, [&](const auto& item) {
+    return taught->networks.at(item.first, file).role != NetworkRole::discriminator;
+  });
+  return taught;
+}
+
+/// Starts stage 2 from the end of another run's stage 1.
+void begin_from_stage1(TrainingSession& session) {
+  const std::string& folder = session.recipe.run.from_stage1;
+  const auto path = RunDirectory::open(folder).stage_end(1);
+  if (!std::filesystem::exists(path)) {
+    fail("{}: has no checkpoints/stage1.safetensors; expected a run of compress or boost whose stage 1 is done",
+         folder);
+  }
+  Checkpointer(session).load_student(load_safetensors(path), path.string());
+  RunState& state = session.state;
+  if (state.stages.size() != 1 || state.stage != 2) fail("{}: not the end of a stage 1", path.string());
+  state.log_bytes = 0;
+  state.best_fd = -1;
+  if (!session.recipe.guidance.keep_optimizer) session.reset_optimizers();
+}
+
+/// Starts stage 2 from the teacher's own networks.
+void begin_from_teacher(TrainingSession& session) {
+  const NetworkSet& teacher = *session.teacher;
+  const std::string& file = session.recipe.teacher().file;
+  for (const NetworkSlot& slot : session.student.networks) {
+    const NetworkSlot* theirs = teacher.find(slot.name);
+    if (!theirs || !theirs->network || (slot.average && !theirs->average)) {
+      fail("{}: the teacher has no {}{} to start from", file, slot.name, slot.average ? " and average of it" : "");
+    }
+    if (theirs->network->settings() != slot.network->settings()) {
+      fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", file,
+           session.recipe.width);
+    }
+    copy_weights(*theirs->network, *slot.network);
+    if (slot.average) copy_weights(*theirs->average, *slot.average);
+  }
+  if (teacher.info.contains("kimg") && teacher.info["kimg"].is_number()) {
+    session.state.images = std::llround(teacher.info["kimg"].get<double>() * 1000);
+  }
+}
+
+/// Gives all processes the first one's weights, which may have been drawn otherwise on another kind of processor.
+void broadcast_weights(const TrainingSession& session) {
+  std::vector<torch::Tensor> all;
+  session.student.networks.for_each_network([&](const std::string&, const Network& network) {
+    for (const torch::Tensor& tensor : network.parameters()) all.push_back(tensor);
+    for (const torch::Tensor& tensor : network.buffers()) all.push_back(tensor);
+  });
+  session.processes->broadcast(all);
+}
+
+}  // namespace
+
+TrainingSession::TrainingSession(const Recipe& wanted) : recipe(wanted), augmentation(wanted.augmentation()) {}
+
+uint64_t TrainingSession::seed(Stream stream, uint64_t k) const {
+  return stream_seed(static_cast<uint64_t>(recipe.seed), static_cast<uint64_t>(stream), k);
+}
+
+double TrainingSession::images_per_second() const {
+  return static_cast<double>(state.tick_images) / std::max(1e-9, state.tick_seconds);
+}
+
+std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const ProcessGroup& processes) {
+  auto session = std::make_unique<TrainingSession>(wanted);
+  Recipe& recipe = session->recipe;
+  session->processes = &processes;
+  session->device = processes.device(recipe.run.device);
+  open_data(*session);
+  if (recipe.has_student()) open_teachers(*session);
+  session->stages = plan_stages(recipe);
+
+  torch::manual_seed(session->seed(Stream::init));
+  TrainedNetworks& student = session->student;
+  student.networks = make_networks(recipe, student_widths(recipe), session->device);
+  student.objective = session->family().objective(*recipe.network, student.networks);
+  student.phases = student.objective->phases();
+  recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
+                                     session->device, processes);
+  session->workers = std::make_unique<Workers>(recipe.shards / processes.count());
+  for (size_t domain = 0; domain < session->data.size(); ++domain) {
+    session->samplers.push_back(std::make_unique<BatchSampler>(session->data[domain], recipe.batch,
+                                                               session->seed(Stream::data, domain), recipe.mirror,
+                                                               processes.rank(), processes.count()));
+  }
+  session->reset_optimizers();
+  if (recipe.has_student()) {
+    if (recipe.guidance.train_teacher) session->taught = make_taught(*session);
+    if (!recipe.run.from_stage1.empty()) begin_from_stage1(*session);
+    if (recipe.run.from_teacher) begin_from_teacher(*session);
+  }
+  broadcast_weights(*session);
+  return session;
+}
+
+}  // namespace dgl

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dgl/base/process_group.h"
+#include "dgl/base/workers.h"
+#include "dgl/data/sampler.h"
+#include "dgl/guidance/guidance.h"
+#include "dgl/run/run_state.h"
+#include "dgl/training/networks.h"
+
+namespace dgl {
+
+/// The random streams of a run.
+enum class Stream : uint64_t { init = 1, data, step, evaluation, grid_latents, final_evaluation, standing_statistics };
+
+/// A training stage: its length in images and whether guidance is enabled.
+struct Stage {
+  int64_t number;
+  std::string name;  ///< "alone" or "guided"
+  int64_t images;
+  double lambda;  ///< of the first teacher, before the schedule
+  bool guided;
+};
+
+/// Networks with what trains them.
+struct TrainedNetworks {
+  NetworkSet networks;
+  std::unique_ptr<Objective> objective;
+  std::vector<Phase> phases;
+  Optimizers optimizers;
+};
+
+/// All parts of a training run, as a recipe describes them: data, networks, losses, optimizers, guidance and how far
+/// the run has come. Trainer, Evaluator, RunRecorder, Checkpointer and run_stages() each work on what they need of it.
+struct TrainingSession {
+  Recipe recipe;  ///< with all defaults resolved
+  const ProcessGroup* processes = nullptr;
+  torch::Device device = torch::kCPU;
+
+  std::vector<std::shared_ptr<const Dataset>> data;  ///< by domain
+  std::vector<std::unique_ptr<BatchSampler>> samplers;
+  torch::Tensor label_shares;  ///< [classes] share of each label among the real images; undefined without labels
+
+  std::unique_ptr<NetworkSet> teacher;  ///< the first one, that the student is compared with; null for `dgl train`
+  Guidance guidance;
+  Augmentation augmentation;
+
+  TrainedNetworks student;
+  /// The student's generators beside the first teacher's discriminator, which goes on learning
+  /// (guidance.train_teacher): its phases are the discriminator's alone. Null if the teacher is frozen.
+  std::unique_ptr<TrainedNetworks> taught;
+
+  std::unique_ptr<Workers> workers;
+  std::vector<Stage> stages;
+  RunState state;
+
+  explicit TrainingSession(const Recipe& recipe);
+
+  const Family& family() const { return recipe.family_info(); }
+  /// What teachers have to fit.
+  StudentShape student_shape() const { return {recipe.network->image(), recipe.network->labels()}; }
+  /// A seed of a random stream; of its k-th use.
+  uint64_t seed(Stream stream, uint64_t k = 0) const;
+  /// Fresh optimizers of the student, as at the start of a stage.
+  void reset_optimizers() { student.optimizers = make_optimizers(recipe, student.networks, student.phases); }
+  const Stage& current_stage() const { return stages.at(static_cast<size_t>(state.stage - 1)); }
+  /// Images per second since the last checkpoint.
+  double images_per_second() const;
+};
+
+/// Opens data and teachers and builds the student, ready for the first step, on all processes alike. Throws Error if
+/// they do not fit each other. Writes nothing. `processes` has to outlive the session.
+std::unique_ptr<TrainingSession> make_session(const Recipe& recipe, const ProcessGroup& processes);
+
+}  // namespace dgl
