@@ -26,7 +26,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, const fs::path
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ == 0) {
-    // Between fork and exec only system calls: other threads' locks are as they were.
+    // Only system calls are safe between fork and exec, since other threads may have held locks at the fork.
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(127);

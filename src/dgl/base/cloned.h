@@ -5,7 +5,7 @@
 
 namespace dgl {
 
-/// A pointer to a polymorphic value that is copied with its owner, by T::clone().
+/// An owning pointer to a polymorphic value. Copying it copies the value by T::clone().
 template <class T>
 class Cloned {
  public:

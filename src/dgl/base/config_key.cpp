@@ -39,7 +39,7 @@ bool ConfigKey::holds(const nlohmann::json& node) const {
 }
 
 std::string ConfigKey::toml() const {
-  // toml++ as Debian builds it writes seventeen digits of every number, 0.3 as 0.29999999999999999.
+  // Debian's build of toml++ writes 17 digits of every number, so that 0.3 becomes 0.29999999999999999.
   return std::visit(
       [](auto* held) {
         using T = std::decay_t<decltype(*held)>;

@@ -7,39 +7,39 @@
 
 namespace dgl {
 
-/// What went wrong, in one line that names the file, the key or the tensor and says what was expected. The command line
-/// prints it as `dgl: error: …` and ends with status 1. This class itself stands for bad input: a key, an option or an
-/// argument that is not what it must be, or inputs that do not fit each other. Other kinds are derived from it.
+/// An error with a one-line message, which names the file, the key or the tensor and says what was expected. The
+/// command line prints it as `dgl: error: …` and exits with status 1. This class itself reports bad input: an invalid
+/// key, option or argument, or inputs that do not fit each other. Derived classes report other errors.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A file that is missing, damaged or of another format than its reader's, or that cannot be written.
+/// A file that is missing, damaged, of an unexpected format or not writable.
 class FileError : public Error {
  public:
   using Error::Error;
 };
 
-/// A loss or a gradient with which training cannot go on.
+/// A loss or a gradient that diverged, so that training cannot continue.
 class DivergenceError : public Error {
  public:
   using Error::Error;
 };
 
-/// A fault of this program, not of what it was given.
+/// A bug in this program, not in its input.
 class InternalError : public Error {
  public:
   using Error::Error;
 };
 
-/// Wrong usage of the command line itself (status 2).
+/// Wrong usage of the command line (exit status 2).
 class UsageError : public Error {
  public:
   using Error::Error;
 };
 
-/// Everything before the first line break: of what other libraries say of their errors.
+/// Returns the text before the first line break. It shortens messages of other libraries to one line.
 inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 /// Throws FileError with a formatted message.

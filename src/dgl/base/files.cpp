@@ -16,16 +16,17 @@ namespace dgl {
 
 namespace {
 
-/// Names of the files of this process that are being written. A signal's handler reads them: plain pointers, no lock.
+/// Paths of the temporary files that this process is writing. They are plain pointers without a lock because a signal
+/// handler reads them.
 std::array<std::atomic<const char*>, 64> partial_files{};
 
-/// The system's words for errno, with a guess where one helps.
+/// Returns the system's message for errno, with a clearer one for a full disk.
 std::string reason() {
   if (errno == ENOSPC || errno == EDQUOT) return "no space left on the device";
   return std::strerror(errno);
 }
 
-/// Opens a regular file for reading and gives its size.
+/// Opens a regular file for reading and sets `size`.
 int open_regular(const fs::path& path, uint64_t& size) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) fail_file("{}: cannot be opened: {}", path.string(), reason());
@@ -84,7 +85,7 @@ void AtomicFile::commit() {
   forget();
   ::close(descriptor_);
   descriptor_ = -1;
-  // The rename itself lasts only once the directory is on the disk.
+  // The rename is durable only after the directory is synced.
   const fs::path directory = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
   if (const int at = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); at >= 0) {
     ::fsync(at);

@@ -10,9 +10,9 @@ namespace dgl {
 
 namespace fs = std::filesystem;
 
-/// A file that appears under its name whole or not at all: bytes go to `PATH.partial-PID`, commit() syncs it to the
-/// disk and renames it. Without commit() the destructor removes what was written.
-/// Throws Error that names the path where it cannot be created, written (a full disk) or renamed.
+/// A file that appears under its name either complete or not at all. Bytes go to `PATH.partial-PID`, which commit()
+/// syncs to the disk and renames. Without commit() the destructor removes it. Throws Error, naming the path, if the
+/// file cannot be created, written (a full disk) or renamed.
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);
@@ -24,7 +24,7 @@ class AtomicFile {
   void write(const void* data, size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  /// Makes the file visible under its name, replacing one that is there.
+  /// Makes the file visible under its name. Replaces an existing file.
   void commit();
 
  private:
@@ -34,19 +34,22 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
-/// Removes what every AtomicFile that is not committed has written: for the handler of a signal that ends the process.
+/// Removes the temporary files of all AtomicFiles that are not committed. The handler of a signal that ends the process
+/// may call it.
 void remove_partial_files() noexcept;
 
 /// Writes `text` to `path` through an AtomicFile.
 void write_file(const fs::path& path, std::string_view text);
 
-/// The whole content of `path`; Error if it is missing, unreadable, not a regular file or longer than `max_bytes`.
+/// Returns the whole content of `path`. Throws Error if it is missing, unreadable, not a regular file or longer than
+/// `max_bytes`.
 std::string read_file(const fs::path& path, uint64_t max_bytes = uint64_t{1} << 30);
 
-/// Error if `path` exists and `overwrite` is false. With `overwrite`, leaves it to be replaced.
+/// Throws Error if `path` exists and `overwrite` is false. Does not remove an existing file: writing replaces it.
 void refuse_existing(const fs::path& path, bool overwrite);
 
-/// A read-only memory map of a whole file. Error if it is missing, unreadable, empty or not a regular file.
+/// A read-only memory map of a whole file. Throws Error if the file is missing, unreadable, empty or not a regular
+/// file.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);

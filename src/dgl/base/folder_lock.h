@@ -5,12 +5,12 @@
 
 namespace dgl {
 
-/// Keeps other processes from working in a folder: a lock on the file `path`, which child processes started meanwhile
-/// hold, too, until they end. The file itself means nothing and stays.
+/// Keeps other processes from working in a folder, by a lock on the file `path`. Child processes that are started
+/// meanwhile also hold the lock until they end. The file has no content and is not removed.
 class FolderLock {
  public:
-  /// Waits for the lock, and calls `wait` five times a second while another process holds it. Error if the file cannot
-  /// be made.
+  /// Waits for the lock. Calls `wait` five times a second while another process holds it. Throws Error if the file
+  /// cannot be created or locked.
   FolderLock(const std::filesystem::path& path, const std::function<void()>& wait);
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

@@ -2,8 +2,8 @@
 
 namespace dgl {
 
-/// While it lives, SIGINT and SIGTERM are noted and not acted on, so that a step can end and a checkpoint be written.
-/// A second one of them ends the process at once.
+/// While an object lives, SIGINT and SIGTERM are recorded but not acted on. A step can then finish and a checkpoint can
+/// be written. A second signal ends the process at once.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -11,11 +11,11 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
 
-  /// The signal that came, or 0.
+  /// Returns the signal that was received, or 0.
   static int received();
 
  private:
-  void (*interrupted_)(int);  // what was done of SIGINT before, and of SIGTERM
+  void (*interrupted_)(int);  // the previous handlers, of SIGINT and of SIGTERM
   void (*terminated_)(int);
 };
 

@@ -21,7 +21,8 @@ nlohmann::json parse_json(std::string_view text, std::string* why) {
     return json::parse(text, watch);
   } catch (const TooDeep&) {
   } catch (const json::exception& error) {
-    // Without the library's own "[json.exception.…] ", and not longer than a line: it quotes what it read last.
+    // Removes the library's prefix "[json.exception.…] ". Limits the length to one line, since the message quotes the
+    // text that was read last.
     what = error.what();
     what = what.substr(what.find("] ") == std::string::npos ? 0 : what.find("] ") + 2, 160);
   }

@@ -10,16 +10,17 @@ struct NamedOption {
   std::string name;
   std::vector<std::string> arguments;  ///< the texts between commas; empty without a colon
 
-  /// Argument number `i` as a number in low … high, or `default_value` where it is not given. Error that names `key`.
+  /// Returns argument `i`, or `default_value` if it is not given. Throws Error, naming `key`, if the argument is not a
+  /// number from `low` to `high`.
   double number(size_t i, double default_value, double low, double high, const std::string& key) const;
-  /// Error that names `key` if there are more than `most` arguments.
+  /// Throws Error, naming `key`, if there are more than `most` arguments.
   void expect_at_most(size_t most, const std::string& key) const;
 };
 
-/// Splits NAME[:ARGUMENT,…].
+/// Parses NAME[:ARGUMENT,…].
 NamedOption parse_named_option(const std::string& text);
 
-/// A whole text as a number. Error that names `key` if it is none.
+/// Converts a whole text to a number. Throws Error, naming `key`, if it is not a finite number.
 double parse_number(const std::string& text, const std::string& key);
 
 }  // namespace dgl

@@ -1,4 +1,4 @@
-// The one header that is compiled before all others; see cmake/DglTargets.cmake.
+// The precompiled header of all libraries; see cmake/DglTargets.cmake.
 #pragma once
 
 #include "dgl/base/torch.h"

@@ -24,7 +24,7 @@ int64_t number(const char* name, int64_t low, int64_t high) {
   return *value;
 }
 
-/// Where a launcher keeps its numbers.
+/// Environment variables of a launcher.
 struct Names {
   const char *rank, *count, *local_rank;
 };
@@ -66,7 +66,8 @@ struct ProcessGroup::Group {
     meeting.timeout = std::chrono::minutes(5);
     const auto store = c10::make_intrusive<c10d::PrefixStore>(
         "dgl/" + launch.restart_count, c10::make_intrusive<c10d::TCPStore>(launch.address, meeting));
-    // The others wait for as long as the first one measures; one that is gone is noticed by its connection.
+    // The timeout is long because the other processes wait while the root measures. The connection shows if a process
+    // has ended.
     auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::hours(240));
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     options->devices.push_back(interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
@@ -96,7 +97,7 @@ struct ProcessGroup::Group {
 
 namespace {
 
-/// Calls f; what goes wrong in it is an Error of one line.
+/// Calls f and turns exceptions of other libraries into an Error of one line.
 template <class F>
 void together(const LaunchConfig& launch, const F& f) {
   try {
@@ -132,7 +133,7 @@ torch::Device ProcessGroup::device(const std::string& text) const {
 void ProcessGroup::all_reduce_sum(const std::vector<Tensor>& tensors) const {
   if (!group_) return;
   torch::NoGradGuard no_grad;
-  // As one message: many small ones take their time by number.
+  // Sends one message, since every message has a fixed cost.
   std::vector<Tensor> parts;
   for (const Tensor& tensor : tensors) {
     if (tensor.defined()) parts.push_back(tensor.reshape({-1}));

@@ -5,15 +5,15 @@
 
 namespace dgl {
 
-/// Progress for people, on stderr: one line in place on a terminal, and nothing between ticks elsewhere.
+/// Progress display on stderr. On a terminal update() redraws one line in place. Elsewhere only print() writes.
 class Progress {
  public:
   explicit Progress(bool quiet);
   ~Progress();
 
-  /// Shows `line` in place of the last one, at most about five times a second; a no-op where there is no terminal.
+  /// Shows `line` in place of the last one, at most five times a second. Does nothing if stderr is not a terminal.
   void update(const std::string& line);
-  /// Prints a line that stays.
+  /// Prints a permanent line.
   void print(const std::string& line);
 
  private:
@@ -22,10 +22,10 @@ class Progress {
   bool open_ = false;
 };
 
-/// "real images  [#######---------------------]  12500 / 50000, 31.2 a second, 20:02 left".
+/// Returns "real images  [#######---------------------]  12500 / 50000, 31.2 a second, 20:02 left".
 std::string progress_bar(const std::string& what, int64_t done, int64_t total, double seconds);
 
-/// "42 s", "3:07", "1:02:45".
+/// Returns a duration as "42 s", "3:07" or "1:02:45".
 std::string duration_text(double seconds);
 
 }  // namespace dgl

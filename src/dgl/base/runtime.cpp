@@ -21,7 +21,8 @@ int usable_cores() {
 }
 
 namespace {
-/// Of torchrun, which leaves all cores to each.
+/// Returns the number of processes on this machine, which have to share its cores. torchrun lets each process use all
+/// of them.
 int processes_here() { return static_cast<int>(environment_number("LOCAL_WORLD_SIZE", 1, kMaxProcesses).value_or(1)); }
 }  // namespace
 

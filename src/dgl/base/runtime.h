@@ -7,34 +7,33 @@
 
 namespace dgl {
 
-/// Prepares the process for tensor work: `threads` (0: all cores this process may use, or under torchrun its share of
-/// them) for libtorch, whose default can be one, and malloc settings that keep big blocks mapped between steps, since
-/// page faults otherwise cost as much as the arithmetic. Error for a number of threads, or a LOCAL_WORLD_SIZE of
-/// torchrun, that cannot be.
+/// Prepares the process for tensor work. Sets libtorch's number of threads to `threads`, since libtorch's default can
+/// be 1. If `threads` is 0, takes all cores that this process may use, or under torchrun its share of them. Sets malloc
+/// to keep large blocks mapped between steps, since page faults otherwise cost as much as the arithmetic. Throws Error
+/// if `threads` or torchrun's LOCAL_WORLD_SIZE is out of range.
 void init_runtime(int threads);
 
-/// On a GPU, float32 is float32, not TF32, and a convolution is computed in one way only, so that runs can be repeated.
-/// init_runtime does this, too.
+/// Disables TF32 and enables deterministic cuDNN so that runs are reproducible. init_runtime() calls it.
 void make_gpus_exact();
 
-/// The cores that this process may use.
+/// Returns the number of cores that this process may use.
 int usable_cores();
 
-/// The threads that libtorch works with now.
+/// Returns the number of threads that libtorch uses now.
 int runtime_threads();
 
-/// "auto" | "cpu" | "cuda" | "cuda:N" as a device; auto takes a GPU where libtorch sees one.
-/// Error for another word, or for a GPU that is not there.
+/// Parses "auto", "cpu", "cuda" or "cuda:N". "auto" selects a GPU if libtorch sees one. Throws Error for another word
+/// or for a GPU that does not exist.
 torch::Device parse_device(const std::string& text);
 
-/// Seconds on a clock that never goes back.
+/// Returns the seconds of a monotonic clock.
 double now_seconds();
 
-/// A well-mixed 32-bit seed for one random stream, from the run's seed, a stream's number and a counter (splitmix64).
-/// All randomness of training is drawn from generators seeded so, which makes every step repeatable on its own.
+/// Returns a well-mixed 32-bit seed, made from the run's seed, a stream number and a counter (splitmix64). All random
+/// numbers of training come from generators with such seeds, so that every step can be repeated on its own.
 uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter);
 
-/// A generator of random numbers of its own on `device`, which starts from `seed`.
+/// Returns a new random number generator on `device`, seeded with `seed`.
 at::Generator make_random(torch::Device device, uint64_t seed);
 
 }  // namespace dgl

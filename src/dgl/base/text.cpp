@@ -9,7 +9,7 @@ namespace dgl {
 
 std::string count_text(double value) {
   for (const auto& [unit, name] : {std::pair(1e12, " T"), {1e9, " G"}, {1e6, " M"}, {1e3, " k"}}) {
-    // 999.96 k would be rounded to 1000 k.
+    // Without this factor 999.96 k would be rounded to 1000 k.
     if (value >= unit * 0.9995) return figure_text(value / unit) + name;
   }
   return fmt::format("{:.0f}", value);
@@ -28,7 +28,7 @@ std::string figure_text(double value) {
 }
 
 std::string mean_text(double mean, std::optional<double> error) {
-  // Places after the point of a number that is written without an exponent.
+  // Returns the number of decimal places, or nothing if the number has an exponent.
   const auto places_of = [](const std::string& text) -> std::optional<int> {
     if (text.find_first_not_of("-.0123456789") != std::string::npos) return std::nullopt;
     const size_t point = text.find('.');
@@ -40,7 +40,7 @@ std::string mean_text(double mean, std::optional<double> error) {
   if (const auto of_mean = places_of(left), of_error = places_of(right); of_mean && of_error) {
     const int places = std::min(*of_mean, *of_error);
     left = fmt::format("{:.{}f}", mean, places);
-    // An error that would be rounded away keeps its own.
+    // An error that would be rounded to 0 keeps its own decimal places.
     if (*error * std::pow(10, places) >= 0.5) right = fmt::format("{:.{}f}", *error, places);
   }
   return left + "\u00a0±\u00a0" + right;

@@ -6,11 +6,12 @@
 
 namespace dgl {
 
-/// TOML text as JSON: tables as objects, whole numbers as int64, other numbers as double. Throws Error that names
-/// `origin` and the line for text that is not TOML, and for dates and times, which no file of this program has.
+/// Parses TOML text into JSON: tables become objects, whole numbers int64 and other numbers double. Throws Error,
+/// naming `origin` and the line, if the text is not TOML. Dates and times also throw, since no file of this program has
+/// them.
 nlohmann::json parse_toml(const std::string& text, const std::string& origin);
 
-/// The value that `text` is in TOML ("16", "[1, 2]", "\"a\""); nothing if it is none.
+/// Parses a TOML value ("16", "[1, 2]", "\"a\""). Returns nothing if `text` is none.
 std::optional<nlohmann::json> parse_toml_value(const std::string& text);
 
 }  // namespace dgl

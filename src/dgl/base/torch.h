@@ -1,10 +1,10 @@
 #pragma once
 
-// What the project uses of libtorch everywhere: tensors, autograd, modules, devices. All of torch/torch.h costs every
-// file 15 s more to compile, precompiled or not, since its templates are instantiated again in each; a file that needs
-// a layer or an optimizer of libtorch's includes that one's header.
+// The part of libtorch that all files use: tensors, autograd, modules, devices. Including all of torch/torch.h costs
+// every file 15 s more to compile, precompiled or not, because each file instantiates its templates again. A file that
+// needs a layer or an optimizer of libtorch includes that header directly.
 
-// Before all others, since clang wants the type complete when the others use vectors of it.
+// Comes first, since clang needs the type complete if other headers use vectors of it.
 #include <ATen/core/ivalue.h>
 
 #include <torch/autograd.h>

@@ -22,7 +22,7 @@ struct Workers::Pool {
   std::vector<std::thread> threads;
 
   void serve(int64_t number, int intra) {
-    // The first question makes libtorch set this thread's number to the process's, which must not come later.
+    // The first call makes libtorch set this thread's number to the process's, which must not happen later.
     at::get_num_threads();
     at::set_num_threads(intra);
     int64_t seen = 0;
@@ -58,7 +58,7 @@ Workers::Workers(int64_t count) : count_(count) {
   for (int64_t i = 0; i < count; ++i) pool_->threads.emplace_back([this, i, intra] { pool_->serve(i, intra); });
   std::unique_lock lock(pool_->mutex);
   pool_->done.wait(lock, [&] { return pool_->busy == 0; });
-  // A worker's setting also becomes the default of threads that start later.
+  // Restores the number: a worker's setting also becomes the default of threads that start later.
   at::set_num_threads(threads);
 }
 

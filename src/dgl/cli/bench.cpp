@@ -7,7 +7,7 @@
 namespace dgl {
 
 void add_bench(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("bench", "seconds per phase of a training step, images per second");
+  CLI::App* command = app.add_subcommand("bench", "Measure seconds per phase of a training step and images per second");
   struct Arguments {
     std::string recipe, width = "1";
     std::vector<std::string> overrides;
@@ -15,15 +15,16 @@ void add_bench(CLI::App& app, CommonOptions& common) {
     bool guided = false, json = false;
   };
   auto a = std::make_shared<Arguments>();
-  command->add_option("--recipe", a->recipe, "settings, a TOML file")->required();
+  command->add_option("--recipe", a->recipe, "Recipe, a TOML file")->required();
   command
       ->add_option("--width", a->width,
-                   "of the generator, and of the discriminator unless the recipe keeps that at another")
+                   "Width of the generator, and of the discriminator unless the recipe sets another")
       ->capture_default_str();
-  command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
-  command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16");
-  command->add_flag("--guided", a->guided, "with a full-width teacher's term in the generator's phase");
-  command->add_flag("--json", a->json, "print one JSON object");
+  command->add_option("--set", a->overrides, "Recipe key to override, KEY=VALUE (can be repeated)")
+      ->allow_extra_args(false);
+  command->add_option("--precision", a->precision, "Precision of feature maps and convolutions: fp32 or bf16");
+  command->add_flag("--guided", a->guided, "Include a full-width teacher's term in the generator's phase");
+  command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] {
     if (!a->precision.empty()) a->overrides.push_back("training.precision=" + a->precision);
     const Recipe recipe = load_recipe(a->recipe, a->overrides);

@@ -13,7 +13,7 @@ namespace dgl {
 namespace {
 
 constexpr const char* kAbout =
-    "dgl compresses trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502).";
+    "Compress trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502)";
 
 constexpr Register kCommands[] = {add_prepare, add_train,  add_compress, add_boost,   add_resume,
                                   add_sample,  add_score,  add_eval,     add_metrics, add_profile,
@@ -37,16 +37,17 @@ int run_cli(int argc, char** argv) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     const bool resumes = command->get_name() == "resume", studies = command->get_name() == "study";
     command
-        ->add_option("--device", common.device,
-                     resumes ? "cpu, cuda or cuda:N (auto: the run's)" : "auto, cpu, cuda or cuda:N")
+        ->add_option(
+            "--device", common.device,
+            resumes ? "Device: cpu, cuda or cuda:N (auto: that of the run)" : "Device: auto, cpu, cuda or cuda:N")
         ->capture_default_str();
     command
         ->add_option("--threads", common.threads,
-                     resumes   ? "threads to work with (0: as many as the run began with)"
-                     : studies ? "threads of each run (0: one)"
-                               : "threads to work with (0: all cores)")
+                     resumes   ? "Number of threads (0: as many as the run began with)"
+                     : studies ? "Number of threads of each run (0: one)"
+                               : "Number of threads (0: all cores)")
         ->capture_default_str();
-    command->add_flag("--quiet", common.quiet, "print results and errors only");
+    command->add_flag("--quiet", common.quiet, "Print only results and errors");
     // The work waits until every option is known.
     command->parse_complete_callback([&common] { init_runtime(common.threads); });
   }

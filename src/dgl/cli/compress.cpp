@@ -20,23 +20,22 @@ struct StudentOptions : RunOptions {
 void add_student_options(CLI::App& command, StudentOptions& options) {
   command
       .add_option("--teacher", options.teachers,
-                  "the trained model whose discriminator guides; more of them by giving it several times")
+                  "Trained model whose discriminator guides the student (can be repeated)")
       ->required()
       ->allow_extra_args(false);
   add_run_options(command, options, /*recipe_required=*/false);
   command
       .add_option("--lambda", options.lambdas,
-                  "weight of the teacher's term in stage 2; one for all teachers, or one for each")
+                  "Weight of the teacher's term in stage 2: one for all teachers, or one for each")
       ->check(within(0, 1e6))
       ->allow_extra_args(false);
   command.add_option("--schedule", options.schedule,
-                     "of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
-  command.add_option("--weight", options.weight, "of the teacher: uniform, score, gradient, confidence");
-  command.add_option("--from-stage1", options.from_stage1,
-                     "a run whose finished stage 1 this one starts from (experiments share it so)");
-  command.add_option("--stage1-kimg", options.stage1_kimg, "thousands of images of stage 1, alone")
+                     "Schedule of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
+  command.add_option("--weight", options.weight, "Per-teacher weight: uniform, score, gradient or confidence");
+  command.add_option("--from-stage1", options.from_stage1, "Run whose finished stage 1 is the start of this run");
+  command.add_option("--stage1-kimg", options.stage1_kimg, "Thousands of images in stage 1 (alone)")
       ->check(within(0, 1e9));
-  command.add_option("--stage2-kimg", options.stage2_kimg, "thousands of images of stage 2, guided")
+  command.add_option("--stage2-kimg", options.stage2_kimg, "Thousands of images in stage 2 (guided)")
       ->check(within(0, 1e9));
 }
 
@@ -81,21 +80,21 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
 }  // namespace
 
 void add_compress(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("compress", "train a narrow student: alone, then guided by the teacher");
+  CLI::App* command = app.add_subcommand("compress", "Train a narrow student: alone, then guided by the teacher");
   auto options = std::make_shared<StudentOptions>();
   add_student_options(*command, *options);
-  command->add_option("--width", options->width, "share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
+  command->add_option("--width", options->width, "Share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
   command->callback([options, &common] { common.status = run_student(*options, common, "compress"); });
 }
 
 void add_boost(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("boost", "the same at full width: improve the model itself");
+  CLI::App* command = app.add_subcommand("boost", "Compress at full width (improve a model)");
   auto options = std::make_shared<StudentOptions>();
   options->width = "1";
   add_student_options(*command, *options);
   command
       ->add_flag("--from-teacher", options->from_teacher,
-                 "start stage 2 from the teacher's own networks in place of a stage 1")
+                 "Start stage 2 from the teacher's own networks instead of a stage 1")
       ->excludes("--from-stage1");
   command->callback([options, &common] { common.status = run_student(*options, common, "boost"); });
 }

@@ -115,35 +115,40 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_eval(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("eval", "measures a model's images against the real ones");
+  CLI::App* command = app.add_subcommand("eval", "Compare a model's images with real ones");
   auto a = std::make_shared<EvalArguments>();
-  command->add_option("--model", a->model, "a model file")->required();
-  command->add_option("--data", a->data, "the real images: a packed set")->required();
+  command->add_option("--model", a->model, "Model file")->required();
+  command->add_option("--data", a->data, "Real images, a packed set")->required();
   command
       ->add_option("--features", a->features,
-                   "the feature network, e.g. assets/mnist32-features.safetensors, or Inception's weights")
+                   "Feature network: for example assets/mnist32-features.safetensors, or Inception's weights")
       ->required();
   command
       ->add_option("--metrics", a->metrics,
-                   "fid, kid, is, pr and accuracy, or some of them, with commas between; fid is "
-                   "called so with Inception alone")
+                   "Comma-separated metrics: fid, kid, is, pr, accuracy (fid has this name only with Inception)")
       ->capture_default_str();
-  command->add_option("--samples", a->samples, "images to draw")->check(CLI::Range(2, 10000000))->capture_default_str();
-  command->add_option("--batch", a->batch, "of them at a time (0: 64, fewer above 256 px)")
+  command->add_option("--samples", a->samples, "Number of images to draw")
+      ->check(CLI::Range(2, 10000000))
+      ->capture_default_str();
+  command->add_option("--batch", a->batch, "Batch size (0: 64, fewer above 256 px)")
       ->check(CLI::Range(0, 65536))
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "of the latents")->capture_default_str();
-  command->add_option("--psi", a->psi, "truncation; 1: none")->check(within(-10, 10))->capture_default_str();
-  command->add_option("--kid-subsets", a->kid.subsets, "of kid")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--kid-subset-size", a->kid.subset_size, "of kid")
+  command->add_option("--seed", a->seed, "Random seed of the latents")->capture_default_str();
+  command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
+  command->add_option("--kid-subsets", a->kid.subsets, "Number of KID subsets")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--kid-subset-size", a->kid.subset_size, "Size of each KID subset")
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str();
-  command->add_option("--is-splits", a->is_splits, "of is")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--memory", a->memory, "GiB that kid, is and pr may hold features in")
+  command->add_option("--is-splits", a->is_splits, "Number of IS splits")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
       ->check(within(0, 1e6))
       ->capture_default_str();
-  command->add_flag("--each-label", a->each_label, "fid, is and accuracy of each label's images, too");
-  command->add_flag("--json", a->json, "print one JSON object");
+  command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too");
+  command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }
 

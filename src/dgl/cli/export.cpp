@@ -63,20 +63,23 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_export(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("export", "write a model as another program reads it");
+  CLI::App* command = app.add_subcommand("export", "Export a model to ONNX or another program's checkpoint");
   auto a = std::make_shared<ExportArguments>();
-  command->add_option("--model", a->model, "a model file")->required();
+  command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option("--to", a->to,
-                   "onnx: the generator, for any ONNX runtime; stylegan2-pytorch: all tensors under its names "
-                   "(by the name of --out)")
+      ->add_option(
+          "--to", a->to,
+          "Target format: onnx (the generator, for any ONNX runtime) or stylegan2-pytorch (all tensors, with its "
+          "names); follows the name of --out by default")
       ->check(CLI::IsMember(target_names()));
-  command->add_option("--out", a->out, "x.onnx, or x.safetensors: g., g_ema., d. and the names of a state dict")
+  command
+      ->add_option("--out", a->out,
+                   "File to write: x.onnx, or x.safetensors (state dict names with prefixes g., g_ema. and d.)")
       ->required();
-  command->add_option("--psi", a->psi, "truncation that is built into x.onnx: distance from the mean latent; 1: none")
+  command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
-  command->add_flag("--overwrite", a->overwrite, "replace a file that is there");
+  command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }
 

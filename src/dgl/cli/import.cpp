@@ -40,22 +40,21 @@ void run(const ImportArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_import(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("import", "read a model that another program trained");
+  CLI::App* command = app.add_subcommand("import", "Import a model that another program trained");
   auto a = std::make_shared<ImportArguments>();
   command
       ->add_option("files", a->files,
-                   "a checkpoint of torch.save or a safetensors file; or two, of generator and "
-                   "discriminator")
+                   "Checkpoint of torch.save or safetensors file; or two files, of generator and discriminator")
       ->required();
-  command->add_option("--out", a->out, "the model file to write")->required();
-  command->add_option("--from", a->options.from, "what trained it, where it must not be guessed")
+  command->add_option("--out", a->out, "Model file to write")->required();
+  command->add_option("--from", a->options.from, "Program that trained it (detected by default)")
       ->check(CLI::IsMember(format_names(/*only_exports=*/false)));
   command
       ->add_option("--minibatch-std-group", a->options.minibatch_std_group,
-                   "images whose deviation the discriminator sees together, which a checkpoint does not tell")
+                   "Number of images per minibatch standard deviation group, which a checkpoint does not contain")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_flag("--overwrite", a->overwrite, "replace a file that is there");
+  command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }
 

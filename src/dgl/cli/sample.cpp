@@ -108,33 +108,36 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_sample(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("sample", "draw images from a model");
+  CLI::App* command = app.add_subcommand("sample", "Draw images from a model");
   auto a = std::make_shared<SampleArguments>();
-  command->add_option("--model", a->model, "a model file")->required();
-  command->add_option("--out", a->out, "grid.png, a folder, or x.safetensors")->required();
-  auto* count =
-      command->add_option("-n,--count", a->count, "how many")->check(CLI::Range(1, 10000000))->capture_default_str();
-  auto* seed =
-      command->add_option("--seed", a->seed, "of the latents")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--psi", a->psi, "truncation towards the mean latent; 1: none")
+  command->add_option("--model", a->model, "Model file")->required();
+  command->add_option("--out", a->out, "Output: grid.png, a folder, or x.safetensors")->required();
+  auto* count = command->add_option("-n,--count", a->count, "Number of images")
+                    ->check(CLI::Range(1, 10000000))
+                    ->capture_default_str();
+  auto* seed = command->add_option("--seed", a->seed, "Random seed of the latents")
+                   ->check(CLI::NonNegativeNumber)
+                   ->capture_default_str();
+  command->add_option("--psi", a->psi, "Truncation toward the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
-  auto* label = command->add_option("--label", a->label, "draw this label only (conditional models)")
+  auto* label = command->add_option("--label", a->label, "Draw only this label (conditional models)")
                     ->check(CLI::NonNegativeNumber);
-  auto* each = command->add_flag("--each-label", a->each_label, "draw -n images of every label, a row each in a grid")
+  auto* each = command->add_flag("--each-label", a->each_label, "Draw -n images of every label, one grid row per label")
                    ->excludes(label);
   command
-      ->add_option("--latents", a->latents,
-                   "x.safetensors with a tensor z [N, z_dim], and labels [N] for a conditional model")
+      ->add_option(
+          "--latents", a->latents,
+          "Safetensors file with the tensors that the model takes: z [N, z_dim], labels [N], images [N, C, H, W]")
       ->excludes(each)
       ->excludes(count)
       ->excludes(seed);
-  command->add_option("--batch", a->batch, "images at a time (0: 64, fewer above 256 px)")
+  command->add_option("--batch", a->batch, "Batch size (0: 64, fewer above 256 px)")
       ->check(CLI::Range(0, 65536))
       ->capture_default_str();
-  command->add_option("--precision", a->precision, "of feature maps and convolutions: fp32 or bf16")
+  command->add_option("--precision", a->precision, "Precision of feature maps and convolutions: fp32 or bf16")
       ->capture_default_str();
-  command->add_flag("--overwrite", a->overwrite, "replace files that are there");
+  command->add_flag("--overwrite", a->overwrite, "Replace existing files");
   command->callback([a, &common] { run(*a, common); });
 }
 

@@ -42,12 +42,13 @@ void run(const ScoreArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_score(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("score", "the discriminator's scores of images, taken as one batch");
+  CLI::App* command = app.add_subcommand("score", "Compute the discriminator's scores of images, as one batch");
   auto a = std::make_shared<ScoreArguments>();
-  command->add_option("--model", a->model, "a model file")->required();
-  command->add_option("--images", a->images, "x.safetensors with a tensor images [N, C, R, R] in -1 … 1")->required();
-  command->add_option("--out", a->out, "s.safetensors: a tensor scores [N]")->required();
-  command->add_flag("--overwrite", a->overwrite, "replace a file that is there");
+  command->add_option("--model", a->model, "Model file")->required();
+  command->add_option("--images", a->images, "Safetensors file with a tensor images [N, C, R, R] in -1 … 1")
+      ->required();
+  command->add_option("--out", a->out, "Safetensors file to write, with a tensor scores [N]")->required();
+  command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }
 

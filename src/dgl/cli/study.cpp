@@ -15,23 +15,24 @@ void add_study(CLI::App& app, CommonOptions& common) {
     bool list = false;
   };
   CLI::App* command = app.add_subcommand(
-      "study", "run the arms of an experiment over seeds, several runs at a time, each on one thread or on --threads");
+      "study", "Run the arms of an experiment over seeds, several runs at a time, each on one thread or on --threads");
   auto a = std::make_shared<Arguments>();
-  command->add_option("STUDY", a->study, "the experiment, a TOML file (studies/*.toml)")->required();
-  command->add_option("--out", a->out, "its folder (runs/NAME); what is done there stays");
-  command->add_option("--jobs", a->jobs, "runs at a time (0: as many as there are cores for, one on a GPU)")
+  command->add_option("STUDY", a->study, "Experiment, a TOML file (studies/*.toml)")->required();
+  command->add_option("--out", a->out, "Folder of the study (default: runs/NAME), whose finished runs are kept");
+  command->add_option("--jobs", a->jobs, "Number of concurrent runs (0: as many as the cores allow, or one on a GPU)")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command->add_option("--arms", a->arms, "run these of its arms only, as ARM,ARM")
+  command->add_option("--arms", a->arms, "Arms to run, as ARM,ARM (default: all)")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("--seeds", a->seeds, "run these of its seeds only, as SEED,SEED")
+  command->add_option("--seeds", a->seeds, "Seeds to run, as SEED,SEED (default: all)")
       ->delimiter(',')
       ->allow_extra_args(false);
   CLI::Option* with =
-      command->add_option("--with", a->with, "count in the results.json of runs of this study that were made elsewhere")
+      command
+          ->add_option("--with", a->with, "Include results.json of this study's runs from elsewhere (can be repeated)")
           ->allow_extra_args(false);
-  command->add_flag("--list", a->list, "show what is done and what remains, and run nothing")->excludes(with);
+  command->add_flag("--list", a->list, "List finished and remaining runs without running any")->excludes(with);
   command->callback([a, &common] {
     const Study study = load_study(a->study);
     const std::filesystem::path out =

@@ -5,7 +5,7 @@
 namespace dgl {
 
 void add_train(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("train", "train a teacher (or a feature network) from scratch");
+  CLI::App* command = app.add_subcommand("train", "Train a teacher (or a feature network) from scratch");
   auto options = std::make_shared<RunOptions>();
   add_run_options(*command, *options, /*recipe_required=*/true);
   command->callback([options, &common] {

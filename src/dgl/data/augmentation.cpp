@@ -7,7 +7,7 @@ using torch::Tensor;
 namespace {
 
 constexpr const char* kSign = "augment_sign";
-constexpr const char* kShare = "augment_share";  // of a batch, that is of real images
+constexpr const char* kShare = "augment_share";  // share of a batch that is real images
 constexpr double kBatchesToMove = 4;
 
 }  // namespace

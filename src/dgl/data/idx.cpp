@@ -18,7 +18,7 @@ uint32_t big_endian(const std::string& text, size_t at) {
   return value;
 }
 
-/// The IDX files of MNIST and its kin (yann.lecun.com/exdb/mnist): big-endian sizes, then bytes.
+/// IDX files in the format of MNIST (yann.lecun.com/exdb/mnist): big-endian sizes, then bytes.
 class Idx : public Source {
  public:
   Idx(const fs::path& images, const fs::path& labels) : path_(images) {
@@ -68,7 +68,7 @@ class Idx : public Source {
   int32_t most_ = 0;
 };
 
-/// The labels that belong to an images file by the custom of its name; empty if they are not there.
+/// Returns the labels file that conventionally belongs to an images file; empty if it does not exist.
 fs::path labels_beside(const fs::path& images) {
   std::string name = images.filename().string();
   const auto replace = [&](const std::string& part, const std::string& by) {

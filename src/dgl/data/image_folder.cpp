@@ -17,7 +17,7 @@ bool is_image(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
-/// PNG and JPEG files of a folder and all folders below it, in the order of their paths. Hidden ones are left out.
+/// The PNG and JPEG files of a folder and its subfolders, sorted by path. Hidden files and folders are skipped.
 class ImageFolder : public Source {
  public:
   ImageFolder(const fs::path& root, bool labels) {
@@ -25,7 +25,7 @@ class ImageFolder : public Source {
       const fs::path& path = at->path();
       const bool hidden = path.filename().string().starts_with('.');
       if (at->is_directory()) {
-        // Links could lead round in a circle, and to leave one out in silence would lose a class.
+        // Links could form a cycle, and skipping one silently would lose a class.
         if (at->is_symlink() && !hidden) fail("{}: a link to a folder; expected the folder itself", path.string());
         if (hidden) at.disable_recursion_pending();
       } else if (!hidden && is_image(path)) {
@@ -36,7 +36,7 @@ class ImageFolder : public Source {
     if (files_.empty()) fail("{}: has no PNG or JPEG images", root.string());
     std::sort(files_.begin(), files_.end());
     if (!labels) return;
-    // Paths are sorted name by name, so each class is one run of them.
+    // Paths are sorted component by component, so the images of each class are consecutive.
     for (const auto& file : files_) {
       const fs::path inner = file.lexically_relative(root);
       if (inner.begin() == std::prev(inner.end()))
@@ -65,7 +65,7 @@ class ImageFolder : public Source {
   }
 
   SourceImage describe(int64_t i) const override {
-    const MappedFile file(files_[static_cast<size_t>(i)]);  // of which a header takes one page
+    const MappedFile file(files_[static_cast<size_t>(i)]);  // mapped, because a header needs only one page
     return decode_image({file.data(), file.size(), name(i)}, /*header_only=*/true);
   }
 

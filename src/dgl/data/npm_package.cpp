@@ -9,7 +9,7 @@ namespace dgl {
 namespace {
 
 constexpr uint64_t kMaxPackageBytes = uint64_t{1} << 28;
-constexpr const char* kRoot = "package/";  // where every archive of npm keeps its files
+constexpr const char* kRoot = "package/";  // the folder in npm archives that holds all files
 
 }  // namespace
 

@@ -6,19 +6,20 @@
 
 namespace dgl {
 
-/// The files of an npm package: its archive as `npm pack` leaves it, read into memory, or a folder that it was unpacked
-/// to.
+/// The files of an npm package: an archive written by `npm pack`, read into memory, or a folder with its unpacked
+/// files.
 class NpmPackage {
  public:
-  /// Any path; one that is neither an archive (.tgz, .tar.gz) nor a folder has no files. Error for a damaged archive.
+  /// Accepts any path. A path that is neither an archive (.tgz, .tar.gz) nor a folder has no files. Throws Error if the
+  /// archive is damaged.
   explicit NpmPackage(const std::filesystem::path& path);
 
   bool is_archive() const { return archive_; }
-  /// Whether it has a file of this name, told from the package's root: "src/digits/0.json".
+  /// True if the package has this file. `name` is relative to the package's root, such as "src/digits/0.json".
   bool has(const std::string& name) const;
-  /// The file's content. Error if it is not there.
+  /// Returns the file's content. Throws Error if the file is missing.
   std::string read(const std::string& name) const;
-  /// What the file is called in a message.
+  /// Returns the name of the file for messages.
   std::string origin(const std::string& name) const;
   const std::filesystem::path& path() const { return path_; }
 
@@ -27,7 +28,7 @@ class NpmPackage {
 
   std::filesystem::path path_;
   bool archive_ = false;
-  std::map<std::string, std::string> files_;  // of an archive, with "package/" before their names
+  std::map<std::string, std::string> files_;  // files of an archive; their names begin with "package/"
 };
 
 }  // namespace dgl

@@ -19,7 +19,7 @@ constexpr int64_t kMaxResolution = 4096, kMaxCount = int64_t{1} << 36;
 
 uint64_t round_up(uint64_t n, uint64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-/// Padding that brings a file of `size` bytes to a multiple.
+/// Returns the padding that extends a file of `size` bytes to a multiple of `multiple`.
 std::string padding(uint64_t size, uint64_t multiple) { return std::string(round_up(size, multiple) - size, '\0'); }
 
 }  // namespace
@@ -68,7 +68,7 @@ PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::s
   if (length > kMaxHeader || length > size - 16)
     fail_file("{}: its header of {} bytes does not fit the file", origin, length);
   const auto* begin = reinterpret_cast<const char*>(data) + 16;
-  // A header has two levels; anything deeper is dropped and then found missing.
+  // A header has two levels. Anything deeper is dropped and then reported as missing.
   const auto shallow = [](int depth, json::parse_event_t, json&) { return depth <= 3; };
   const json header = json::parse(begin, begin + length, shallow, /*allow_exceptions=*/false);
   if (!header.is_object()) fail_file("{}: its header is not a JSON object", origin);

@@ -9,18 +9,21 @@
 
 namespace dgl {
 
-/// Writes a packed set image by image; the file appears whole at finish() or not at all.
+/// Writes a packed set image by image. The file appears only when finish() has completed it. The format:
 ///
-/// The format: "DGLDATA1"; the header's length as a little-endian u64; a JSON header (DatasetInfo); zeros up to a
-/// multiple of 4096; the pixels, uint8 [count, C, R, R]; zeros up to a multiple of 4; the labels, int32 little-endian
-/// [count], where the set has classes.
+/// - "DGLDATA1"
+/// - the header's length as a little-endian u64
+/// - a JSON header (DatasetInfo), then zeros up to a multiple of 4096
+/// - the pixels, uint8 [count, C, R, R]
+/// - if the set has classes, zeros up to a multiple of 4, then the labels, int32 little-endian [count]
 class PackedWriter {
  public:
-  /// `info` says how many images will come.
+  /// `info.count` is the number of images that will be added.
   PackedWriter(const std::filesystem::path& path, const DatasetInfo& info);
-  /// Adds C * R * R bytes, planes first, and a label where the set has classes. Error for a label out of range.
+  /// Adds an image of C * R * R bytes, planes first, and its label if the set has classes. Throws Error if the label is
+  /// out of range.
   void add(const uint8_t* pixels, int32_t label);
-  /// Error if another number of images came than `info` said.
+  /// Throws Error if the number of added images is not `info.count`.
   void finish();
 
  private:
@@ -30,13 +33,13 @@ class PackedWriter {
   int64_t added_ = 0;
 };
 
-/// Where the parts of a packed set lie.
+/// The positions of the parts of a packed set.
 struct PackedLayout {
   DatasetInfo info;
-  uint64_t pixels = 0, labels = 0;  ///< offsets in the file; labels 0: none
+  uint64_t pixels = 0, labels = 0;  ///< offsets in the file; labels 0: no labels
 };
 
-/// Reads and checks the header of a packed set against the whole file. Error naming `origin`.
+/// Reads the header of a packed set and checks it against the size of the file. Throws Error, naming `origin`.
 PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::string& origin);
 
 }  // namespace dgl

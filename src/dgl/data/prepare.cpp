@@ -14,8 +14,8 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kMaxPadding = 8;                 // a side; beyond it small images are enlarged
-constexpr int64_t kChunkBytes = int64_t{1} << 26;  // of packed images held at once
+constexpr int64_t kMaxPadding = 8;                 // pixels per side; images that need more are enlarged instead
+constexpr int64_t kChunkBytes = int64_t{1} << 26;  // packed images held at once
 
 std::unique_ptr<Source> open_source(const PrepareOptions& options) {
   const fs::path& path = options.source;
@@ -36,7 +36,7 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
       path.string());
 }
 
-/// How images of a source are brought to one size.
+/// How the images of a source are brought to one size.
 struct Method {
   bool pad = false, crop = false, resize = false;
 
@@ -48,7 +48,8 @@ struct Method {
   }
 };
 
-/// Looks at every image's header, and decides on channels, size and method. Error naming the image that does not fit.
+/// Reads every image's header and decides on channels, size and method. Throws Error, naming an image that does not
+/// fit.
 Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& info) {
   const SourceImage first = source.describe(0);
   if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
@@ -80,7 +81,7 @@ Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& in
   return method;
 }
 
-/// One image as the planes of the packed set, [C, R, R].
+/// Returns one image as the planes [C, R, R] of the packed set.
 std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Method& method) {
   image = with_channels(image, info.channels);
   if (method.pad) {
@@ -97,7 +98,7 @@ std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Metho
   return planes;
 }
 
-/// The last name of a path, also of one that ends in a slash.
+/// Returns the last component of a path, even if the path ends with a slash.
 std::string last_name(const fs::path& path) {
   const fs::path normal = path.lexically_normal();
   return (normal.has_filename() ? normal.filename() : normal.parent_path().filename()).string();

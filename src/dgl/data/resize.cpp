@@ -8,7 +8,7 @@ namespace dgl {
 
 namespace {
 
-constexpr int kPrecision = 32 - 8 - 2;  // Pillow's: 8 bits of pixel and 2 of overshoot beside the weights
+constexpr int kPrecision = 32 - 8 - 2;  // as in Pillow: 8 bits of pixel and 2 of overshoot beside the weights
 
 double lanczos3(double x) {
   if (x < -3 || x >= 3) return 0;
@@ -16,7 +16,7 @@ double lanczos3(double x) {
   return sinc(x) * sinc(x / 3);
 }
 
-/// The weights of one output pixel and the first input pixel that they stand for.
+/// The weights of one output pixel and the first input pixel that they apply to.
 struct Window {
   int64_t first = 0;
   std::vector<int32_t> weights;
@@ -114,7 +114,7 @@ SourceImage pad_to(const SourceImage& image, int64_t size) {
 }
 
 SourceImage resize_lanczos(const SourceImage& image, int64_t size) {
-  // A pass that keeps its side is the identity, which Pillow leaves out as well.
+  // A pass that keeps the size is the identity. Pillow skips it too.
   const SourceImage narrow = image.width == size ? image : shrink_rows(image, size);
   return narrow.height == size ? narrow : shrink_columns(narrow, size);
 }

@@ -4,17 +4,19 @@
 
 namespace dgl {
 
-/// The largest centred square of an image.
+/// Crops an image to its largest centered square.
 SourceImage centre_crop(const SourceImage& image);
 
-/// Zeros around an image, evenly, up to size x size.
+/// Pads an image with zeros evenly to `size` x `size`.
 SourceImage pad_to(const SourceImage& image, int64_t size);
 
-/// Antialiased Lanczos (a = 3) to size x size: the kernel widens with the reduction. As Pillow's Image.resize with
-/// LANCZOS, to the byte: weights in 22-bit fixed point, rows first, each pass rounded to uint8.
+/// Resizes to `size` x `size` with an antialiased Lanczos filter (a = 3), whose kernel widens when the image shrinks.
+/// The result equals Pillow's Image.resize with LANCZOS byte for byte: weights in 22-bit fixed point, rows first, each
+/// pass rounded to uint8.
 SourceImage resize_lanczos(const SourceImage& image, int64_t size);
 
-/// Gray (ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded as Pillow does) or RGB (three times the same).
+/// Converts an image to gray (ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded as in Pillow) or to RGB (three equal
+/// channels).
 SourceImage with_channels(const SourceImage& image, int64_t channels);
 
 }  // namespace dgl

@@ -11,7 +11,7 @@ namespace {
 
 enum Stream : uint64_t { kPermutation = 1, kMirror = 2 };
 
-/// Fisher-Yates with a generator that every standard library implements alike.
+/// Fisher-Yates shuffle with a generator that is the same in every standard library.
 std::vector<int64_t> permutation(int64_t n, uint64_t seed) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
@@ -24,12 +24,12 @@ std::vector<int64_t> permutation(int64_t n, uint64_t seed) {
 
 struct BatchSampler::Impl {
   std::shared_ptr<const Dataset> dataset;
-  int64_t size;          // of a whole batch
-  int64_t first, count;  // of it, what is given
+  int64_t size;          // images of a whole batch
+  int64_t first, count;  // the part of a batch that this sampler returns
   uint64_t seed;
   bool mirror;
-  torch::Tensor values = to_unit_range(torch::arange(256, torch::kByte));  // of each byte
-  // Of the epoch that was read last; touched by one thread at a time.
+  torch::Tensor values = to_unit_range(torch::arange(256, torch::kByte));  // float value of each byte
+  // State of the most recently read epoch. Only one thread at a time uses it.
   int64_t epoch = -1;
   std::vector<int64_t> order;
   std::future<Batch> next;
@@ -44,7 +44,7 @@ struct BatchSampler::Impl {
     return order[static_cast<size_t>(position % count)];
   }
 
-  /// In plain loops: libtorch's own would start a team of threads beside the one that trains.
+  /// Uses plain loops because libtorch's operations would start another thread pool beside the training thread.
   Batch make(int64_t k) {
     std::vector<int64_t> indices;
     for (int64_t i = first; i < first + count; ++i) indices.push_back(index_of(k * size + i));
@@ -56,7 +56,7 @@ struct BatchSampler::Impl {
     const uint8_t* from = bytes.data_ptr<uint8_t>();
     float* to = batch.images.data_ptr<float>();
     std::mt19937_64 random(stream_seed(seed, kMirror, static_cast<uint64_t>(k)));
-    random.discard(static_cast<unsigned long long>(first));  // those of the images before
+    random.discard(static_cast<unsigned long long>(first));  // skip the numbers of the images before
     for (int64_t i = 0; i < count; ++i) {
       const bool flip = mirror && (random() & 1);
       for (int64_t row = 0; row < rows; ++row, from += width, to += width) {

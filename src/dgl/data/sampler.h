@@ -16,18 +16,18 @@ struct Batch {
   torch::Tensor labels;  ///< [N] int64; undefined for an unlabeled set
 };
 
-/// Endless shuffled batches: every epoch is a new permutation of the whole set, drawn from (seed, epoch). Batch k is a
-/// pure function of (dataset, seed, mirror, batch size, k), so a resumed run continues exactly. The next batch in order
-/// is prepared by a background thread while the caller works.
+/// Endless shuffled batches. Every epoch is a new permutation of the whole set, drawn from (seed, epoch). Batch k is a
+/// pure function of (dataset, seed, mirror, batch size, k), so a resumed run continues exactly. A background thread
+/// prepares the next batch while the caller works.
 class BatchSampler {
  public:
-  /// `mirror`: flip each image left to right with probability 1/2, drawn from (seed, k). Of every batch this one gives
-  /// the share number `share` of `shares` equal ones, in order.
+  /// `mirror` flips each image left to right with probability 1/2, drawn from (seed, k). Each batch is split into
+  /// `shares` equal parts, in order; this sampler returns part number `share`.
   BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch, uint64_t seed, bool mirror, int64_t share = 0,
                int64_t shares = 1);
   ~BatchSampler();
 
-  /// Batch number k (from 0), on the CPU.
+  /// Returns batch number `k` (from 0), on the CPU.
   Batch batch(int64_t k);
 
  private:

@@ -16,27 +16,28 @@ struct SourceImage {
   int32_t label = 0;
 };
 
-/// A set of images in a foreign format. Its functions may be called from several threads.
+/// A set of images in a foreign format. Its functions can be called from several threads.
 class Source {
  public:
   virtual ~Source() = default;
   virtual int64_t count() const = 0;
-  /// Names of the labels; empty where there are none.
+  /// Returns the names of the labels; empty if there are none.
   virtual std::vector<std::string> classes() const = 0;
-  /// Image i of 0 … count() - 1. Error naming the file it comes from.
+  /// Returns image `i`, 0 … count() - 1. Throws Error, naming the image's file.
   virtual SourceImage read(int64_t i) const = 0;
-  /// Height, width, channels and label of image i, where possible without decoding it; its pixels may be left out.
+  /// Returns height, width, channels and label of image `i`, without decoding it if possible. The pixels may be
+  /// missing.
   virtual SourceImage describe(int64_t i) const { return read(i); }
-  /// What image i is called in a message.
+  /// Returns the name of image `i` for messages.
   virtual std::string name(int64_t i) const = 0;
-  /// Whether the images are shapes on an empty (0) ground, which small ones are padded with in place of enlarging.
+  /// True if the images show shapes on an empty (0) background. Small images are then padded, not enlarged.
   virtual bool padded() const { return false; }
 };
 
-/// Each opens its argument if it looks like its format, and returns null if it does not. Error where it looks so, but
-/// is damaged.
+/// Each function opens its argument if it has the format, and returns null if not. Throws Error if the format is
+/// recognized but the data are damaged.
 std::unique_ptr<Source> open_digits_json(const NpmPackage& package);
-/// `skin_tones`: with the variants of every skin tone, and the tones themselves.
+/// `skin_tones` includes the variants of every skin tone and the skin tones themselves.
 std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones);
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path);
 std::unique_ptr<Source> open_cifar(const std::filesystem::path& path);

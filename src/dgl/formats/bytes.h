@@ -10,15 +10,15 @@
 
 namespace dgl {
 
-/// The bytes of a file in memory, and what keeps them there.
+/// The bytes of a file in memory, and the object that keeps them alive.
 struct Bytes {
   const uint8_t* data = nullptr;
   uint64_t size = 0;
   std::shared_ptr<const void> owner;
 };
 
-/// Reads little-endian numbers and runs of bytes from one end of a range to the other; Error (naming `origin`) where it
-/// would go past the end.
+/// Reads little-endian numbers and byte strings from a range, in order. Throws Error, naming `origin`, if a read would
+/// pass the end.
 class ByteReader {
  public:
   ByteReader(const uint8_t* data, uint64_t size, std::string origin)
@@ -46,7 +46,7 @@ class ByteReader {
   std::string origin_;
 };
 
-/// A text out of a file in quotes, fit for a message of one line whatever bytes it has.
+/// Returns a text from a file in quotes. The result fits a one-line message, whatever bytes the text has.
 std::string quoted(const std::string& text);
 
 }  // namespace dgl

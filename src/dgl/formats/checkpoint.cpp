@@ -15,17 +15,18 @@ using Kind = PickleValue::Kind;
 
 constexpr char kZipMagic[] = "PK\3\4";
 constexpr size_t kMaxDictDepth = 8, kMaxKey = 256, kMaxTensors = 1 << 16, kMaxVisits = 1 << 20;
-// torch/serialization.py: the legacy format begins with 0x1950a86a20f9469cfc6c as a pickle of its own, here without
-// what names the pickle's own protocol, and with its protocol as another.
+// torch/serialization.py: the legacy format begins with the number 0x1950a86a20f9469cfc6c as a pickle of its own. The
+// next pickle is the number of the format's protocol. The text below leaves out the opcode that names the first
+// pickle's protocol.
 constexpr char kLegacyMagic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 constexpr size_t kLegacyMagicSize = sizeof(kLegacyMagic) - 1;
 constexpr int kLegacyProtocol = 1001;
-constexpr uint8_t kFrameOpcode = 0x95;  // from protocol 4 on, with eight bytes of length
+constexpr uint8_t kFrameOpcode = 0x95;  // since protocol 4; eight bytes of length follow
 
-/// Reads the numbers of a storage on their first use.
+/// Returns the bytes of a storage. Called on the first use of each storage.
 using ReadStorage = std::function<Bytes(size_t index, uint64_t bytes)>;
 
-/// The tensors of a pickle, viewing storages that `read` finds.
+/// Creates the tensors of a pickle as views of the storages that `read` returns.
 class Tensors {
  public:
   Tensors(const Pickle& pickle, ReadStorage read, const std::string& origin)
@@ -46,13 +47,13 @@ class Tensors {
       fail_file("{}: storage {}: its size overflows", origin_, quoted(storage.key));
     }
     const Bytes bytes = read_(index, size);
-    // Any other byte in a bool is undefined behavior in C++.
+    // A bool with any other byte is undefined behavior in C++.
     if (storage.type == torch::kBool &&
         std::any_of(bytes.data, bytes.data + bytes.size, [](uint8_t byte) { return byte > 1; })) {
       fail_file("{}: storage {}: a bool that is neither 0 nor 1", origin_, quoted(storage.key));
     }
     if (reinterpret_cast<uintptr_t>(bytes.data) % element == 0 && bytes.owner) {
-      // libtorch has no tensors of constant numbers; callers read them only.
+      // Libtorch has no tensors of constant numbers. Callers must not write to this one.
       return torch::from_blob(
           const_cast<uint8_t*>(bytes.data), {storage.numel}, [owner = bytes.owner](void*) {}, storage.type);
     }
@@ -67,13 +68,13 @@ class Tensors {
   std::vector<torch::Tensor> storages_;
 };
 
-/// Walks nested dicts down to their tensors.
+/// Collects the tensors in nested dicts.
 class Flattener {
  public:
   Flattener(const Pickle& pickle, const std::string& origin, const Wanted& wanted)
       : pickle_(pickle), origin_(origin), wanted_(wanted) {}
 
-  /// Names and places of the wanted tensors.
+  /// Returns the wanted tensors by dotted name.
   std::map<std::string, const PickleTensor*> run() {
     const PickleValue& root = pickle_.at(pickle_.root);
     if (root.kind != Kind::dict) fail_file("{}: the checkpoint is no dict of tensors", origin_);
@@ -93,7 +94,7 @@ class Flattener {
       if (value.kind == Kind::dict) {
         visit(value, name + ".", depth + 1);
       } else if (!wanted_ || wanted_(name)) {
-        // Of keys that come twice, the last counts, as in Python.
+        // If a key occurs twice, the last one counts, as in Python.
         found_[name] = &pickle_.tensors[static_cast<size_t>(value.integer)];
         if (found_.size() > kMaxTensors) fail_file("{}: more than {} tensors", origin_, kMaxTensors);
       }
@@ -128,7 +129,7 @@ TensorFile collect(const Pickle& pickle, const ReadStorage& read, const std::str
   return file;
 }
 
-/// FOLDER/data.pkl, FOLDER/data/KEY, and since torch 2.1 FOLDER/byteorder.
+/// Parses an archive of FOLDER/data.pkl, FOLDER/data/KEY and, since torch 2.1, FOLDER/byteorder.
 TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted& wanted) {
   const auto entries = read_zip_directory(file, origin);
   const auto main = std::find_if(entries.begin(), entries.end(), [](const auto& entry) {
@@ -164,8 +165,8 @@ TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted&
   return collect(pickle, read, origin, wanted);
 }
 
-/// Pickles of a magic number, the protocol, the system, the object and the keys of its storages; then, in the order of
-/// these keys, each storage as its number of elements (int64) and its bytes.
+/// Parses five pickles: the magic number, the protocol, the system, the object and the keys of its storages. The
+/// storages follow in the order of these keys, each as its number of elements (int64) and its bytes.
 TensorFile parse_legacy(const Bytes& file, const std::string& origin, const Wanted& wanted) {
   ByteReader reader(file.data, file.size, origin);
   reader.take(2);
@@ -238,7 +239,8 @@ TensorFile load_checkpoint(const std::filesystem::path& path, const Wanted& want
 
 TensorFile load_tensors(const std::filesystem::path& path, const Wanted& wanted) {
   const Bytes file = map_file(path);
-  // A safetensors header of 0x0280 bytes begins like a pickle; the brace behind its length tells them apart.
+  // A safetensors file whose header has 0x0280 bytes begins like a pickle. The brace after the length distinguishes
+  // them.
   if (file.size > 8 && file.data[8] == '{') return parse_safetensors(file.data, file.size, path.string());
   if (is_zip(file) || is_pickle(file)) return parse_checkpoint(file, path.string(), wanted);
   fail_file("{}: expected a PyTorch checkpoint (torch.save) or a safetensors file", path.string());

@@ -9,21 +9,21 @@
 
 namespace dgl {
 
-/// Whether the tensor of this dotted name is wanted.
+/// Returns true if the tensor with this dotted name is to be loaded.
 using Wanted = std::function<bool(const std::string& name)>;
 
-/// The tensors of a PyTorch checkpoint, a file that torch.save wrote: the zip archive of torch 1.6 and later, or the
-/// format before it. Nested dicts become dotted names: {"g_ema": {"a.weight": t}} gives "g_ema.a.weight". What is
-/// neither a dict nor a tensor is passed over. The file is mapped; tensors are read-only views of it where it holds
-/// them aligned, and keep their strides.
+/// Loads the tensors of a PyTorch checkpoint, a file that torch.save wrote. Reads the zip archives of torch 1.6 and
+/// later, and the older format. Nested dicts become dotted names: {"g_ema": {"a.weight": t}} gives "g_ema.a.weight".
+/// Values that are neither dicts nor tensors are ignored. The file is mapped. Tensors are read-only views of it if
+/// their data is aligned, and copies otherwise. They keep their strides.
 ///
-/// Nothing in the file is run, and memory is bounded by its size: see read_pickle, read_zip_directory. Error of one
-/// line, naming `path`, for anything else than a whole checkpoint of tensors.
+/// Nothing in the file is executed, and memory is bounded by the file's size: see read_pickle(), read_zip_directory().
+/// Throws Error with one line that names `path` if the file is not a complete checkpoint of tensors.
 TensorFile load_checkpoint(const std::filesystem::path& path, const Wanted& wanted = {});
-/// The same of a file's bytes; `origin` names it in messages.
+/// Does the same for a file's bytes. `origin` names the file in messages.
 TensorFile parse_checkpoint(const Bytes& file, const std::string& origin, const Wanted& wanted = {});
 
-/// Tensors of a checkpoint or a safetensors file, told apart by their first bytes.
+/// Loads the tensors of a checkpoint or a safetensors file. The first bytes of the file determine the format.
 TensorFile load_tensors(const std::filesystem::path& path, const Wanted& wanted = {});
 
 }  // namespace dgl

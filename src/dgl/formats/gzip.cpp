@@ -42,7 +42,7 @@ std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_byte
 
 std::string read_start(const std::filesystem::path& path, size_t size) {
   std::string text(size, '\0');
-  gzFile file = gzopen(path.c_str(), "rb");  // which reads other files as they are
+  gzFile file = gzopen(path.c_str(), "rb");  // gzopen reads other files unchanged
   if (!file) fail_file("{}: cannot be opened", path.string());
   const int got = gzread(file, text.data(), static_cast<unsigned>(size));
   gzclose(file);

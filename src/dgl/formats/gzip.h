@@ -7,14 +7,16 @@
 
 namespace dgl {
 
-/// The content of a file, unpacked if it is gzip; Error if it is (or grows to) more than `max_bytes`, or is damaged.
+/// Returns the content of a file, decompressed if it is gzip. Throws Error if the file is damaged, or if it is longer
+/// than `max_bytes` before or after decompression.
 std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_bytes);
 
-/// The first `size` bytes of a file, unpacked if it is gzip; fewer where it is shorter or damaged.
+/// Returns the first `size` bytes of a file, decompressed if it is gzip. Returns fewer if the file is shorter or
+/// damaged.
 std::string read_start(const std::filesystem::path& path, size_t size);
 
-/// The regular files of a tar archive (ustar, names up to 255 bytes) in memory, by name. Error naming `origin` if it is
-/// damaged.
+/// Returns the regular files of a tar archive in memory, by name. Reads ustar with names of up to 255 bytes. Throws
+/// Error, naming `origin`, if the archive is damaged.
 std::map<std::string, std::string> read_tar(const std::string& archive, const std::string& origin);
 
 }  // namespace dgl

@@ -7,27 +7,27 @@
 
 namespace dgl {
 
-/// Bounds for images that are read: a hostile header asks for no more than 128 Mi pixels.
+/// Limits of images that are read. A hostile header cannot request more than 128 Mi pixels.
 constexpr int64_t kMaxImageSide = 32768, kMaxImageArea = int64_t{1} << 27;
 
-/// A PNG or JPEG file in memory; `name` is for messages.
+/// A PNG or JPEG file in memory. Messages contain `name`.
 struct EncodedImage {
   const uint8_t* data;
   uint64_t size;
   std::string name;
 };
 
-/// The decoded image, whose format is told by its content; with `header_only`, its sizes without pixels.
+/// Decodes an image. Its content determines the format. With `header_only`, returns the size without pixels.
 ///
-/// PNG: 8 bits a channel stay as they are stored, 16 are rounded to 8, palettes (which count as color) and fewer bits
-/// are expanded, transparency is composited on white. JPEG: gray, YCbCr or RGB. Gamma, color profiles and the EXIF
-/// orientation are not applied, as the field's usual tools do not. Error for anything else: CMYK, data that are cut off
-/// or corrupt, more pixels than the bounds.
+/// PNG: 8-bit channels are kept and 16-bit channels are rounded to 8 bits. Palettes (which count as color) and smaller
+/// depths are expanded. Transparency is composited on white. JPEG: gray, YCbCr or RGB. Gamma, color profiles and the
+/// EXIF orientation are not applied, as in the field's usual tools. Throws Error for anything else: CMYK, truncated or
+/// corrupt data, or an image beyond the limits.
 SourceImage decode_image(const EncodedImage& encoded, bool header_only = false);
 SourceImage decode_png(const EncodedImage& encoded, bool header_only = false);
 SourceImage decode_jpeg(const EncodedImage& encoded, bool header_only = false);
 
-/// Error naming `name` for sides beyond the bounds.
+/// Throws Error, naming `name`, if the sides exceed the limits.
 void check_image_sides(uint64_t width, uint64_t height, const std::string& name);
 
 }  // namespace dgl

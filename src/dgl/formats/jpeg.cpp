@@ -12,9 +12,9 @@ namespace dgl {
 
 namespace {
 
-constexpr int kMaxScans = 500;  // a progressive file may name any number, each of which costs a pass over the image
+constexpr int kMaxScans = 500;  // a progressive file may have any number, and each costs a pass over the image
 
-/// Everything that libjpeg's calls touch, so that a longjmp passes over no object with a destructor.
+/// Holds everything that libjpeg's calls use, so that a longjmp skips no destructor.
 struct JpegReader {
   jpeg_decompress_struct decoder{};
   jpeg_error_mgr errors{};
@@ -32,7 +32,7 @@ void on_error(j_common_ptr common) {
   std::longjmp(reader.target, 1);
 }
 
-/// libjpeg fills what is missing with gray and only warns; other warnings are of no harm.
+/// Treats missing data as an error, since libjpeg only warns and fills it with gray. Other warnings are harmless.
 void on_message(j_common_ptr common, int level) {
   const int code = common->err->msg_code;
   if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) on_error(common);
@@ -46,7 +46,7 @@ void on_progress(j_common_ptr common) {
   std::longjmp(reader.target, 1);
 }
 
-/// Reads the header. False: libjpeg failed.
+/// Reads the header. Returns false if libjpeg failed.
 bool start(JpegReader& reader, const EncodedImage& encoded) {
   reader.decoder.err = jpeg_std_error(&reader.errors);
   reader.errors.error_exit = on_error;
@@ -62,7 +62,7 @@ bool start(JpegReader& reader, const EncodedImage& encoded) {
   return true;
 }
 
-/// Decodes all rows, `row_bytes` each. False: libjpeg failed.
+/// Decodes all rows, `row_bytes` each. Returns false if libjpeg failed.
 bool read_pixels(JpegReader& reader, uint8_t* pixels, size_t row_bytes) {
   if (setjmp(reader.target)) return false;
   jpeg_start_decompress(&reader.decoder);

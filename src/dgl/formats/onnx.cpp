@@ -14,8 +14,8 @@ constexpr int64_t kFloatType = 1, kInt64Type = 7;  // TensorProto.DataType
 constexpr int64_t kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3,
                   kIntsAttribute = 7;  // AttributeProto.AttributeType
 
-/// The fields of one message, encoded: each begins with its number and how its value is stored, 0 for an integer of
-/// seven bits a byte, 2 for a length and so many bytes, 5 for four bytes.
+/// Encodes the fields of one message. Each begins with its number and its wire type: 0 for an integer with seven bits a
+/// byte, 2 for a length N and N bytes, 5 for four bytes.
 class Message {
  public:
   Message& integer(int field, int64_t value) {
@@ -37,7 +37,7 @@ class Message {
     return *this;
   }
   Message& message(int field, const Message& value) { return text(field, value.bytes_); }
-  /// Fields that are encoded already.
+  /// Appends fields that are already encoded.
   Message& fields(std::string_view encoded) {
     bytes_ += encoded;
     return *this;
@@ -54,7 +54,7 @@ class Message {
   std::string bytes_;
 };
 
-/// ValueInfoProto of a tensor [N, sizes…].
+/// Returns the ValueInfoProto of a tensor [N, sizes…].
 Message value_info(const std::string& name, int64_t type, at::IntArrayRef sizes) {
   Message shape;
   shape.message(1, Message().text(2, "N"));
@@ -63,7 +63,7 @@ Message value_info(const std::string& name, int64_t type, at::IntArrayRef sizes)
   return Message().text(1, name).message(2, Message().message(1, tensor));
 }
 
-/// AttributeProto.
+/// Returns an AttributeProto.
 Message encoded(const std::string& name, const OnnxGraph::Attribute& value) {
   Message message;
   message.text(1, name);

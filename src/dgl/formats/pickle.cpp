@@ -14,9 +14,9 @@ using Kind = PickleValue::Kind;
 constexpr int64_t kMaxOperations = int64_t{1} << 22;
 constexpr size_t kMaxSizes = 64, kMaxNameLength = 256;
 constexpr int64_t kMaxEmptyExtent = int64_t{1} << 40;
-constexpr uint32_t kMark = UINT32_MAX;  // on the stack: where the items of a collection begin
+constexpr uint32_t kMark = UINT32_MAX;  // marks on the stack the beginning of a collection's items
 
-/// Python's opcodes (Lib/pickle.py), those that a checkpoint needs.
+/// The opcodes of Python (Lib/pickle.py) that a checkpoint needs.
 enum Opcode : uint8_t {
   op_mark = '(',
   op_stop = '.',
@@ -212,12 +212,11 @@ class Machine {
       }
       case op_persistent: return push_storage(pop());
       default:
-        fail_file("{}: pickle opcode 0x{:02x} at byte {}: a checkpoint of tensors has no need of it", origin_, opcode,
-                  in_.at() - 1);
+        fail_file("{}: unsupported pickle opcode 0x{:02x} at byte {}; refusing to load", origin_, opcode, in_.at() - 1);
     }
   }
 
-  /// Two's complement, little-endian.
+  /// Pushes an integer of `length` bytes in two's complement, little-endian.
   void push_long(uint64_t length) {
     const std::string_view bytes = in_.text(length);
     if (length > 8) fail_file("{}: the pickle holds a whole number of {} bytes, expected at most 8", origin_, length);
@@ -255,8 +254,7 @@ class Machine {
 
   void push_global(const std::string& name) {
     if (!pickle_global(name)) {
-      fail_file("{}: the pickle asks for {}, which a checkpoint of tensors has no need of; it was refused, not run",
-                origin_, quoted(name));
+      fail_file("{}: unsupported pickle global {}; refusing to load", origin_, quoted(name));
     }
     PickleValue result{Kind::name};
     result.text = name;
@@ -267,7 +265,7 @@ class Machine {
     if (out_.at(place).kind != Kind::text) broken("has no text where one is needed");
     return out_.at(place).text;
   }
-  /// A text that is copied each time it is used, so that it must not be long.
+  /// Returns a short text. Long ones are rejected because the text is copied each time it is used.
   const std::string& short_text_of(uint32_t place) const {
     if (text_of(place).size() > kMaxNameLength) broken("has a name of great length");
     return text_of(place);
@@ -323,7 +321,7 @@ class Machine {
     }
   }
 
-  /// The items of OrderedDict([(key, value), …]), as Python 2 wrote it.
+  /// Returns the items of OrderedDict([(key, value), …]), as Python 2 wrote it.
   std::vector<uint32_t> pairs(const std::vector<uint32_t>& given) {
     std::vector<uint32_t> items;
     if (given.empty()) return items;
@@ -336,7 +334,7 @@ class Machine {
     return items;
   }
 
-  /// Attributes: those of a Namespace are kept, those of a dict (a state dict's _metadata) are dropped.
+  /// Sets attributes. Those of a Namespace are kept, those of a dict (a state dict's _metadata) are dropped.
   void build(uint32_t state) {
     PickleValue& target = out_.values[top()];
     if (target.kind == Kind::dict) return;
@@ -348,7 +346,8 @@ class Machine {
     target.items = out_.at(state).items;
   }
 
-  /// ("storage", type, key, device, numel) in zip archives; the legacy format adds a view of it, no longer used.
+  /// Pushes the storage that ("storage", type, key, device, numel) describes. The legacy format adds a view of it,
+  /// which is no longer used.
   void push_storage(uint32_t id) {
     const PickleValue& tuple = out_.at(id);
     if (tuple.kind != Kind::sequence || tuple.items.size() < 5 || tuple.items.size() > 6 ||
@@ -387,7 +386,7 @@ class Machine {
   void check(const PickleTensor& tensor) const {
     const int64_t numel = out_.storages[tensor.storage].numel;
     if (tensor.sizes.size() != tensor.strides.size() || tensor.offset < 0) broken("has a tensor of impossible shape");
-    // `extent` is the product without the sizes of 0, since libtorch multiplies them too.
+    // `extent` is the product of the sizes other than 0, since libtorch multiplies these even if the tensor is empty.
     int64_t last = tensor.offset, extent = 1;
     bool overflow = false, empty = false;
     for (size_t i = 0; i < tensor.sizes.size(); ++i) {

@@ -12,34 +12,34 @@
 
 namespace dgl {
 
-/// A value of a pickle. Others that it holds are numbers of places in Pickle::values, so that no depth of nesting and
-/// no cycle of a file reaches the program's own stack.
+/// A value of a pickle. It refers to other values by their index in Pickle::values. Deep nesting and cycles in a file
+/// therefore cannot reach the program's own stack.
 struct PickleValue {
   enum class Kind : uint8_t { none, boolean, integer, real, text, sequence, dict, name, object, storage, tensor };
 
   Kind kind = Kind::none;
-  int64_t integer = 0;  ///< of a boolean or integer; which of Pickle::storages or tensors
+  int64_t integer = 0;  ///< value of a boolean or integer; index into Pickle::storages or tensors
   double real = 0;
-  std::string text = {};  ///< of a text; the global's name of a name or an object
-  std::vector<uint32_t> items =
-      {};  ///< of a sequence (list, tuple, set); key, value, key, value … of a dict or an object
+  std::string text = {};  ///< value of a text; the global of a name or an object
+  /// Items of a sequence (list, tuple, set); key, value, key, value … of a dict or an object.
+  std::vector<uint32_t> items = {};
 };
 
-/// What a pickle says of a storage: `torch.save` puts its numbers elsewhere in the file.
+/// A storage that a pickle refers to. `torch.save` writes its numbers elsewhere in the file.
 struct PickleStorage {
   std::string key;
   torch::ScalarType type;
   int64_t numel;
 };
 
-/// A view of a storage; checked to lie within it, and to have no more elements than it.
+/// A view of a storage. It is checked to be inside the storage and to have no more elements than it.
 struct PickleTensor {
   size_t storage;
   int64_t offset;
   std::vector<int64_t> sizes, strides;
 };
 
-/// What a pickle holds; `root` is its value.
+/// The contents of a pickle. `root` is the index of its value.
 struct Pickle {
   std::vector<PickleValue> values;
   std::vector<PickleStorage> storages;
@@ -49,14 +49,14 @@ struct Pickle {
   const PickleValue& at(uint32_t place) const { return values[place]; }
 };
 
-/// Reads one pickle (protocols 2 to 4) from `reader` and leaves it behind its end. Nothing is imported and nothing is
-/// run: the only globals that it may name are those below, which become plain values, and every other one is refused by
-/// name. At most 2^22 operations, each of which makes at most one value.
+/// Reads one pickle (protocols 2 to 4). Afterwards `reader` is at the end of the pickle. Nothing is imported or
+/// executed. The only allowed globals are those below, which become plain values. Throws Error, naming the global, for
+/// any other. Reads at most 2^22 operations, each of which makes at most one value.
 ///
 ///     collections.OrderedDict, builtins.set and frozenset, argparse.Namespace, torch.Size, torch.device, the dtypes
 ///     torch._utils._rebuild_tensor, _rebuild_tensor_v2, _rebuild_parameter
-///     torch.FloatStorage and its kin for float16, bfloat16, float64, the integers and bool,
-///     torch.storage.UntypedStorage
+///     torch.FloatStorage and its equivalents for float16, bfloat16, float64, the integers and bool,
+///     torch.UntypedStorage, torch.storage.UntypedStorage
 Pickle read_pickle(ByteReader& reader, const std::string& origin);
 
 }  // namespace dgl

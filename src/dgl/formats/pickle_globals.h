@@ -7,22 +7,22 @@
 
 namespace dgl {
 
-/// What a global that a checkpoint may name stands for.
+/// Meaning of a global that a checkpoint may name.
 enum class PickleGlobal {
   ordered_dict,
   set,
   name_space,  ///< argparse.Namespace
   size,        ///< torch.Size
-  constant,    ///< torch.device, a dtype: kept as a name, never used
+  constant,    ///< torch.device or a dtype: kept as a name, never used
   rebuild_tensor,
   rebuild_parameter,
   storage,
 };
 
-/// The meaning of `name` (module.attribute), or nothing for a global that a checkpoint has no need of.
+/// Returns the meaning of `name` (module.attribute), or nothing for a global that checkpoints do not need.
 std::optional<PickleGlobal> pickle_global(const std::string& name);
 
-/// The type of a storage's elements; `name` must be one that pickle_global calls a storage.
+/// Returns the element type of a storage. pickle_global(name) must be PickleGlobal::storage.
 torch::ScalarType pickle_storage_type(const std::string& name);
 
 }  // namespace dgl

@@ -10,7 +10,7 @@ namespace dgl {
 
 namespace {
 
-/// Everything that libpng's calls touch, so that a longjmp passes over no object with a destructor.
+/// Holds everything that libpng's calls use, so that a longjmp skips no destructor.
 struct PngReader {
   const EncodedImage* encoded = nullptr;
   png_structp png = nullptr;
@@ -36,23 +36,23 @@ void on_read(png_structp png, png_bytep to, size_t size) {
   reader->at += size;
 }
 
-/// Reads the header and sets the transformations. False: libpng failed.
+/// Reads the header and sets the transformations. Returns false if libpng failed.
 bool start(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_set_read_fn(reader.png, &reader, on_read);
   png_set_user_limits(reader.png, kMaxImageSide, kMaxImageSide);
   png_set_chunk_malloc_max(reader.png, 64 << 20);
-  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr,
-                              -1);  // texts and profiles, which may be anything
+  // Skips texts and profiles, which may have any content.
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(reader.png, reader.info);
-  png_set_expand(reader.png);  // palettes, fewer than 8 bits, and tRNS as alpha
+  png_set_expand(reader.png);  // expands palettes, depths below 8 bits, and tRNS to alpha
   png_set_scale_16(reader.png);
   reader.passes = png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
   return true;
 }
 
-/// Decodes `height` rows of `row_bytes` each into `pixels`, to the file's end. False: libpng failed.
+/// Decodes `height` rows of `row_bytes` each into `pixels`, to the end of the file. Returns false if libpng failed.
 bool read_pixels(PngReader& reader, uint8_t* pixels, uint32_t height, size_t row_bytes) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   for (int pass = 0; pass < reader.passes; ++pass) {
@@ -62,7 +62,7 @@ bool read_pixels(PngReader& reader, uint8_t* pixels, uint32_t height, size_t row
   return true;
 }
 
-/// Composites [n, channels + 1] with alpha last on white, into its first channels.
+/// Composites pixels [n, channels + 1], alpha last, on white. Returns pixels [n, channels].
 std::vector<uint8_t> over_white(const std::vector<uint8_t>& pixels, size_t channels) {
   std::vector<uint8_t> out(pixels.size() / (channels + 1) * channels);
   const uint8_t* from = pixels.data();

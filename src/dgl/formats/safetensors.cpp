@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;
 constexpr int kMaxHeaderDepth = 8;
-constexpr size_t kMaxDimensions = 64;  // libtorch's own
+constexpr size_t kMaxDimensions = 64;  // libtorch's own limit
 constexpr const char* kMetadata = "__metadata__";
 
 struct TypeName {
@@ -27,7 +27,7 @@ constexpr TypeName kTypes[] = {{"F64", torch::kDouble},    {"F32", torch::kFloat
                                {"I16", torch::kShort},     {"I8", torch::kChar},   {"U8", torch::kByte},
                                {"BOOL", torch::kBool}};
 
-/// The header as JSON. Nested deeper than any header is, or with a name twice, it is refused while it is read.
+/// Parses the header as JSON. Rejects deep nesting and duplicate names while it is read.
 json parse_header(const char* begin, const char* end, const std::string& origin) {
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
@@ -42,7 +42,7 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
   };
   try {
     json header = json::parse(begin, end, watch);
-    // The format has the object begin at the first byte; only what follows it may be blank.
+    // The format requires the object to begin at the first byte. Only padding after it may be blank.
     if (!header.is_object() || *begin != '{') fail_file("{}: the header is not a JSON object", origin);
     return header;
   } catch (const json::exception&) {
@@ -50,7 +50,7 @@ json parse_header(const char* begin, const char* end, const std::string& origin)
   }
 }
 
-/// Names stand in messages of one line, here and wherever tensors are used.
+/// Throws Error for a name with control characters, since names appear in one-line messages.
 void check_name(const std::string& name, const std::string& origin) {
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   if (std::any_of(name.begin(), name.end(), is_control)) {
@@ -58,7 +58,7 @@ void check_name(const std::string& name, const std::string& origin) {
   }
 }
 
-/// Where a tensor lies in the file, checked against it.
+/// The position of a tensor in the file, checked against the file's size.
 struct Entry {
   std::string name;
   torch::ScalarType type;
@@ -88,7 +88,7 @@ Entry read_entry(const std::string& name, const json& value, uint64_t data_size,
   if (value["shape"].size() > kMaxDimensions) {
     fail_file("{}: {} dimensions, expected at most {}", what, value["shape"].size(), kMaxDimensions);
   }
-  // A size of 0 makes the tensor empty, but its strides are the product of the others.
+  // If a size is 0 the tensor is empty, but its strides are products of the other sizes.
   int64_t extent = static_cast<int64_t>(c10::elementSize(entry.type));
   bool empty = false;
   for (const json& size : value["shape"]) {
@@ -111,7 +111,7 @@ Entry read_entry(const std::string& name, const json& value, uint64_t data_size,
   return entry;
 }
 
-/// The data must be covered without overlaps and holes, so that no byte has two meanings or none.
+/// Throws Error if data overlaps or has holes, so that every byte has exactly one meaning.
 void check_coverage(std::vector<Entry> entries, uint64_t data_size, const std::string& origin) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
@@ -125,7 +125,7 @@ void check_coverage(std::vector<Entry> entries, uint64_t data_size, const std::s
 
 torch::Tensor read_tensor(const Entry& entry, const uint8_t* data, const std::string& origin) {
   const uint8_t *begin = data + entry.begin, *end = data + entry.end;
-  // Any other byte in a bool is undefined behavior in C++.
+  // A bool with any other byte is undefined behavior in C++.
   if (entry.type == torch::kBool && std::any_of(begin, end, [](uint8_t byte) { return byte > 1; })) {
     fail_file("{}: tensor {}: a BOOL that is neither 0 nor 1", origin, entry.name);
   }
@@ -143,8 +143,8 @@ const char* type_name(torch::ScalarType type, const std::string& what) {
 
 using NamedTensor = std::pair<const std::string, torch::Tensor>;
 
-/// In the order of their data: larger elements first, so that each begins at a multiple of its element's size, which
-/// libraries that view the file in place rely on.
+/// Returns the tensors in the order of their data. Larger elements come first, so that each tensor begins at a multiple
+/// of its element size. Libraries that view the file in place rely on this.
 std::vector<const NamedTensor*> data_order(const TensorFile& file) {
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
@@ -154,7 +154,7 @@ std::vector<const NamedTensor*> data_order(const TensorFile& file) {
   return order;
 }
 
-/// The header's text, padded so that the data begin at a multiple of 8.
+/// Returns the header's text, padded so that the data begins at a multiple of 8.
 std::string header_text(const TensorFile& file, const std::vector<const NamedTensor*>& order,
                         const std::string& origin) {
   json header = json::object();

@@ -9,7 +9,7 @@ namespace dgl {
 
 namespace {
 
-// PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16 and 4.5.3.
+// Records of PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16 and 4.5.3.
 constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
                    kEnd64Locator = 0x07064b50;
 constexpr uint64_t kEndSize = 22, kEnd64Size = 56, kLocatorSize = 20, kCentralSize = 46, kLocalSize = 30;
@@ -28,7 +28,7 @@ T number_at(const Bytes& bytes, uint64_t at) {
   return value;
 }
 
-/// Finds the record at the archive's end, and the 64-bit one before it where there is one.
+/// Finds the record at the archive's end, and the 64-bit record before it if there is one.
 Directory find_directory(const Bytes& archive, const std::string& origin) {
   const uint64_t first = archive.size > kEndSize + kMaxComment ? archive.size - kEndSize - kMaxComment : 0;
   for (uint64_t at = archive.size >= kEndSize ? archive.size - kEndSize + 1 : 0; at-- > first;) {
@@ -49,7 +49,7 @@ Directory find_directory(const Bytes& archive, const std::string& origin) {
   fail_file("{}: a zip archive without its directory at the end; perhaps an incomplete download", origin);
 }
 
-/// Replaces the fields that say "see the 64-bit extra field" by what stands there, in its fixed order.
+/// Replaces the fields that refer to the 64-bit extra field by the values there, which have a fixed order.
 void read_zip64(std::string_view extra, uint64_t& size, uint64_t& stored, uint64_t& header, const std::string& what) {
   ByteReader fields(reinterpret_cast<const uint8_t*>(extra.data()), extra.size(), what);
   while (fields.left() >= 4) {

@@ -10,7 +10,7 @@ using torch::Tensor;
 
 namespace {
 
-/// d sum(y) / d x, itself differentiable.
+/// Returns d sum(y) / d x, which is differentiable.
 Tensor gradient_of(const Tensor& y, const Tensor& x) {
   return torch::autograd::grad({y.sum()}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true)[0];
 }

@@ -6,10 +6,10 @@
 
 namespace dgl {
 
-/// Error that begins with `what` unless `rows` is [n, d] with d >= 1 and every number in it is finite.
+/// Throws Error, beginning with `what`, unless `rows` is [n, d] with d >= 1 and all its numbers are finite.
 void check_rows(const torch::Tensor& rows, const std::string& what);
 
-/// The same for two sets of features that are compared; they must have the same d.
+/// Checks two sets of features that are compared. They must have the same d.
 void check_pair(const torch::Tensor& real, const torch::Tensor& fake, const std::string& what);
 
 }  // namespace dgl

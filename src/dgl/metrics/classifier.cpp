@@ -18,7 +18,7 @@ namespace {
 constexpr double kSlope = 0.2;
 constexpr const char* kKey = "dgl";
 
-/// It becomes a key of JSON objects and a word of messages; "fid" is the Inception network's alone.
+/// The name becomes a JSON key and appears in messages. "fid" is reserved for the Inception network.
 void check_distance(const std::string& name, const std::string& what) {
   const auto allowed = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
   if (name.empty() || name.size() > 32 || !std::all_of(name.begin(), name.end(), allowed) || name == "fid") {
@@ -116,7 +116,7 @@ std::shared_ptr<Classifier> load_classifier(const TensorFile& file, const std::s
   const ClassifierShape shape = read_shape(file, origin);
   int64_t numbers = 0;
   for (const auto& [name, tensor] : file.tensors) numbers += tensor.numel();
-  // Before anything is allocated: the two layers whose size the metadata decides.
+  // Checks the two layers whose size the metadata determine, before allocating anything.
   if ((shape.features * (64 * 16 + shape.classes)) > numbers) {
     fail("{}: the metadata describe a larger network than the file holds", origin);
   }

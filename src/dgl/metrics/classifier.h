@@ -14,18 +14,18 @@ namespace dgl {
 
 /// The shape of a classifier whose last hidden layer serves as features.
 struct ClassifierShape {
-  std::string distance = "fd";  ///< what the Fréchet distance on its features is called: a-z, 0-9, _; not "fid"
-  int64_t resolution = 32;      ///< a power of two from 8 on
+  std::string distance = "fd";  ///< name of the Fréchet distance on its features: a-z, 0-9, _; not "fid"
+  int64_t resolution = 32;      ///< a power of two, 8 or more
   int64_t channels = 1;
   int64_t features = 64;
   int64_t classes = 10;
 };
 
-/// A small convolutional classifier of our own: 3x3 convolutions with 32 and 64 maps, stride 2 down to 4 x 4, a hidden
-/// layer of `features`, leaky ReLUs between them.
+/// A small convolutional classifier: 3x3 convolutions with 32 and 64 maps, stride 2 down to 4 x 4, a hidden layer of
+/// `features` units, and leaky ReLUs between them.
 class Classifier : public FeatureNetwork, public torch::nn::Module {
  public:
-  /// Error for another name of the distance than the shape allows.
+  /// Throws Error if `shape.distance` is not a valid name.
   explicit Classifier(const ClassifierShape& shape);
 
   std::string distance_name() const override { return shape_.distance; }
@@ -36,7 +36,8 @@ class Classifier : public FeatureNetwork, public torch::nn::Module {
   void to(torch::Device device) override { torch::nn::Module::to(device); }
 
   const ClassifierShape& shape() const { return shape_; }
-  /// images [N, C, R, R] in -1 … 1 -> the hidden layer [N, features], with gradients; and from there the class scores.
+  /// embed() maps images [N, C, R, R] in -1 … 1 to the hidden layer [N, features], with gradients. classify() maps the
+  /// hidden layer to class scores.
   torch::Tensor embed(const torch::Tensor& images);
   torch::Tensor classify(const torch::Tensor& hidden);
 
@@ -48,9 +49,9 @@ class Classifier : public FeatureNetwork, public torch::nn::Module {
   torch::nn::Linear hidden_{nullptr}, output_{nullptr};
 };
 
-/// Writes a classifier as safetensors, its shape as JSON in the metadata under "dgl"; load_classifier takes it back.
+/// Writes a classifier as safetensors that load_classifier() reads. The metadata hold its shape as JSON under "dgl".
 void save_classifier(const std::filesystem::path& path, const Classifier& classifier, double held_out_accuracy);
-/// Error, naming `origin`, for a file that holds no classifier.
+/// Reads a classifier. Throws Error, naming `origin`, if the file holds none.
 std::shared_ptr<Classifier> load_classifier(const TensorFile& file, const std::string& origin);
 
 }  // namespace dgl

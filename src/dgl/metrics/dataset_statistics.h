@@ -7,13 +7,13 @@
 
 namespace dgl {
 
-/// Calls `use` with every image of a set in order, [n, C, R, R] uint8, `batch` at a time (the last may be shorter),
-/// with their labels [n] (undefined without labels), and with how many have come.
+/// Calls `use` with all images of a set in order, `batch` at a time (the last batch may be shorter). Passes images
+/// [n, C, R, R] uint8, labels [n] (undefined without labels) and the number of images so far.
 void for_each_batch(
     const Dataset& dataset, int64_t batch,
     const std::function<void(const torch::Tensor& images_u8, const torch::Tensor& labels, int64_t done)>& use);
 
-/// Feature statistics of a whole set, `batch` images at a time.
+/// Computes feature statistics of a whole set, `batch` images at a time.
 FeatureStatistics dataset_statistics(const Dataset& dataset, FeatureNetwork& features, int64_t batch,
                                      torch::Device device);
 

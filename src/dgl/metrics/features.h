@@ -9,34 +9,34 @@
 
 namespace dgl {
 
-/// What a feature network gives of a batch in one pass.
+/// The output of a feature network for a batch.
 struct Activations {
   torch::Tensor features;  ///< [N, d] float32
   torch::Tensor logits;    ///< [N, k] float32, class scores before the softmax
 };
 
-/// A network that turns images into feature vectors that a Fréchet distance is taken on. Its distance has a name of its
-/// own (`fd_mnist`); only the Inception network's is called `fid`.
+/// A network that maps images to feature vectors for a Fréchet distance. Each network's distance has its own name, such
+/// as `fd_mnist`; only the Inception network's is called `fid`.
 class FeatureNetwork {
  public:
   virtual ~FeatureNetwork() = default;
 
-  /// What the distance on these features is called, e.g. "fd_mnist".
+  /// Returns the name of the distance on these features, such as "fd_mnist".
   virtual std::string distance_name() const = 0;
-  /// Features per image.
+  /// Number of features per image.
   virtual int64_t dimensions() const = 0;
-  /// Class scores per image.
+  /// Number of class scores per image.
   virtual int64_t classes() const = 0;
-  /// images [N, C, R, R] uint8 -> features [N, d] float32, without gradients. Error for a resolution or number of
-  /// channels that the network was not made for.
+  /// Maps images [N, C, R, R] uint8 to features [N, d] float32, without gradients. Throws Error if the network does not
+  /// support the resolution or number of channels.
   virtual torch::Tensor features(const torch::Tensor& images_u8) = 0;
-  /// The same with class scores.
+  /// Returns features and class scores.
   virtual Activations activations(const torch::Tensor& images_u8) = 0;
   virtual void to(torch::Device device) = 0;
 };
 
-/// Reads a feature network: one of our own (settings in the metadata) or the FID Inception network (told by its keys).
-/// Error if the file is neither.
+/// Reads a feature network: a Classifier (settings in the metadata) or the FID Inception network (recognized by its
+/// keys). Throws Error if the file is neither.
 std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path);
 
 }  // namespace dgl

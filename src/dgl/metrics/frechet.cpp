@@ -11,7 +11,7 @@ using torch::Tensor;
 
 namespace {
 
-/// R with R^T R = S, for a covariance S, whose eigenvalues are >= 0 but for rounding.
+/// Returns R with R^T R = S for a covariance S. Clamps eigenvalues that rounding made negative.
 Tensor root_of(const Tensor& covariance) {
   const auto [values, vectors] = at::linalg_eigh(covariance, "L");
   return (vectors * values.clamp_min(0).sqrt()).t();
@@ -23,7 +23,7 @@ void StatisticsAccumulator::add(const Tensor& features) {
   check_rows(features, "feature statistics");
   if (features.size(0) == 0) return;
   const Tensor x = features.detach().to(torch::kCPU, torch::kDouble);
-  // Sums are taken about the first batch's mean, so that features far from zero lose no digits.
+  // Subtracts the first batch's mean, so that features far from zero do not lose precision.
   if (!shift_.defined()) {
     shift_ = x.mean(0);
     sum_ = at::zeros_like(shift_);
@@ -48,8 +48,8 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
     fail("Fréchet distance: {} features against {}", a.mean.numel(), b.mean.numel());
   }
   const Tensor difference = a.mean - b.mean;
-  // tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T, where S = R^T R: their squares are the eigenvalues
-  // of S1 S2, but those of a singular product come out near 1e-16 and not, as a square root would have it, near 1e-8.
+  // With S = R^T R, tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T. Their squares are the eigenvalues of
+  // S1 S2. For a singular product they come out near 1e-16, whereas square roots of eigenvalues would be near 1e-8.
   const Tensor product = at::mm(root_of(a.covariance), root_of(b.covariance).t());
   const double cross = at::linalg_svdvals(product).sum().item<double>();
   return difference.square().sum().item<double>() + a.covariance.trace().item<double>() +

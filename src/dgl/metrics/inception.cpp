@@ -15,14 +15,14 @@ constexpr double kEpsilon = 1e-3;
 constexpr int64_t kSide = 299;
 constexpr const char* kFirst = "Conv2d_1a_3x3.conv.weight";
 
-/// One convolution: where it lies, its kernel, and whether zeros keep the size of the picture.
+/// One convolution: its name, its kernel, and whether zero padding preserves the size.
 struct LayerShape {
   std::string name;
   int64_t in, out, height, width, stride;
   bool padded;
 };
 
-/// All 94 convolutions of the network.
+/// Returns all 94 convolutions of the network.
 std::vector<LayerShape> layer_shapes() {
   std::vector<LayerShape> layers = {{"Conv2d_1a_3x3", 3, 32, 3, 3, 2, false},
                                     {"Conv2d_2a_3x3", 32, 32, 3, 3, 1, false},
@@ -109,7 +109,7 @@ Tensor resize_bilinear_tf1(const Tensor& x, int64_t size) {
   struct Axis {
     Tensor low, high, share;
   };
-  // In float32, as TensorFlow and torch-fidelity place the samples.
+  // Uses float32 positions, like TensorFlow and torch-fidelity.
   const auto axis = [&](int64_t length) {
     const auto step = static_cast<float>(static_cast<double>(length) / static_cast<double>(size));
     const Tensor at = torch::arange(size, torch::dtype(torch::kFloat).device(x.device())) * step;

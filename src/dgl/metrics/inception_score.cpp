@@ -18,7 +18,7 @@ InceptionScore inception_score(const Tensor& logits, int64_t splits, uint32_t se
   if (splits < 1 || n < splits)
     fail("inception score: {} rows in {} splits, expected a row or more in each", n, splits);
   const Tensor rows = logits.detach().to(torch::kCPU, torch::kDouble);
-  // Logarithms throughout: a probability that underflows to 0 counts as 0, not as 0 times infinity.
+  // Computes with logarithms, so that a probability that underflows to 0 contributes 0, not 0 times infinity.
   const Tensor log_p = at::log_softmax(rows.index_select(0, NumpyRandom(seed).permutation(n)), 1);
   std::vector<double> values;
   for (int64_t i = 0; i < splits; ++i) {

@@ -16,7 +16,7 @@ Tensor kernel(const Tensor& x, const Tensor& y) {
   return (at::mm(x, y.t()) / static_cast<double>(x.size(1)) + 1).pow(3);
 }
 
-/// Unbiased: a sample is not compared with itself.
+/// The estimate is unbiased because a sample is not compared with itself.
 double squared_discrepancy(const Tensor& x, const Tensor& y) {
   const auto n = static_cast<double>(x.size(0));
   const auto within = [&](const Tensor& k) { return (k.sum() - k.trace()).item<double>() / (n * (n - 1)); };

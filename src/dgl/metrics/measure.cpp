@@ -18,7 +18,7 @@ constexpr int64_t kRealBatch = 64;
 constexpr int64_t kNeighbors = 3;
 constexpr double kGiB = 1 << 30;
 
-/// Rows that come in batches, in one tensor that is made once.
+/// Collects rows from batches in one tensor that is allocated once.
 class Rows {
  public:
   Rows(int64_t count, int64_t width) : rows_(at::empty({count, width}, torch::kFloat)) {}
@@ -33,7 +33,7 @@ class Rows {
   int64_t filled_ = 0;
 };
 
-/// Rows of a batch to the sums of their labels.
+/// Adds the rows of a batch to the sums of their labels.
 void add_by_label(std::vector<StatisticsAccumulator>& sums, const Tensor& features, const Tensor& labels) {
   const std::set<int64_t> present(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
   for (const int64_t label : present) {
@@ -41,7 +41,7 @@ void add_by_label(std::vector<StatisticsAccumulator>& sums, const Tensor& featur
   }
 }
 
-/// Checks that sampler, set and network mean the same labels, as far as the options need it.
+/// Checks that sampler, set and network have the same labels, as far as the options need it.
 void check_labels(const MeasureOptions& options, const Dataset& dataset, const Tensor& fake_labels, int64_t classes,
                   const FeatureNetwork& network) {
   const auto known = static_cast<int64_t>(dataset.info().classes.size());
@@ -109,8 +109,8 @@ MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
 
 uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_t labels,
                     const FeatureNetwork& network) {
-  // float32 rows, and float64 copies of them: two of the features for precision and recall, three of the class scores;
-  // two covariances a label.
+  // Rows are float32. Precision and recall make two float64 copies of the features, the Inception score three of the
+  // class scores. There are two covariances per label.
   const int64_t feature = metrics.pr ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
   const int64_t score = metrics.is ? 4 + 3 * 8 : metrics.accuracy ? 4 : 0;
   const int64_t covariances = metrics.fid ? 2 * labels : 0;

@@ -8,7 +8,8 @@
 
 namespace dgl {
 
-/// Uniform in 0 … high: the low bits of one number after another until one is in range (numpy's random_interval).
+/// Draws uniformly from 0 … `high`: takes the low bits of successive numbers until one is in range (numpy's
+/// random_interval).
 uint32_t NumpyRandom::below_or_equal(uint32_t high) {
   if (high == 0) return 0;
   const uint32_t mask = ~uint32_t{0} >> std::countl_zero(high);

@@ -6,14 +6,15 @@
 
 namespace dgl {
 
-/// numpy's RandomState(seed) as far as metrics draw from it, number for number: the subsets and shuffles of
-/// torch-fidelity are numpy's, and the same subsets give the same digits.
+/// numpy's RandomState(seed), number for number, as far as metrics use it. torch-fidelity draws subsets and shuffles
+/// with numpy; equal subsets give equal digits.
 class NumpyRandom {
  public:
   explicit NumpyRandom(uint32_t seed) : engine_(seed) {}
 
-  /// RandomState.permutation(n): 0 … n-1 in random order, [n] int64. Its first k are RandomState.choice(n, k,
-  /// replace=False), which draws as much. Error for n below 1 or above 2^32.
+  /// RandomState.permutation(n): the numbers 0 … n-1 in random order, [n] int64. Its first k equal
+  /// RandomState.choice(n, k, replace=False) and consume as many random numbers. Throws Error if n is below 1 or above
+  /// 2^32.
   torch::Tensor permutation(int64_t n);
 
  private:

@@ -14,7 +14,7 @@ using torch::Tensor;
 namespace {
 
 constexpr int64_t kBlock = int64_t{1} << 23;  // distances held at once
-constexpr double kRounding = 1e-12;           // of squared distances, relative to the squared lengths they come from
+constexpr double kRounding = 1e-12;  // tolerance of squared distances, relative to the squared lengths they come from
 
 /// Samples with their squared lengths.
 struct Points {
@@ -22,7 +22,7 @@ struct Points {
   Tensor x, squares;
 };
 
-/// Calls `use` with the squared distances [rows, m] of blocks of rows of `a` to all of `b`.
+/// Calls `use` with the squared distances [rows, m] from blocks of rows of `a` to all rows of `b`.
 void for_each_block(const Points& a, const Points& b, const std::function<void(const Tensor& squared)>& use) {
   const int64_t rows = std::max<int64_t>(1, kBlock / b.x.size(0));
   for (int64_t first = 0; first < a.x.size(0); first += rows) {
@@ -32,7 +32,7 @@ void for_each_block(const Points& a, const Points& b, const std::function<void(c
   }
 }
 
-/// Squared distance [n] of each point to its k-th nearest neighbor; the nearest of all is the point itself.
+/// Returns the squared distance [n] of each point to its k-th nearest neighbor. The nearest point is the point itself.
 Tensor squared_radii(const Points& points, int64_t k) {
   std::vector<Tensor> parts;
   for_each_block(points, points,
@@ -40,9 +40,9 @@ Tensor squared_radii(const Points& points, int64_t k) {
   return at::cat(parts);
 }
 
-/// The share of `points` that lies inside the manifold of `centres`.
+/// Returns the share of `points` inside the manifold of `centres`.
 double share_inside(const Points& points, const Points& centres, int64_t k) {
-  // Copies of one sample may be told apart by rounding alone, in radii as in distances.
+  // Rounding alone can separate copies of one sample, both in radii and in distances.
   const Tensor reach = squared_radii(centres, k) + kRounding * (centres.squares + centres.squares.max());
   int64_t inside = 0;
   for_each_block(points, centres,
@@ -58,7 +58,7 @@ PrecisionRecall precision_recall(const Tensor& real, const Tensor& fake, int64_t
     fail("precision and recall: {} real and {} fake features, expected more than k = {} of each", real.size(0),
          fake.size(0), k);
   }
-  // Distances do not change when all points move; their digits do, far from zero.
+  // Distances do not depend on a common shift of all points, but their precision does: it is lower far from zero.
   const Tensor center = real.detach().mean(0, /*keepdim=*/false, torch::kDouble).cpu();
   const auto moved = [&](const Tensor& rows) { return rows.detach().to(torch::kCPU, torch::kDouble) - center; };
   const Points a(moved(real)), b(moved(fake));

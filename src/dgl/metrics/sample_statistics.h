@@ -8,12 +8,12 @@
 
 namespace dgl {
 
-/// Calls `use` with batches of images [n, C, R, R] uint8 (as they would be written to a file) and their labels [n] on
-/// the CPU (undefined for an unconditional generator) until all are drawn.
+/// Draws all images and calls `use` with each batch: images [n, C, R, R] uint8 (as they would be written to a file) and
+/// labels [n] on the CPU (undefined for an unconditional generator).
 void for_each_sample(Sampler& sampler, const DrawOptions& options,
                      const std::function<void(const torch::Tensor& images_u8, const torch::Tensor& labels)>& use);
 
-/// Feature statistics of a sampler's images.
+/// Computes feature statistics of a sampler's images.
 FeatureStatistics sample_statistics(Sampler& sampler, FeatureNetwork& features, const DrawOptions& options);
 
 }  // namespace dgl

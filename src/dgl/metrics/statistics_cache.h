@@ -10,18 +10,19 @@
 
 namespace dgl {
 
-/// A file beside a dataset with the statistics of a network's features on it. Its name and its metadata hold a key made
-/// of the contents of dataset and network, so that neither can change unnoticed; the numbers are covered by a checksum.
+/// A file beside a dataset with the statistics of a network's features. Its metadata hold a key, a hash of the contents
+/// of dataset and network, so that a change of either is noticed. The file name holds a hash of that key. A checksum
+/// covers the numbers.
 class StatisticsCache {
  public:
-  /// Reads both files once, to hash them.
+  /// Reads both files once to hash them.
   StatisticsCache(const Dataset& dataset, const std::filesystem::path& network_file, const std::string& distance);
 
   /// `D.dgldata.DISTANCE-KEY.safetensors`.
   const std::filesystem::path& path() const { return path_; }
-  /// What the cache holds; nothing if there is none or it is damaged, and then `note` is told why.
+  /// Returns the cached statistics, or nothing if there is no cache or it is damaged. Reports damage to `note`.
   std::optional<FeatureStatistics> read(int64_t dimensions, const std::function<void(const std::string&)>& note) const;
-  /// Writes it whole or not at all; a folder that cannot be written to is told to `note` and is no error.
+  /// Writes the cache, completely or not at all. Reports a folder that is not writable to `note` and does not throw.
   void write(const FeatureStatistics& statistics, const std::function<void(const std::string&)>& note) const;
 
  private:

@@ -14,11 +14,10 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int64_t kHeldOut = 10;  // one image in so many
+constexpr int64_t kHeldOut = 10;  // one of N images is held out
 constexpr double kPi = 3.14159265358979323846;
 
-/// Rotates by up to 0.2 rad, scales by up to a tenth and shifts by up to a twentieth of the side, each image its own
-/// way.
+/// Rotates each image by up to 0.2 rad, scales it by up to a tenth and shifts it by up to a twentieth of its side.
 Tensor augment(const Tensor& images) {
   const int64_t n = images.size(0);
   const auto uniform = [&](double reach) { return (torch::rand({n}, images.options()) * 2 - 1) * reach; };
@@ -26,7 +25,7 @@ Tensor augment(const Tensor& images) {
   const Tensor c = at::cos(angle) * scale, s = at::sin(angle) * scale;
   const Tensor theta = at::stack({at::stack({c, -s, uniform(0.1)}, 1), at::stack({s, c, uniform(0.1)}, 1)}, 1);
   const Tensor grid = at::affine_grid_generator(theta, images.sizes(), /*align_corners=*/false);
-  // -1 is the background outside the picture.
+  // The background outside the image is -1.
   return at::grid_sampler(images + 1, grid, 0, 0, false) - 1;
 }
 

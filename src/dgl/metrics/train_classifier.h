@@ -18,19 +18,19 @@ struct ClassifierOptions {
 
 struct ClassifierResult {
   std::shared_ptr<Classifier> network;
-  double accuracy = 0;  ///< on the held-out tenth
+  double accuracy = 0;  ///< accuracy on the held-out tenth
 };
 
-/// Told after every epoch; may be empty.
+/// Progress callback, called after every epoch. May be empty.
 using ClassifierProgress = std::function<void(int64_t epoch, double loss, double accuracy)>;
 
-/// Error if a classifier of this shape cannot be trained on the set: no labels, or other images or labels than the
-/// shape.
+/// Throws Error if a classifier of this shape cannot be trained on the set: it has no labels, its images or labels do
+/// not match the shape, or it has too few images.
 void check_classifier_data(const Dataset& dataset, const ClassifierShape& shape);
 
 /// Trains a classifier on a labeled set: cross-entropy, Adam with cosine decay, small random rotations, scalings and
-/// shifts. Every tenth image (by index) is held out and only tested on. Repeatable for a seed and number of threads.
-/// Error as of `check_classifier_data`.
+/// shifts. Every tenth image (by index) is held out for testing. Reproducible for a given seed and number of threads.
+/// Throws Error as check_classifier_data() does.
 ClassifierResult train_classifier(const Dataset& dataset, const ClassifierOptions& options,
                                   const ClassifierProgress& progress);
 

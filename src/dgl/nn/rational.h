@@ -9,10 +9,10 @@ namespace dgl {
 struct Rational {
   int64_t numerator = 1, denominator = 1;
 
-  /// "1", "1/2", "3/8"; Error (naming `key`) for anything else, or for a value not in (0, 1].
+  /// Parses "1", "1/2" or "3/8". Throws Error, naming `key`, for other text or for a value not in (0, 1].
   static Rational parse(const std::string& text, const std::string& key);
   std::string text() const;
-  /// floor(n * this).
+  /// Returns floor(n * this).
   int64_t of(int64_t n) const { return n * numerator / denominator; }
 };
 

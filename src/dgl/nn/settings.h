@@ -8,12 +8,12 @@
 
 namespace dgl {
 
-/// A network's settings(), to be read key by key; messages name `origin`.
+/// Returns a reader of a network's settings(). Its messages name `origin`.
 TableReader network_settings(const nlohmann::json& json, const std::string& origin);
-/// "resolution": a power of two, 8 … 4096.
+/// Returns the setting "resolution". Throws Error unless it is a power of two in 8 … 4096.
 int64_t resolution_of(const TableReader& settings, const std::string& origin);
 
-/// Adds layers to a cost.
+/// Sums the costs of layers.
 struct CostCounter {
   Cost cost;
   void conv(int64_t in, int64_t out, int64_t kernel, int64_t pixels, bool bias);

@@ -17,9 +17,9 @@ namespace {
 
 using torch::Tensor;
 
-constexpr int64_t kScratchNumbers = 192 * 1024;  // of padded images at a time: they stay in the second cache
+constexpr int64_t kScratchNumbers = 192 * 1024;  // numbers of padded images at a time, which fit the second-level cache
 
-/// Whether the system lets this process use the tiles; it has to be asked once (Linux's arch_prctl,
+/// Returns true if the system lets this process use the tiles. It must be asked once (Linux's arch_prctl,
 /// ARCH_REQ_XCOMP_PERM).
 bool permitted() {
   constexpr long kRequest = 0x1023, kTileData = 18;
@@ -27,23 +27,24 @@ bool permitted() {
   return yes;
 }
 
-/// One of a kernel's nine weights, 3 y + x, and the pixel that it meets within what a position sees.
+/// One of a kernel's nine weights, 3 y + x, and the pixel of a position's window that it multiplies. Grid position,
+/// tile and parity are explained in ops/amx_tiles.h.
 struct Tap {
   int64_t weight, row, column;
 };
 
-/// Some of the taps, and the outputs that they make together: position (t, s) of the grid goes to row step * t + row
-/// and column step * s + column.
+/// Some of the taps, and the outputs that they make together. Position (t, s) of the grid makes the output in row
+/// ConvPlan::output_step * t + `row` and column output_step * s + `column`.
 struct Phase {
   std::vector<Tap> taps;
   int64_t row, column;
 };
 
-/// A convolution as a walk over a grid of positions in padded images.
+/// A convolution as a walk over the grid positions of padded images.
 struct ConvPlan {
-  int64_t height, width;  ///< of the grid, for each image
-  int64_t step;           ///< from one position to the next, in the padded image's pixels
-  int64_t extent;         ///< rows and columns that a position sees
+  int64_t height, width;  ///< grid positions of each image
+  int64_t step;           ///< from one position to the next, in pixels of the padded image
+  int64_t extent;         ///< rows and columns of a position's window
   int64_t padding;        ///< rows and columns of zeros before the image
   std::vector<Phase> phases;
   int64_t output_step;
@@ -52,8 +53,8 @@ struct ConvPlan {
   int64_t padded_rows(int64_t rows) const { return (rows - 1) * step + extent; }
 };
 
-/// Weights [O, C, 3, 3] as tiles in the order in which they are used, [out / 32][taps][in / 32][2]: for the convolution
-/// of C to O channels or, with `adjoint`, for that of O to C.
+/// Packs weights [O, C, 3, 3] into tiles in the order of their use, [out / 32][taps][in / 32][2]. They serve the
+/// convolution of C to O channels or, with `adjoint`, of O to C channels.
 Tensor pack(const Tensor& w_float, const ConvPlan& walk, bool adjoint) {
   const Tensor w = working_layout(w_float).to(torch::kBFloat16);
   const int64_t channels = w.size(1), in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
@@ -88,19 +89,19 @@ Tensor pack(const Tensor& w_float, const ConvPlan& walk, bool adjoint) {
   return packed;
 }
 
-/// Neighbors in a row of the grid, among a group.
+/// Adjacent positions in a row of the grid, within a group.
 struct Segment {
   int64_t first, count, image, row, column;
 };
 
-/// Sixteen positions of a grid, those of them that exist.
+/// The pixels of a tile: sixteen, one step apart. `segments` has those that belong to positions of the grid.
 struct PixelGroup {
-  int64_t base = 0;  ///< the first one's pixel in the padded images
+  int64_t base = 0;  ///< index of the first pixel in the padded images
   std::vector<Segment> segments;
 };
 
-/// The groups of `rows` rows of each of `images` images: row by row, or on over the ends of rows, whichever takes
-/// fewer.
+/// Returns the groups of `rows` rows of each of `images` images. Groups end with each row or continue across the ends
+/// of rows, whichever takes fewer groups.
 std::vector<PixelGroup> groups_of(const ConvPlan& walk, int64_t images, int64_t rows) {
   const int64_t pitch = walk.pitch(), through = (rows - 1) * pitch + walk.width;
   const bool flat = (through + kTile - 1) / kTile < rows * ((walk.width + kTile - 1) / kTile);
@@ -127,8 +128,8 @@ std::vector<PixelGroup> groups_of(const ConvPlan& walk, int64_t images, int64_t 
   return groups;
 }
 
-/// 32 pixels by 32 channels of a convolution, [32][32]: the two groups' pixels, `step` bytes apart, with tiles of
-/// weights.
+/// Computes 32 pixels by 32 channels of a convolution, [32][32]. The pixels are those of two groups, `step` bytes
+/// apart. `weights` are tiles.
 void multiply(const Number* first, const Number* second, int64_t step, const std::vector<int64_t>& taps, int64_t in,
               const Number* weights, float* sums) {
   Tiles::settle();
@@ -143,7 +144,7 @@ void multiply(const Number* first, const Number* second, int64_t step, const std
   Tiles::settle();
 }
 
-/// Rows first … of an image into its place among padded ones, times `scale`.
+/// Copies `rows` rows of an image, from row `first` on, into a padded image. Multiplies them by `scale` if it is given.
 void copy_padded(const Number* image, int64_t height, int64_t width, int64_t channels, int64_t first, int64_t rows,
                  int64_t padding, int64_t pitch, const float* scale, Number* to) {
   for (int64_t r = 0; r < rows; ++r, to += pitch * channels) {
@@ -163,14 +164,14 @@ void copy_padded(const Number* image, int64_t height, int64_t width, int64_t cha
   }
 }
 
-/// Where a convolution's outputs go.
+/// The destination of a convolution's outputs.
 struct Output {
   Number* to;
   int64_t height, width, channels;
   const Epilogue* finish;
 
-  /// Stores the channels from n on of a group's positions in `phase`, [16][32], those of them that lie inside; the
-  /// group's images and rows count from `image` and `top`.
+  /// Stores the outputs of a group in `phase`, [16][32], for 32 channels from `n` on. Skips outputs outside the image.
+  /// The group counts images from `image` and rows from `top`.
   void keep(const PixelGroup& group, const Phase& phase, int64_t step, int64_t image, int64_t top, int64_t n,
             const float* sums) const {
     for (const Segment& segment : group.segments) {
@@ -206,7 +207,7 @@ Tensor run(const ConvPlan& walk, const Tensor& x_any, const Tensor& packed, cons
   const CacheBlocks blocks(images, walk.height, kScratchNumbers / whole, kScratchNumbers / (row * walk.step));
   parallel_for(0, blocks.count, 1, [&](int64_t first_block, int64_t last_block) {
     const Tiles tiles;
-    // What a group reads behind the last position is multiplied, but never stored.
+    // Groups also read pixels after the last position. These are multiplied, but never stored.
     const int64_t behind = kTile * walk.step + walk.extent * pitch;
     const int64_t padded = blocks.images_at_once * walk.padded_rows(blocks.rows_at_once) * pitch + behind;
     const Scratch scratch(padded * in);
@@ -251,15 +252,15 @@ ConvPlan forward_walk(int64_t height, int64_t width, int64_t stride, int64_t pad
   return walk;
 }
 
-/// Of the gradient to the data of a convolution.
+/// Returns the plan of the gradient with respect to a convolution's data.
 ConvPlan backward_walk(int64_t height, int64_t width, int64_t stride, int64_t padding) {
   if (stride == 1) {
     ConvPlan walk = forward_walk(height, width, 1, 2 - padding);
     for (Tap& tap : walk.phases[0].taps) tap.weight = kTaps - 1 - tap.weight;
     return walk;
   }
-  // With stride 2 the kernel's first and last row reach the outputs' rows of one parity, the middle one those of the
-  // other; as with columns.
+  // With stride 2 the kernel's first and last rows contribute to rows of one parity, its middle row to rows of the
+  // other. The same holds for columns.
   const auto positions = [&](int64_t size) { return (size - 1 + padding) / 2 + 1; };
   ConvPlan walk{positions(height), positions(width), 1, 2, 1, {}, 2};
   for (int64_t parity = 0; parity < 4; ++parity) {

@@ -13,17 +13,32 @@
 
 namespace dgl::ops {
 
-// What the kernels on the matrix unit of Intel processors share (ops/amx.h). Private to this room.
+// What the kernels on the matrix unit of Intel processors share (ops/amx.h). Private to this library. Terms:
+// - A tile is a register of the matrix unit with 16 rows of 64 bytes. It holds 16 x 32 bfloat16 numbers or 16 x 16
+//   float32 sums.
+// - A grid position is a place of a convolution's window in the zero-padded image. The sixteen rows of a tile are the
+//   pixels of sixteen positions.
+// - The parity of a pixel says whether its row and its column, counted with the padding, are even (e) or odd (o). With
+//   stride 2 each weight of a kernel meets pixels of one parity only.
+//
+// With stride 2, grid position (0, 1) has these windows [ ]:
+//
+//     convolution: 3 x 3 inputs make 1 output          gradient: 2 x 2 inputs make 1 output of each parity
+//
+//     . . [. . .] . .           .  x  .                .[. .].  .           .  .  ee eo  .  .
+//     . . [. . .] . .    ->     .  .  .                .[. .].  .    ->     .  .  oe oo  .  .
+//     . . [. . .] . .           .  .  .                . . . .  .           .  .  .  .   .  .
+//     . . .  . .  . .                                  . . . .  .           .  .  .  .   .  .
 
 using Number = at::BFloat16;
 
-constexpr int64_t kTile = 16;                     // rows of a tile: pixels or channels; and columns of a sum
-constexpr int64_t kDepth = 2 * kTile;             // products that are summed at once
-constexpr int64_t kPair = 2 * kTile;              // two tiles beside each other: four sums share their loads
-constexpr int64_t kTileNumbers = kTile * kDepth;  // a tile of bfloat16, 1 KiB
+constexpr int64_t kTile = 16;                     // rows of a tile (pixels or channels), and columns of sums
+constexpr int64_t kDepth = 2 * kTile;             // products in a sum of one instruction
+constexpr int64_t kPair = 2 * kTile;              // two adjacent tiles, so that four tiles of sums share their loads
+constexpr int64_t kTileNumbers = kTile * kDepth;  // bfloat16 numbers in a tile, 1 KiB
 constexpr int64_t kTaps = 9;
 
-/// While one lives, its thread's eight tiles are of 16 rows of 64 bytes.
+/// While an object lives, all eight tiles of its thread have 16 rows of 64 bytes.
 class Tiles {
  public:
   Tiles() {
@@ -40,11 +55,12 @@ class Tiles {
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
 
-  /// The compiler's tile loads and stores do not say that they touch memory: no access may be moved across this.
+  /// Stops the compiler from moving memory accesses across this point. Its tile loads and stores do not say that they
+  /// access memory.
   static void settle() { asm volatile("" ::: "memory"); }
 };
 
-/// Room for numbers that begins with a cache line: tiles' rows that lie in two cost twice.
+/// A buffer that begins at a cache line. A tile's row that spans two lines costs twice.
 class Scratch {
  public:
   explicit Scratch(int64_t count)
@@ -59,14 +75,14 @@ class Scratch {
   std::unique_ptr<Number[], Free> numbers_;
 };
 
-/// How images are divided into blocks that stay in the cache: several whole ones at a time, or some rows of one, and no
+/// Divides images into blocks that stay in the cache. A block holds several whole images or some rows of one, and no
 /// more than a thread's share.
 struct CacheBlocks {
   struct Block {
     int64_t image, images, top, rows;
   };
 
-  /// The cache holds `images_that_fit`, or `rows_that_fit` of one, if not less than one.
+  /// The cache holds `images_that_fit` images, or `rows_that_fit` rows of one. A block holds at least one.
   CacheBlocks(int64_t images, int64_t height, int64_t images_that_fit, int64_t rows_that_fit)
       : images(images), height(height) {
     const int64_t threads = at::get_num_threads();
@@ -87,11 +103,11 @@ struct CacheBlocks {
   static int64_t parts(int64_t n, int64_t of) { return (n + of - 1) / of; }
 };
 
-// Registers of 32 numbers, or of 16 pairs of them.
+// Registers of 32 numbers, or of 16 pairs of numbers.
 typedef uint16_t Halves __attribute__((vector_size(64)));
 typedef uint32_t Words __attribute__((vector_size(64)));
 
-/// From and to anywhere in memory.
+/// Read and write a register at any address, aligned or not.
 template <class V>
 V read(const Number* p) {
   V v;
@@ -103,7 +119,7 @@ void write(Number* p, const V& v) {
   std::memcpy(static_cast<void*>(p), &v, sizeof(v));
 }
 
-/// Two rows of 32 numbers as 32 pairs: (a[0], b[0]), (a[1], b[1]), …, in two registers.
+/// Two rows of 32 numbers as 32 pairs in two registers: (a[0], b[0]), (a[1], b[1]), ….
 struct Pairs {
   Halves low, high;
 };
@@ -114,7 +130,7 @@ Pairs interleave(const Halves& a, const Halves& b, std::index_sequence<i...>) {
 }
 inline Pairs interleave(const Halves& a, const Halves& b) { return interleave(a, b, std::make_index_sequence<32>()); }
 
-/// Exchanges the off-diagonal blocks of d x d among 16 x 16 words, for one bit of their places.
+/// Exchanges the off-diagonal d x d blocks of 16 x 16 words: the step of transpose() for one bit of the indices.
 template <size_t d, size_t... i>
 void exchange(Words (&r)[kTile], std::index_sequence<i...>) {
   for (size_t row = 0; row < kTile; ++row) {
@@ -134,8 +150,8 @@ inline void transpose(Words (&r)[kTile]) {
   exchange<8>(r, lanes);
 }
 
-// Four sums of products of 16 x 16 beside each other, 32 x 32 in all, in the first four tiles; rows are given by the
-// bytes from one to the next.
+// The first four tiles hold 32 x 32 sums as four blocks of 16 x 16. The parameters `row` and `column` are the bytes
+// from one row of a tile to the next.
 
 inline void clear_sums() {
   _tile_zero(0);
@@ -157,7 +173,7 @@ inline void store_sums(float* sums, int64_t row) {
   _tile_stored(2, lower, row);
   _tile_stored(3, lower + kTile, row);
 }
-/// Adds the products of two tiles of rows and two of columns.
+/// Adds the products of two tiles of rows, `upper` and `lower`, and two tiles of columns, `left` and `right`.
 inline void add_products(const Number* upper, const Number* lower, int64_t row, const Number* left, const Number* right,
                          int64_t column) {
   _tile_loadd(4, upper, row);

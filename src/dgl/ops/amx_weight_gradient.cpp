@@ -13,13 +13,13 @@ namespace {
 
 using torch::Tensor;
 
-constexpr int64_t kPixels = 1024;  // at a time: they stay in the second cache
+constexpr int64_t kPixels = 1024;  // pixels at a time, which fit the second-level cache
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// How the pixels of a weight gradient's block are laid out, one after the other: rows of outputs with room behind
-/// each, and behind each image, for what the kernel reaches beyond; the data in as many planes as the stride has
-/// parities of rows and columns.
+/// The layout of a block's pixels in one sequence. Each row of outputs has `beyond` more pixels after it, and each
+/// image `beyond` more rows, since the kernel reaches past the outputs. The data has one plane for each parity
+/// (ops/amx_tiles.h), or a single plane with stride 1.
 struct Flat {
   Flat(int64_t stride, int64_t width, int64_t rows, int64_t images)
       : stride(stride),
@@ -29,12 +29,13 @@ struct Flat {
         rows(rows),
         images(images),
         length(round_up(images * (rows + beyond) * pitch, kDepth)),
-        // Channels lie an odd number of cache lines apart: a power of two between them would have them share a set.
+        // Channels are an odd number of cache lines apart. If it were a power of two, they would share a set of the
+        // cache.
         channel(round_up(length + beyond * (pitch + 1), 2 * kDepth) + kDepth) {}
   int64_t stride, beyond, width, pitch, rows, images, length, channel;
 };
 
-/// 32 channels of a pixel, times `scale` where there is one.
+/// Returns 32 channels of a pixel, multiplied by `scale` if it is given.
 Halves scaled(const Number* pixel, const float* scale) {
   if (!scale) return read<Halves>(pixel);
   std::array<Number, kDepth> numbers;
@@ -42,14 +43,14 @@ Halves scaled(const Number* pixel, const float* scale) {
   return read<Halves>(numbers.data());
 }
 
-/// A pixel and its image's scales; none is zeros.
+/// A pixel and its image's scales. A null pixel consists of zeros.
 struct Pixel {
   const Number* numbers = nullptr;
   const float* scale = nullptr;
   Halves at(int64_t c) const { return numbers ? scaled(numbers + c, scale ? scale + c : nullptr) : Halves{}; }
 };
 
-/// Images as a weight gradient reads them.
+/// Images as the weight gradient reads them.
 struct Images {
   Images(const Tensor& t, const Tensor& scale)
       : numbers(t.data_ptr<Number>()),
@@ -67,7 +68,7 @@ struct Images {
   int64_t channels, height, width;
 };
 
-/// Outputs' gradients of a block, in pairs of pixels: [length / 2][O][2].
+/// Writes the gradients of a block's outputs in pairs of pixels: [length / 2][O][2].
 void place_gradients(const Images& g, const Flat& flat, int64_t image, int64_t top, std::vector<Pixel>& pixels,
                      Number* to) {
   pixels.assign(static_cast<size_t>(flat.length), {});
@@ -86,7 +87,7 @@ void place_gradients(const Images& g, const Flat& flat, int64_t image, int64_t t
   }
 }
 
-/// The data of a block by channel: [stride][stride][C][channel].
+/// Writes the data of a block by channel: [stride][stride][C][channel].
 void place_data(const Images& x, const Flat& flat, int64_t padding, int64_t image, int64_t top,
                 std::vector<Pixel>& pixels, Number* to) {
   for (int64_t plane = 0; plane < flat.stride * flat.stride; ++plane, to += x.channels * flat.channel) {
@@ -119,7 +120,8 @@ void place_data(const Images& x, const Flat& flat, int64_t padding, int64_t imag
   }
 }
 
-/// sums [32][32] = a . b over `length` pixels, or `add` that: a by channel, b in pairs of pixels.
+/// Computes sums [32][32] = a . b over `length` pixels, or adds that to `sums` if `add`. `a` is ordered by channel, `b`
+/// in pairs of pixels.
 void sum_products(const Number* a, int64_t channel, const Number* b, int64_t out, int64_t length, bool add,
                   float* sums) {
   const int64_t a_row = channel * static_cast<int64_t>(sizeof(Number)), row = out * static_cast<int64_t>(sizeof(float));
@@ -147,7 +149,7 @@ Tensor amx_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t str
                            kPixels / one.pitch - one.beyond);
   const Flat largest(stride, gradients.width, blocks.rows_at_once, blocks.images_at_once);
 
-  // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
+  // Each share of the blocks has its own sums. They are added in order, so that every run gives the same result.
   const int64_t shares = std::min<int64_t>(blocks.count, at::get_num_threads());
   Tensor sums =
       at::empty({shares, kTaps, in, out}, x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));

@@ -17,8 +17,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// y = act(x * scale + z + b) * gain row by row, where z is `strength` times the row's own noise. Scale and noise may
-/// be missing (nullptr); rows_each rows share a scale.
+/// Computes y = act(x * scale + z + b) * gain row by row, with z = `strength` times the row's own noise. `scale` and
+/// `noise` may be null. `rows_each` rows share a scale.
 template <class T, class S>
 void forward_rows(const T* x, const S* scale, int64_t rows_each, const S* bias, const S* noise, S strength,
                   int64_t noise_rows, int64_t first, int64_t last, int64_t channels, S alpha, S gain, T* y) {
@@ -65,7 +65,8 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& 
   return y;
 }
 
-/// g * act'(y): gain where y > 0, alpha * gain elsewhere (the sign of y is the sign before the gain, gain > 0).
+/// Returns g * act'(y), which is g * gain if y > 0 and g * alpha * gain otherwise. Since gain > 0, the sign of y is the
+/// sign before the gain.
 Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
   const Tensor g = working_layout(g_any);
   Tensor out = at::empty_like(y);
@@ -94,7 +95,7 @@ Activation load(AutogradContext* context) {
   return {context->saved_data["alpha"].toDouble(), context->saved_data["gain"].toDouble()};
 }
 
-/// Linear in g, and flat in y almost everywhere: its derivative is itself.
+/// Linear in g and piecewise constant in y, so that its derivative is itself.
 struct Gradient : Function<Gradient> {
   static Tensor forward(AutogradContext* context, const Tensor& g, const Tensor& y, double alpha, double gain) {
     context->save_for_backward({y});
@@ -139,14 +140,15 @@ struct Act : Function<Act> {
   }
 
  private:
-  /// What activation_gradient computes, from operations that can be differentiated again; for every type and shape.
+  /// Computes what activation_gradient() does, by operations that can be differentiated again. Takes every type and
+  /// shape.
   static ActivationGradient differentiable_gradient(const Tensor& dy, const Tensor& y, const Tensor& noise,
                                                     const Tensor& scale, bool want_dot, Activation a) {
     const auto real = dy.scalar_type() == torch::kBFloat16 ? torch::kFloat : dy.scalar_type();
     const Tensor dt = Gradient::apply(dy, y.detach(), a.alpha, a.gain);
     ActivationGradient g{scale.defined() ? channel_scale(dt, scale) : dt, {}, {}, {}};
     g.sum = dt.dim() == 4 ? dt.sum({2, 3}, /*keepdim=*/false, real) : dt;
-    // t is the activation's inverse of y, linear in it.
+    // t is the inverse of the activation, applied to y. It is linear in y on each side of 0.
     if (want_dot) g.dot_t = channel_dot(dt, Gradient::apply(y, y.detach(), 1 / a.alpha, 1 / a.gain));
     if (noise.defined()) g.dot_z = (dt * noise).sum({2, 3}, /*keepdim=*/false, real);
     return g;
@@ -175,7 +177,8 @@ Tensor scale_noise_bias_act(const Tensor& x, const Tensor& scale, const Tensor& 
     const Tensor scaled = scale.defined() ? channel_scale(x, scale) : x;
     return reference(scaled + (noise * strength).to(x.scalar_type()), bias, a);
   }
-  // The gradient to the scale is a difference, whose own derivatives are quicker and exacter taken apart.
+  // The scale's gradient is a difference. Its own derivatives are faster and more exact if the scale is applied
+  // separately.
   if (scale.defined() && TwiceDifferentiable::wanted()) {
     return scale_noise_bias_act(channel_scale(x, scale), {}, noise, strength, bias, a);
   }

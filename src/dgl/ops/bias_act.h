@@ -10,16 +10,16 @@ struct Activation {
   double gain = 1.4142135623730951;
 };
 
-/// act(x + bias[c]) * gain in one pass. x [N, C] or [N, C, H, W], bias [C].
-/// (StyleGAN2's bias_act; gain sqrt(2) keeps the variance.) First and second derivatives are exact.
+/// Computes act(x + bias[c]) * gain in one pass, as StyleGAN2's bias_act. x [N, C] or [N, C, H, W], bias [C]. A gain of
+/// sqrt(2) keeps the variance. First and second derivatives are exact.
 torch::Tensor bias_act(const torch::Tensor& x, const torch::Tensor& bias, Activation activation = {});
 
-/// act(x + strength * noise + bias[c]) * gain in one pass. x [N, C, H, W], noise [N or 1, 1, H, W], a scalar strength.
-/// No gradient is given to the noise.
+/// Computes act(x + strength * noise + bias[c]) * gain in one pass. x [N, C, H, W], noise [N or 1, 1, H, W], a scalar
+/// strength. The noise receives no gradient.
 torch::Tensor noise_bias_act(const torch::Tensor& x, const torch::Tensor& noise, const torch::Tensor& strength,
                              const torch::Tensor& bias, Activation activation = {});
 
-/// The same of x * scale[n, c]; scale [N, C], or undefined: 1. A scale takes a gradient where alpha > 0.
+/// Does the same for x * scale[n, c]. `scale` is [N, C], or undefined for 1. It receives a gradient only if alpha > 0.
 torch::Tensor scale_noise_bias_act(const torch::Tensor& x, const torch::Tensor& scale, const torch::Tensor& noise,
                                    const torch::Tensor& strength, const torch::Tensor& bias,
                                    Activation activation = {});

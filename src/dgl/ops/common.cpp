@@ -25,7 +25,7 @@ torch::Tensor working_layout(const torch::Tensor& t) {
 }
 
 torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width) {
-  // In float32: libtorch enlarges bfloat16 on a GPU from 2.1 on only.
+  // Computes in float32, since libtorch supports bfloat16 here on a GPU only from 2.1 on.
   return at::upsample_nearest2d(to_float32(t), at::IntArrayRef{height, width}).to(t.scalar_type());
 }
 
@@ -34,7 +34,7 @@ torch::Tensor to_float32(const torch::Tensor& t) {
 }
 
 torch::Tensor weight_of_taps(const torch::Tensor& taps_any) {
-  constexpr int64_t kTaps = 9, kOut = 16, kIn = 32;  // a line of the cache of each row read, a few of each row written
+  constexpr int64_t kTaps = 9, kOut = 16, kIn = 32;  // one cache line of each row read, a few of each row written
   const torch::Tensor taps = taps_any.contiguous();
   const int64_t in = taps.size(2), out = taps.size(3), across = (in + kIn - 1) / kIn;
   torch::Tensor weight = at::empty({out, in, 3, 3}, taps.options());

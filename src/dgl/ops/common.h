@@ -4,9 +4,9 @@
 
 namespace dgl::ops {
 
-/// While one with `on` lives, the operations of its thread take their plain reference path (stock ATen) in place of the
-/// fast one; so do the derivatives of what they record. For tests, and for networks of a recipe with ops.reference =
-/// true.
+/// While an object with `on` lives, the operations of its thread take their plain reference path (stock ATen) instead
+/// of the fast one. So do the derivatives of operations recorded meanwhile. It is for tests, and for networks of a
+/// recipe with ops.reference = true.
 class ReferenceScope {
  public:
   explicit ReferenceScope(bool on = true) : on_(on) { depth_ += on ? 1 : 0; }
@@ -20,11 +20,11 @@ class ReferenceScope {
   const bool on_;
 };
 
-/// Whether a ReferenceScope is active on this thread.
+/// Returns true if a ReferenceScope is active on this thread.
 inline bool use_reference() { return ReferenceScope::active(); }
 
-/// While one lives, operations of its thread that are about to be differentiated twice (R1, path lengths) are recorded
-/// in the form that is quickest so. Results are the same without it.
+/// While an object lives, operations of its thread are recorded in the form that is fastest to differentiate twice (R1,
+/// path lengths). Results are the same without it.
 class TwiceDifferentiable {
  public:
   TwiceDifferentiable() { ++depth_; }
@@ -37,34 +37,35 @@ class TwiceDifferentiable {
   static thread_local int depth_;
 };
 
-/// Whether the kernels that take every type (bias_act, modulate, upfirdn2d) can work on `t`: on the CPU, float32,
-/// float64 or bfloat16.
+/// Returns true if the kernels for every type (bias_act, modulate, upfirdn2d) support `t`: on the CPU, float32, float64
+/// or bfloat16.
 bool has_fast_kernel(const torch::Tensor& t);
 
-/// Whether `t` is of a 16-bit type.
+/// Returns true if `t` has a 16-bit floating-point type.
 bool is_half(const torch::Tensor& t);
 
-/// The layout of [N, C, H, W] that is quickest for tensors like `t`: channels-last, but on a GPU contiguous for
-/// float32, for which cuDNN's convolutions are quicker then, by a tenth to a factor of four.
+/// Returns the preferred memory format for tensors [N, C, H, W] like `t`. It is channels-last, except that float32 on a
+/// GPU is contiguous. cuDNN's convolutions are then faster, by a tenth to a factor of four.
 at::MemoryFormat working_format(const torch::Tensor& t);
 
-/// `t` in that layout; contiguous where it has not four dimensions.
+/// Returns `t` in that layout, or contiguous if it does not have four dimensions.
 torch::Tensor working_layout(const torch::Tensor& t);
 
-/// `t` [N, C, H, W] at another size, each pixel that of the nearest; of t's type.
+/// Resizes `t` [N, C, H, W] by nearest neighbor. Keeps the type.
 torch::Tensor upsample_nearest(const torch::Tensor& t, int64_t height, int64_t width);
 
-/// The weight [O, C, 3, 3], contiguous as parameters are, whose taps [3, 3, C, O] float32 are given. (libtorch's own
-/// copy takes several times as long: of 512 channels as long as the products that made them.)
+/// Returns the weight [O, C, 3, 3] of float32 taps [3, 3, C, O], contiguous as parameters are. Libtorch's own copy
+/// takes several times as long. With 512 channels it takes as long as the products that made the taps.
 torch::Tensor weight_of_taps(const torch::Tensor& taps);
 
-/// `t` in float32 where it is bfloat16.
+/// Returns `t` in float32 if it is bfloat16, else unchanged.
 torch::Tensor to_float32(const torch::Tensor& t);
 
-/// `t` contiguous; undefined where it is.
+/// Returns t.contiguous(), or undefined if t is.
 torch::Tensor contiguous_or_undefined(const torch::Tensor& t);
 
-/// Autograd's functions take no undefined tensors: one of no elements stands for one, and is turned back.
+/// Custom autograd functions cannot take undefined tensors. wrap_undefined() replaces one by an empty tensor, and
+/// unwrap_undefined() turns it back.
 torch::Tensor wrap_undefined(const torch::Tensor& t);
 torch::Tensor unwrap_undefined(const torch::Tensor& t);
 

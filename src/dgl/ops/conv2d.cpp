@@ -20,12 +20,13 @@ bool is_pointwise(const Tensor& w, int64_t stride, int64_t padding) {
   return w.size(2) == 1 && w.size(3) == 1 && stride == 1 && padding == 0;
 }
 
-/// Whether a kernel of this room takes a convolution of `data`, of `in` channels to `out`, or a gradient of it.
+/// Returns true if a kernel of this library supports a convolution of `data` from `in` to `out` channels, or a gradient
+/// of it.
 bool is_3x3(const Tensor& data, int64_t in, int64_t out, at::IntArrayRef weight, int64_t stride, int64_t padding) {
   return !use_reference() && weight[2] == 3 && weight[3] == 3 && conv3x3_supports(data, in, out, stride, padding);
 }
 
-/// The weight in the data's type and layout, for libtorch's own convolutions.
+/// Returns the weight in the data's type and layout, for libtorch's own convolutions.
 Tensor weight_for(const Tensor& x, const Tensor& w) {
   return FrozenWeights::derived(w, toString(x.scalar_type()),
                                 [&] { return w.contiguous(working_format(x)).to(x.scalar_type()); });
@@ -42,8 +43,8 @@ Tensor input_gradient_raw(const Tensor& g, const Tensor& w, int64_t height, int6
   if (is_3x3(g, w.size(0), w.size(1), w.sizes(), stride, padding)) {
     return conv3x3_input_gradient(g, w, height, width, stride, padding);
   }
-  // With stride 1 the gradient is a convolution with the turned kernel, which is quicker than oneDNN's own; not than
-  // cuDNN's.
+  // With stride 1 the gradient is a convolution with the flipped kernel. That is faster than oneDNN's own gradient, but
+  // not faster than cuDNN's.
   if (stride == 1 && g.device().is_cpu()) {
     return forward_raw(g, w.flip({2, 3}).transpose(0, 1), 1, w.size(2) - 1 - padding);
   }
@@ -62,7 +63,7 @@ Tensor weight_gradient_raw(const Tensor& x, const Tensor& g, at::IntArrayRef siz
   return to_float32(gradient);
 }
 
-/// Geometry of a convolution, as saved between forward and backward, and whether it is computed by stock operations.
+/// Geometry of a convolution, as saved between forward and backward, and whether stock operations compute it.
 struct Geometry {
   int64_t stride, padding;
   bool reference = use_reference();
@@ -150,8 +151,9 @@ Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geomet
   return WeightGradient::apply(x, g, w.sizes().vec(), geometry.stride, geometry.padding);
 }
 
-/// Whether a convolution of `data` is left to stock operations and their derivatives. On a CPU libtorch 1.13 cannot
-/// differentiate a bfloat16 convolution twice: there the plain reference is the triple above over stock convolutions.
+/// Returns true if a convolution of `data` is left to stock operations and their derivatives. On a CPU libtorch 1.13
+/// cannot differentiate a bfloat16 convolution twice. The reference there uses the functions above with stock
+/// convolutions.
 bool takes_stock_autograd(const Tensor& data) { return use_reference() && !(is_half(data) && data.device().is_cpu()); }
 
 }  // namespace

@@ -5,8 +5,8 @@
 
 namespace dgl::ops {
 
-// 3x3 convolutions by a kernel of this room: on the matrix unit where there is one for the data's type, else, with
-// stride 1 and padding 1, Winograd's. Private to this room.
+// 3x3 convolutions by a kernel of this library. They use the matrix unit if it supports the data's type. Otherwise they
+// use Winograd's algorithm, which needs stride 1 and padding 1. Private to this library.
 
 inline bool conv3x3_supports(const torch::Tensor& x, int64_t in, int64_t out, int64_t stride, int64_t padding) {
   return (stride <= 2 && padding <= 1 && amx_supports(x, in, out)) ||
@@ -19,7 +19,7 @@ inline torch::Tensor conv3x3(const torch::Tensor& x, const torch::Tensor& w, int
                                                : winograd_conv2d(x, w, in_scale, step);
 }
 
-/// `height` and `width` are those of the convolution's data.
+/// `height` and `width` are the size of the convolution's data.
 inline torch::Tensor conv3x3_input_gradient(const torch::Tensor& g, const torch::Tensor& w, int64_t height,
                                             int64_t width, int64_t stride, int64_t padding,
                                             const torch::Tensor& g_scale = {}) {

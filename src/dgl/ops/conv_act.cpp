@@ -20,7 +20,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// The layer from operations of their own.
+/// Computes the layer by separate operations.
 Tensor composition(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation,
                    const Tensor& strength, const Tensor& bias, const Tensor& noise, Activation a) {
   const Tensor y = conv2d(styles.defined() ? channel_scale(x, styles) : x, w, 1, 1);
@@ -76,7 +76,7 @@ struct Layer : Function<Layer> {
     return result;
   }
 
-  /// Where the gradients are to be differentiated again: those of the composition, computed anew.
+  /// Computes gradients that can be differentiated again, by running the composition again.
   static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kNoise>& needs,
                                                const Tensor& dy, Activation a) {
     const TwiceDifferentiable twice;

@@ -7,9 +7,9 @@
 
 namespace dgl::ops {
 
-// The types of numbers that the kernels of this room keep tensors in. Private to this room.
+// The element types that the kernels of this library support. Private to this library.
 
-/// What numbers of type T are computed in: float for bfloat16.
+/// The type in which numbers of type T are computed: float for bfloat16.
 template <class T>
 struct Real {
   using type = T;
@@ -25,7 +25,7 @@ inline float to_float(float v) { return v; }
 inline double to_float(double v) { return v; }
 inline float to_float(at::BFloat16 v) { return std::bit_cast<float>(static_cast<uint32_t>(v.x) << 16); }
 
-/// Rounded to the nearest, ties to even; without a branch, so that loops over it become vector code.
+/// Rounds to the nearest, ties to even. Has no branch, so that the compiler can vectorize loops over it.
 template <class T>
 inline T from_float(real_t<T> v) {
   if constexpr (std::is_same_v<T, at::BFloat16>) {
@@ -36,7 +36,7 @@ inline T from_float(real_t<T> v) {
   }
 }
 
-/// Calls f with a number of the tensor's type: float, double or bfloat16.
+/// Calls f with a number of the tensor's element type: float, double or bfloat16.
 template <class F>
 void dispatch(const torch::Tensor& t, const F& f) {
   if (t.scalar_type() == torch::kFloat) return f(float());
@@ -44,13 +44,13 @@ void dispatch(const torch::Tensor& t, const F& f) {
   f(at::BFloat16());
 }
 
-/// Whether the kernels on registers of channels (ops/lanes.h) take numbers like those of `t`: on the CPU, float32 or
+/// Returns true if the kernels on vector registers (ops/vec.h) support tensors like `t`: on the CPU, float32 or
 /// bfloat16.
 inline bool vec_supports(const torch::Tensor& t) {
   return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kBFloat16);
 }
 
-/// Calls f with a number of the tensor's type, one of these two.
+/// Calls f with a number of the tensor's element type, float or bfloat16.
 template <class F>
 void dispatch_vec(const torch::Tensor& t, const F& f) {
   t.scalar_type() == torch::kBFloat16 ? f(at::BFloat16()) : f(float());

@@ -8,20 +8,20 @@
 
 namespace dgl::ops {
 
-/// A float32 tensor's numbers; none where it is undefined.
+/// Returns data_ptr<float>(), or nullptr if `t` is undefined.
 inline const float* pointer(const torch::Tensor& t) { return t.defined() ? t.data_ptr<float>() : nullptr; }
 
-/// What becomes of a convolution's output before it is stored:
-/// act(output * scale[n, c] + strength * noise + bias[c]) * gain.
+/// What is applied to a convolution's output before it is stored: act(output * scale[n, c] + strength * noise +
+/// bias[c]) * gain.
 struct EpilogueParams {
-  torch::Tensor scale;     ///< [N, O], or undefined: 1
-  torch::Tensor noise;     ///< [N or 1, 1, H, W], or undefined: none
+  torch::Tensor scale;     ///< [N, O], or undefined for 1
+  torch::Tensor noise;     ///< [N or 1, 1, H, W], or undefined for none
   torch::Tensor strength;  ///< a scalar
   torch::Tensor bias;      ///< [O]
   Activation activation;
 };
 
-/// The same as plain pointers, for the kernels of this room.
+/// The same as plain pointers, for the kernels of this library.
 class Epilogue {
  public:
   explicit Epilogue(const EpilogueParams& step)
@@ -36,7 +36,7 @@ class Epilogue {
         biases_(pointer(bias_)),
         noises_(pointer(noise_)) {}
 
-  /// What all pixels of an image share, of the channels from c on.
+  /// What all pixels of an image share, for the kVecSize channels from `c` on.
   struct Channels {
     Vec scale, bias;
   };
@@ -52,7 +52,7 @@ class Epilogue {
 
  private:
   torch::Tensor scale_, bias_, noise_;
-  int64_t noise_step_;  // from one image's noise to the next one's; 0: the same for all
+  int64_t noise_step_;  // stride between images; 0 broadcasts
   float strength_, alpha_, gain_;
   const float *scales_, *biases_, *noises_;
 };

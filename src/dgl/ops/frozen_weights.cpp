@@ -14,7 +14,7 @@ using torch::Tensor;
 struct FrozenWeights::Kept {
   using Key = std::tuple<const void*, std::string, std::vector<int64_t>, std::vector<int64_t>>;
   struct Entry {
-    Tensor weight;  // keeps its memory from being another's
+    Tensor weight;  // held so that its memory is not reused
     Tensor derived;
   };
   std::map<Key, Entry> entries;

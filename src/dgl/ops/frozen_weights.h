@@ -7,9 +7,10 @@
 
 namespace dgl::ops {
 
-/// While one lives, weights that its thread passes through networks do not change, and no gradients are wanted: what is
-/// derived from a weight alone (its spectral norm, Winograd's transform of it, its copy in another type) is computed
-/// once and kept until the outermost one ends. For sampling over and over; one image at a time is bound by the weights.
+/// While an object lives, the weights that its thread passes through networks must not change, and no gradients are
+/// wanted. Tensors that depend on a weight alone are then computed once and kept until the outermost object ends.
+/// Examples are its spectral norm, its Winograd transform and its copy in another type. This is for repeated sampling,
+/// since the weights limit the speed at which single images are sampled.
 class FrozenWeights {
  public:
   FrozenWeights();
@@ -17,14 +18,15 @@ class FrozenWeights {
   FrozenWeights(const FrozenWeights&) = delete;
   FrozenWeights& operator=(const FrozenWeights&) = delete;
 
-  /// make(), or what it gave before for this weight (by its memory and shape) and this name, where weights are frozen.
+  /// Returns make(). If weights are frozen, reuses the result for the same weight (its memory and shape) and the same
+  /// `name`.
   static torch::Tensor derived(const torch::Tensor& weight, const char* name,
                                const std::function<torch::Tensor()>& make);
 
  private:
   struct Kept;
   static thread_local Kept* kept_;
-  std::unique_ptr<Kept> own_;  // of the outermost
+  std::unique_ptr<Kept> own_;  // set in the outermost object
 };
 
 }  // namespace dgl::ops

@@ -9,9 +9,9 @@
 
 namespace dgl::ops {
 
-// How sweeps over feature maps that sum by image and channel are divided. Private to this room.
+// Divides sweeps over feature maps that sum by image and channel. Private to this library.
 
-/// The pixels of a batch in runs of one image each: an image is cut only where there are fewer than threads.
+/// The pixels of a batch in ranges of one image each. An image is cut only if there are fewer images than threads.
 struct ImageRanges {
   explicit ImageRanges(const torch::Tensor& x)
       : images(x.size(0)),
@@ -20,7 +20,7 @@ struct ImageRanges {
         pieces(std::clamp<int64_t>(at::get_num_threads() / std::max<int64_t>(1, images), 1,
                                    std::max<int64_t>(1, pixels))) {}
 
-  /// Calls work(run, image, first, last) for every run; its pixels are first … last of the batch.
+  /// Calls work(run, image, first, last) for every range. Its pixels are [first, last) of the batch.
   template <class Work>
   void for_each(const Work& work) const {
     parallel_for(0, images * pieces, 1 + 16384 * pieces / std::max<int64_t>(1, pixels * channels),
@@ -32,7 +32,7 @@ struct ImageRanges {
                    }
                  });
   }
-  /// A row of sums for every run.
+  /// Returns zeros for sums, one row for every range: [images, pieces, channels].
   torch::Tensor sums(const torch::Tensor& x) const {
     const auto type = x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
     return at::zeros({images, pieces, channels}, x.options().dtype(type).memory_format(at::MemoryFormat::Contiguous));

@@ -4,10 +4,10 @@
 
 namespace dgl::ops {
 
-// Products of small float32 matrices whose rows fill whole registers. Private to this room.
+// Products of small float32 matrices whose rows fill whole registers. Private to this library.
 
-/// Rows of a product, and of sums over pixels, that fit the registers with two of columns. kSumRows divides every
-/// number of channels that fills registers.
+/// Rows of a product (kRows) and of sums over pixels (kSumRows) that fit the registers together with two registers of
+/// columns. kSumRows divides every number of channels that fills registers.
 #if defined(__AVX512F__)
 constexpr int64_t kRows = 12, kSumRows = 8;
 #elif defined(__AVX2__)
@@ -17,8 +17,8 @@ constexpr int64_t kRows = 4, kSumRows = 4;
 #endif
 static_assert(kVecSize % kSumRows == 0);
 
-/// c[Rows x Columns * kVecSize] (+)= a . b, where a's element (r, k) is at a[r * a_row + k * a_column], b's row k at
-/// b + k * n, c's row r at c + r * n: the whole of c in registers.
+/// Computes c[Rows x Columns * kVecSize] = a . b, or adds that to c if `add`. All of c is in registers. Element (r, k)
+/// of a is at a[r * a_row + k * a_column], row k of b at b + k * n, and row r of c at c + r * n.
 template <int64_t Rows, int64_t Columns>
 inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t n,
                            int64_t depth, bool add) {
@@ -46,7 +46,8 @@ inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, cons
   }
 }
 
-/// c [rows, n] (+)= a . b [depth, n]; rows a multiple of Rows, n of kVecSize. Two registers of columns at a time.
+/// Computes c [rows, n] = a . b [depth, n], or adds that to c if `add`. `rows` is a multiple of Rows, `n` of kVecSize.
+/// Takes two registers of columns at a time.
 template <int64_t Rows>
 inline void multiply(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t rows, int64_t n,
                      int64_t depth, bool add) {

@@ -19,7 +19,7 @@ using torch::autograd::variable_list;
 
 Tensor as_image(const Tensor& t) { return t.view({-1, t.size(-1), 1, 1}); }
 
-/// From libtorch's operations; `store` whether the stored statistics move.
+/// Computes the layer by libtorch's operations. Updates the stored statistics if `store`.
 Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
                    const NormStatistics& s, bool upsample, bool store) {
   const Tensor wide = to_float32(x);
@@ -31,8 +31,8 @@ Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, con
   return (upsample ? upsample_nearest(z, 2 * x.size(2), 2 * x.size(3)) : z).to(x.scalar_type());
 }
 
-/// Mean and biased variance [C] of x over images and pixels, one sweep. Sums are of differences to the first pixel, so
-/// that a mean far from 0 costs no digits.
+/// Returns the mean and biased variance [C] of x over images and pixels, in one sweep. Sums are of differences to the
+/// first pixel, so that a mean far from 0 costs no precision.
 std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   const ImageRanges runs(x);
   const Tensor sums = runs.sums(x), squares = runs.sums(x);
@@ -62,11 +62,12 @@ std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   return {(mean + origin).to(torch::kFloat), var.to(torch::kFloat)};
 }
 
-/// Where the result of a pixel lies: once, or four times where the result is upsampled.
+/// The places of a pixel's result: one, or four if the result is upsampled.
 template <bool Upsample>
 struct Places {
   explicit Places(const Tensor& x) : width(x.size(3)), channels(x.size(1)) {}
-  /// The offset of the first of pixel `i` of the batch. Rows of 2 x 2 pixels follow each other.
+  /// Returns the offset of the first place of pixel `i` of the batch. If upsampled, a row of pixels fills two rows of
+  /// the result.
   int64_t first(int64_t i) const { return (Upsample ? i / width * 4 * width + i % width * 2 : i) * channels; }
   int64_t width, channels;
 
@@ -87,18 +88,18 @@ struct Places {
   }
 };
 
-/// Calls f(a number of x's type, the places of its results).
+/// Calls f with a number of x's element type and the places of its results.
 template <class F>
 void with_places(const Tensor& x, bool upsample, const F& f) {
   dispatch_vec(x, [&](auto type) { upsample ? f(type, Places<true>(x)) : f(type, Places<false>(x)); });
 }
 
-/// The affine map a (x - mean) + b before ReLU, mean [C], a and b [N, C]. (Products with x itself would cancel where
-/// the mean is far from 0.)
+/// The affine map a (x - mean) + b before ReLU, with mean [C], a and b [N, C]. Products with x itself would cancel if
+/// the mean is far from 0.
 struct Affine {
   Tensor mean, a, b;
 
-  /// That of one image.
+  /// The map of one image.
   struct Row {
     const float *mean, *a, *b;
     Vec centred(const Vec& x, int64_t c) const { return x - load(mean + c); }
@@ -125,7 +126,7 @@ Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
         T* to = out + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
           const Vec v = row.apply(row.centred(load(in + i * channels + c), c), c);
-          places.put(to + c, v < 0 ? Vec{} : v);  // what is not a number stays so
+          places.put(to + c, v < 0 ? Vec{} : v);  // propagates NaN
         }
       }
     });
@@ -133,7 +134,7 @@ Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
   return y;
 }
 
-/// Sums over pixels of dt, which is dy where the affine map is above 0, and of dt (x - mean), each [N, C].
+/// Returns the sums over pixels of dt and of dt (x - mean), each [N, C]. dt is dy if the affine map is above 0, else 0.
 std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Affine& affine, bool upsample) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
@@ -159,7 +160,7 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
   return {ImageRanges::total(sums), ImageRanges::total(dots)};
 }
 
-/// a dt + p (x - mean) + q, p and q [C].
+/// Returns a dt + p (x - mean) + q, with p and q [C].
 Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, const Tensor& p, const Tensor& q,
                       bool upsample) {
   const ImageRanges runs(x);
@@ -192,7 +193,7 @@ struct Layer : Function<Layer> {
                         const Tensor& bias, Tensor stored_mean, Tensor stored_var, double momentum, double epsilon,
                         bool upsample) {
     const Tensor x = working_layout(x_any), offset = unwrap_undefined(shift);
-    // Of x, without the shift.
+    // Statistics of x without the shift.
     Tensor mean, var;
     if (momentum > 0) {
       std::tie(mean, var) = batch_statistics(x);
@@ -250,7 +251,7 @@ struct Layer : Function<Layer> {
     return result;
   }
 
-  /// Where the gradients are to be differentiated again: those of the composition, computed anew.
+  /// Computes gradients that can be differentiated again, by running the composition again.
   static variable_list differentiable_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
                                                const Tensor& dy, NormStatistics s, bool upsample) {
     const Tensor shift = unwrap_undefined(saved[kShift]);

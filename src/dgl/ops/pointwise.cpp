@@ -17,22 +17,23 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-constexpr int64_t kFew = 4;      // channels of an image, at most: they need kernels of their own
+constexpr int64_t kFew = 4;      // channels of an image at most, which need kernels of their own
 constexpr int64_t kChunk = 384;  // pixels at a time
 static_assert(kChunk % kRows == 0);
 
 bool fills_registers(int64_t channels) { return channels % kVecSize == 0; }
 
-/// Whether the kernels below serve C channels to O.
+/// Returns true if the kernels below support `in` to `out` channels.
 bool supports(const Tensor& x, int64_t in, int64_t out) {
   if (use_reference() || !vec_supports(x)) return false;
   return (fills_registers(in) && (fills_registers(out) || out <= kFew)) || (in <= kFew && fills_registers(out));
 }
 
-/// Whether C channels to O go by `expand`; registers of four numbers are filled by as many channels as an image has.
+/// Returns true if `expand` computes `in` to `out` channels. If a register has four numbers, the channels of an image
+/// can also fill one.
 bool few_to_many(int64_t in, int64_t out) { return in <= kFew && fills_registers(out); }
 
-/// Few channels to many: y [pixels, n] = x [pixels, few] . w [few, n].
+/// Maps few channels to many: y [pixels, n] = x [pixels, few] . w [few, n].
 template <class T>
 void expand(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int64_t n) {
   for (int64_t c = 0; c < n; c += kVecSize) {
@@ -55,7 +56,7 @@ float sum_of(const Vec& v) {
   return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
-/// Many channels to few: y [pixels, few] = x [pixels, n] . w [few, n]^T.
+/// Maps many channels to few: y [pixels, few] = x [pixels, n] . w [few, n]^T.
 template <class T>
 void contract(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int64_t n) {
   for (int64_t p = 0; p < pixels; ++p) {
@@ -68,7 +69,7 @@ void contract(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int
   }
 }
 
-/// sums [few, n] += a [pixels, few]^T . b [pixels, n].
+/// Computes sums [few, n] += a [pixels, few]^T . b [pixels, n].
 template <class T>
 void outer(const T* a, const T* b, float* sums, int64_t pixels, int64_t few, int64_t n) {
   for (int64_t c = 0; c < n; c += kVecSize) {
@@ -81,14 +82,14 @@ void outer(const T* a, const T* b, float* sums, int64_t pixels, int64_t few, int
   }
 }
 
-/// Rows of `n` numbers as float32: themselves, or copied to `scratch`.
+/// Returns `n` numbers as float32: `p` itself, or a copy in `scratch`.
 const float* as_floats(const float* p, int64_t, float*) { return p; }
 const float* as_floats(const at::BFloat16* p, int64_t n, float* scratch) {
   for (int64_t i = 0; i < n; i += kVecSize) store(scratch + i, load(p + i));
   return scratch;
 }
 
-/// y [pixels, out] = x [pixels, in] . w [in, out], at most kChunk pixels.
+/// Computes y [pixels, out] = x [pixels, in] . w [in, out] for at most kChunk pixels.
 template <class T>
 void product(const T* x, const float* w, T* y, int64_t pixels, int64_t in, int64_t out, float* in_scratch,
              float* out_scratch) {
@@ -120,7 +121,7 @@ void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, in
 Tensor fast(const Tensor& x_any, const Tensor& w) {
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), in = x.size(1), pixels = x.size(2) * x.size(3), out = w.size(1);
-  // As [few, many] where one side is few, else as [in, out].
+  // [few, many] if one side is few, else [in, out].
   const Tensor weights = few_to_many(in, out) || out > kFew ? w.transpose(1, 2).contiguous() : w.contiguous();
   Tensor y = at::empty({n, out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   dispatch_vec(x, [&](auto element) {
@@ -144,7 +145,7 @@ Tensor fast(const Tensor& x_any, const Tensor& w) {
   return y;
 }
 
-/// sums [rows, n] += a [pixels, rows]^T . b [pixels, n], both of whole registers.
+/// Computes sums [rows, n] += a [pixels, rows]^T . b [pixels, n]. Both fill whole registers.
 template <class T>
 void add_product(const T* a, const T* b, float* sums, int64_t pixels, int64_t rows, int64_t n) {
   std::vector<float> a_scratch, b_scratch;
@@ -162,7 +163,7 @@ void add_product(const T* a, const T* b, float* sums, int64_t pixels, int64_t ro
 Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_image) {
   const Tensor x = working_layout(x_any), g = working_layout(g_any);
   const int64_t n = x.size(0), in = x.size(1), out = g.size(1), pixels = x.size(2) * x.size(3);
-  // A row of sums for each image, or for each thread's share of the pixels, added in order.
+  // One row of sums for each image, or for each thread's share of the pixels. Rows are added in order.
   const int64_t shares = per_image ? n : std::clamp<int64_t>(n * pixels * (in + out) / 32768, 1, at::get_num_threads());
   const int64_t each = per_image ? pixels : (n * pixels + shares - 1) / shares;
   const bool few_in = few_to_many(in, out);
@@ -190,8 +191,8 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
   return per_image || shares == 1 ? sums : sums.sum(0, /*keepdim=*/true);
 }
 
-/// `t` in the type that the plain reference computes in: float32 for bfloat16 on a CPU, whose products libtorch sums in
-/// bfloat16.
+/// Returns `t` in the type that the reference computes in: float32 for bfloat16 on a CPU. There libtorch would sum
+/// products in bfloat16.
 Tensor for_products(const Tensor& t) { return t.device().is_cpu() ? to_float32(t) : t; }
 
 Tensor reference(const Tensor& x, const Tensor& w) {

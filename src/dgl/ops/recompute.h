@@ -6,10 +6,10 @@
 
 namespace dgl::ops {
 
-/// The first N gradients of a fused layer that is to be differentiated again, in a list of `size`: those of
-/// `composition`, which computes the layer anew from `inputs` by operations of their own. `dy` is the output's
-/// gradient. Only what `needs` says is given. The inputs are replaced by aliases, since one may be made of another and
-/// the layer's own gradient alone is wanted.
+/// Returns the first N gradients of a fused layer for double backward, in a list of `size`. Runs the layer again from
+/// `inputs` as `composition`, which consists of separate operations. Returns only the gradients selected by `needs`.
+/// `dy` is the gradient of the output. Inputs are aliased because one may depend on another, and only the layer's own
+/// gradients are wanted.
 template <size_t N, class F>
 torch::autograd::variable_list recomputed_gradients(torch::autograd::variable_list inputs,
                                                     const std::array<bool, N>& needs, const torch::Tensor& dy,

@@ -16,7 +16,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// Calls f(first element of row `r` of the smaller maps [N, C, H, W], of the 2 rows of the larger ones) for all rows.
+/// Calls f(small, large) for every row of the smaller maps [N, C, H, W]. `small` is the index of the row's first
+/// element. `large` is that of the corresponding 2 rows of the larger maps.
 template <class F>
 void for_each_row(const Tensor& small, const F& f) {
   const int64_t row = small.size(1) * small.size(3);
@@ -29,7 +30,7 @@ Tensor maps_like(const Tensor& x, int64_t height, int64_t width) {
   return at::empty({x.size(0), x.size(1), height, width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
-/// A row of the larger maps: factor * s on 2 pixels each, + y where there is one.
+/// Writes a row of the larger maps: factor * s for 2 pixels each, + y if it is given.
 template <class T>
 void spread_row(const T* s, const T* y, float factor, int64_t width, int64_t channels, T* out) {
   for (int64_t x = 0; x < width; ++x, s += channels, out += 2 * channels) {
@@ -51,7 +52,7 @@ void spread_row(const T* s, const T* y, float factor, int64_t width, int64_t cha
   }
 }
 
-/// factor * s on 2 x 2 pixels each, + y where that is defined.
+/// Returns factor * s for 2 x 2 pixels each, + y if that is defined.
 Tensor spread(const Tensor& s_any, float factor, const Tensor& y_any) {
   const Tensor s = working_layout(s_any), y = y_any.defined() ? working_layout(y_any) : y_any;
   Tensor out = maps_like(s, 2 * s.size(2), 2 * s.size(3));
@@ -68,7 +69,8 @@ Tensor spread(const Tensor& s_any, float factor, const Tensor& y_any) {
   return out;
 }
 
-/// A row of the smaller maps: factor * the sum of 2 x 2 pixels of the rows `upper` and `lower`, + s where there is one.
+/// Writes a row of the smaller maps: factor * the sum of 2 x 2 pixels of the rows `upper` and `lower`, + s if it is
+/// given.
 template <class T>
 void gather_row(const T* upper, const T* lower, const T* s, float factor, int64_t width, int64_t channels, T* out) {
   for (int64_t x = 0; x < width; ++x, upper += 2 * channels, lower += 2 * channels, out += channels) {
@@ -81,7 +83,7 @@ void gather_row(const T* upper, const T* lower, const T* s, float factor, int64_
   }
 }
 
-/// factor * the sum of 2 x 2 pixels of y, + s where that is defined.
+/// Returns factor * the sum of 2 x 2 pixels of y, + s if that is defined.
 Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
   const Tensor y = working_layout(y_any), s = s_any.defined() ? working_layout(s_any) : s_any;
   Tensor out = maps_like(y, y.size(2) / 2, y.size(3) / 2);
@@ -100,7 +102,7 @@ Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
 
 struct Gather;
 
-/// It and Gather are each other's adjoints.
+/// Spread and Gather are each other's adjoints.
 struct Spread : Function<Spread> {
   static Tensor forward(AutogradContext* context, const Tensor& s, double factor) {
     context->saved_data["factor"] = factor;

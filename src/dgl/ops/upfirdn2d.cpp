@@ -28,8 +28,8 @@ int64_t output_size(int64_t size, const Resample& r) {
   return (size * r.up + r.pad0 + r.pad1 - static_cast<int64_t>(r.taps.size())) / r.down + 1;
 }
 
-/// Tensors that a filter is made into, each once for a type and device: a GPU would wait for every copy of one. Never
-/// to be destroyed, since a GPU's driver is gone before what is static.
+/// Keeps tensors that are made from a filter, each once for a type and device, since a GPU would wait for every copy.
+/// Objects must never be destroyed, because a GPU's driver ends before static objects do.
 template <class Key>
 class KeptTensors {
  public:
@@ -46,7 +46,7 @@ class KeptTensors {
   std::map<std::tuple<Key, torch::ScalarType, std::string>, Tensor> kept_;
 };
 
-/// Zero insertion, padding (or cropping), depthwise convolution with a stride; all stock ATen.
+/// Computes zero insertion, padding (or cropping) and a depthwise convolution with a stride, all by stock ATen.
 Tensor reference(const Tensor& x, const Resample& r) {
   static auto& kept = *new KeptTensors<std::pair<std::vector<double>, double>>;
   const Tensor kernel = kept.get({r.taps, r.gain}, x, [&] {
@@ -67,14 +67,15 @@ Tensor reference(const Tensor& x, const Resample& r) {
                     at::IntArrayRef{padding, padding}, at::IntArrayRef{1, 1}, c);
 }
 
-/// One filter tap that meets a sample: the sample's index and the tap's weight.
+/// A filter tap that meets a sample: the sample's index and the tap's weight.
 template <class T>
 struct Hit {
   int64_t index;
   T weight;
 };
 
-/// The samples of a line of `size` that output position `at` sees; at most kMaxTaps.
+/// Finds the samples of a line of `size` that contribute to output position `at`. Returns their number, at most
+/// kMaxTaps.
 template <class T>
 int64_t find_hits(int64_t at, int64_t size, const Resample& r, const T* taps, std::array<Hit<T>, kMaxTaps>& hits) {
   int64_t count = 0;
@@ -87,7 +88,7 @@ int64_t find_hits(int64_t at, int64_t size, const Resample& r, const T* taps, st
   return count;
 }
 
-/// out[0 … n) = sum over the hits of weight * base[index * stride + …], the inner loop vectorized.
+/// Computes out[0 … n) = sum over the hits of weight * base[index * stride + …]. The inner loops are vectorized.
 template <class S, class In, class Out>
 void combine(const std::array<Hit<S>, kMaxTaps>& hits, int64_t count, const In* base, int64_t stride, int64_t n,
              Out* __restrict out) {
@@ -130,15 +131,15 @@ void combine(const std::array<Hit<S>, kMaxTaps>& hits, int64_t count, const In* 
   }
 }
 
-/// One image row after another: the vertical pass over whole rows into a scratch line, then the horizontal pass. Where
-/// neither direction resamples, the interior of the horizontal pass is one long loop over pixels and channels.
+/// Computes one image row after another: the vertical pass over whole rows into a scratch line, then the horizontal
+/// pass. If neither direction resamples, the interior of the horizontal pass is one long loop over pixels and channels.
 template <class T, class S>
 void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels, int64_t height, int64_t width,
               int64_t out_height, int64_t out_width, const Resample& r, const S* taps) {
   const int64_t row = width * channels, count = static_cast<int64_t>(r.taps.size());
   std::vector<S> scratch(static_cast<size_t>(row));
   std::array<Hit<S>, kMaxTaps> hits;
-  // Output columns whose taps all lie inside the row, where up = down = 1.
+  // Output columns whose taps are all inside the row, if up = down = 1.
   int64_t inner0 = 0, inner1 = 0;
   if (r.up == 1 && r.down == 1) {
     inner0 = std::clamp<int64_t>(r.pad0, 0, out_width);
@@ -171,7 +172,7 @@ Tensor fast(const Tensor& x_any, const Resample& r) {
   dispatch(x, [&](auto element) {
     using T = decltype(element);
     using S = real_t<T>;
-    // A true convolution reverses the taps; the gain is shared by the two passes.
+    // A true convolution reverses the taps. The two passes share the gain.
     std::array<S, kMaxTaps> taps{};
     const double gain = std::sqrt(r.gain);
     for (size_t k = 0; k < r.taps.size(); ++k) taps[k] = static_cast<S>(r.taps[r.taps.size() - 1 - k] * gain);
@@ -183,7 +184,7 @@ Tensor fast(const Tensor& x_any, const Resample& r) {
   return y;
 }
 
-/// What becomes of a line of `size`, times `gain`, as a matrix [output, size].
+/// Returns the resampling of a line of `size`, times `gain`, as a matrix [output, size].
 Tensor line_matrix(const Resample& r, int64_t size, double gain, const Tensor& x) {
   static auto& kept = *new KeptTensors<std::tuple<std::vector<double>, std::array<int64_t, 5>, double>>;
   return kept.get({r.taps, {size, r.up, r.down, r.pad0, r.pad1}, gain}, x, [&] {
@@ -226,7 +227,7 @@ struct UpFirDn : Function<UpFirDn> {
     const auto pad_after = [&](int64_t size, int64_t out) { return size * up - out * down + pad0 - up + 1; };
     r.pad1 = pad_after(height, g.size(2));
     if (r.pad1 != pad_after(width, g.size(3))) {
-      // Images here are square but for tests; the sides may then need different padding.
+      // Only tests have images that are not square, whose sides may need different padding.
       const int64_t more = std::max<int64_t>(r.pad1, pad_after(width, g.size(3)));
       r.pad1 = more;
       return {upfirdn2d(g, r).slice(2, 0, height).slice(3, 0, width), Tensor(), Tensor(), Tensor()};
@@ -242,8 +243,8 @@ Tensor upfirdn2d(const Tensor& x, const Resample& r) {
     fail("upfirdn2d: {} taps with gain {}, expected 1 to {} taps and a positive gain", r.taps.size(), r.gain, kMaxTaps);
   }
   if (use_reference()) return reference(x, r);
-  // Elsewhere, too, it is its own gradient: libtorch would differentiate a depthwise convolution twice by way of its
-  // kernel's gradient, a convolution by the whole image for every map.
+  // It is its own gradient on every device. Libtorch would differentiate a depthwise convolution twice by its kernel's
+  // gradient, which is a convolution with the whole image for every map.
   return UpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
 }
 

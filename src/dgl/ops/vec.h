@@ -11,7 +11,7 @@
 
 namespace dgl::ops {
 
-// Registers of channels, for the kernels of this room.
+// Vector registers that hold adjacent channels, for the kernels of this library.
 #if defined(__AVX512F__)
 constexpr int64_t kVecSize = 16;
 #elif defined(__AVX2__)
@@ -20,7 +20,7 @@ constexpr int64_t kVecSize = 8;
 constexpr int64_t kVecSize = 4;
 #endif
 
-/// A register of float32; may lie anywhere in memory.
+/// A register of float32 numbers. It may be at any address.
 typedef float Vec __attribute__((vector_size(kVecSize * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 inline Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
@@ -29,7 +29,7 @@ inline void store(float* p, const Vec& v) { *reinterpret_cast<Vec*>(p) = v; }
 typedef uint16_t HalfWords __attribute__((vector_size(kVecSize * 2), aligned(2), may_alias));
 typedef uint32_t Words __attribute__((vector_size(kVecSize * 4)));
 
-/// The upper halves of float32 numbers.
+/// Loads bfloat16 numbers, which are the upper halves of float32 numbers.
 inline Vec load(const c10::BFloat16* p) {
   const Words wide = __builtin_convertvector(*reinterpret_cast<const HalfWords*>(p), Words) << 16;
   Vec v;
@@ -37,7 +37,7 @@ inline Vec load(const c10::BFloat16* p) {
   return v;
 }
 
-/// Rounded to the nearest, ties to even.
+/// Stores numbers rounded to the nearest, ties to even.
 inline void store(c10::BFloat16* p, const Vec& v) {
 #if defined(__AVX512BF16__) && defined(__AVX512F__)
   __m512 wide;

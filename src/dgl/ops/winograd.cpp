@@ -15,10 +15,10 @@ namespace {
 using torch::Tensor;
 
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
-constexpr int64_t kCacheFloats = 96 * 1024;  // of transformed tiles at a time, where channels are few
-constexpr int64_t kManyWeights = 4 << 20;    // transformed ones
+constexpr int64_t kCacheFloats = 96 * 1024;  // numbers of transformed tiles at a time, if there are few channels
+constexpr int64_t kManyWeights = 4 << 20;    // more transformed weights than this take more tiles at a time
 
-/// How an image divides into tiles of 4 x 4 outputs.
+/// The division of images into tiles of 4 x 4 outputs.
 struct Tiling {
   explicit Tiling(const Tensor& x)
       : height(x.size(2)),
@@ -29,15 +29,15 @@ struct Tiling {
   int64_t height, width, across, per_image, count;
 };
 
-/// Where a tile's output begins.
+/// The position of a tile's first output.
 struct Place {
   Place(const Tiling& t, int64_t tile)
       : image(tile / t.per_image), y(tile % t.per_image / t.across * kTile), x(tile % t.across * kTile) {}
   int64_t image, y, x;
 };
 
-// The one-dimensional transforms of F(4, 3) at the points 0, ±kA, ±kB and infinity; 5/8 and 3/2 round several times
-// less than the customary 1 and 2 (Barabasz et al. 2020, arXiv 1803.10986).
+// The one-dimensional transforms of F(4, 3) at the points 0, ±kA, ±kB and infinity. The points 5/8 and 3/2 cause
+// several times smaller rounding errors than the customary 1 and 2 (Barabasz et al. 2020, arXiv 1803.10986).
 constexpr float kA = 0.625f, kB = 1.5f, kA2 = kA * kA, kB2 = kB * kB;
 constexpr float kScale0 = 1 / (kA2 * kB2), kScaleA = 1 / (2 * kA2 * (kA2 - kB2)), kScaleB = 1 / (2 * kB2 * (kB2 - kA2));
 
@@ -89,8 +89,8 @@ void weight_transform_adjoint(const Vec (&u)[6], Vec (&w)[3]) {
   w[2] = kA2 * even_a + kB2 * even_b + u[5];
 }
 
-/// The 6 x 6 inputs around the outputs of a tile, times `scale` [N, channels] where there is one, to 36 points; point p
-/// of channel c goes to out[p * stride + c].
+/// Transforms the 6 x 6 inputs around the outputs of a tile to 36 points. Inputs are multiplied by `scale` [N,
+/// channels] if it is given. Point p of channel c is stored in out[p * stride + c].
 template <class T>
 void transform_input(const T* x, const float* scale, const Tiling& t, const Place& place, int64_t channels, float* out,
                      int64_t stride) {
@@ -117,7 +117,7 @@ void transform_input(const T* x, const float* scale, const Tiling& t, const Plac
   }
 }
 
-/// 36 points to the 4 x 4 outputs of a tile, those of them that lie inside the image.
+/// Transforms 36 points to the 4 x 4 outputs of a tile, and stores those that are inside the image.
 template <class T, bool kFinish>
 void transform_output(const float* in, int64_t stride, const Tiling& t, const Place& place, int64_t channels, T* y,
                       const Epilogue* finish) {
@@ -145,8 +145,8 @@ void transform_output(const float* in, int64_t stride, const Tiling& t, const Pl
   }
 }
 
-/// The adjoint of transform_output: gradients of a tile's outputs, times `scale` [N, channels] where there is one, to
-/// its 36 points.
+/// The adjoint of transform_output. Transforms gradients of a tile's outputs, multiplied by `scale` [N, channels] if it
+/// is given, to its 36 points.
 template <class T>
 void transform_gradient(const T* g, const float* scale, const Tiling& t, const Place& place, int64_t channels,
                         float* out, int64_t stride) {
@@ -172,12 +172,13 @@ void transform_gradient(const T* g, const float* scale, const Tiling& t, const P
   }
 }
 
-/// Weights [O, C, 3, 3] of any layout as points [36, in, out]: for the convolution of C to O channels or, with
-/// `adjoint`, for that of O to C with the turned kernel, which is its gradient to the data.
+/// Transforms weights [O, C, 3, 3] of any layout to points [36, in, out], for the convolution of C to O channels. With
+/// `adjoint` they are for that of O to C channels with the flipped kernel, which is the gradient with respect to the
+/// data.
 Tensor transform_weight(const Tensor& w, bool adjoint) {
   const int64_t in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
   const int64_t in_step = w.stride(adjoint ? 0 : 1), out_step = w.stride(adjoint ? 1 : 0);
-  std::array<int64_t, 9> taps;  // where each tap lies
+  std::array<int64_t, 9> taps;  // offset of each tap
   for (int64_t k = 0; k < 9; ++k) {
     const int64_t tap = adjoint ? 8 - k : k;
     taps[static_cast<size_t>(k)] = tap / 3 * w.stride(2) + tap % 3 * w.stride(3);
@@ -186,7 +187,7 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
   const float* from = w.data_ptr<float>();
   float* to = u.data_ptr<float>();
   const int64_t per_row = out / kVecSize, n = in * out;
-  // Some rows at a time, whose weights lie in the same lines of memory.
+  // Takes several rows at a time, whose weights share cache lines.
   parallel_for(0, in / kVecSize * per_row, 1 + 2048 / (kVecSize * kVecSize), [=](int64_t first, int64_t last) {
     for (int64_t i = first * kVecSize; i < last * kVecSize; ++i) {
       const int64_t row = i / (per_row * kVecSize) * kVecSize + i % kVecSize,
@@ -211,7 +212,7 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
   return u;
 }
 
-/// The adjoint of transform_weight: points [36, C, O] to [O, C, 3, 3].
+/// The adjoint of transform_weight. Transforms points [36, C, O] to [O, C, 3, 3].
 Tensor transform_weight_adjoint(const Tensor& u) {
   const int64_t n = u.size(1) * u.size(2);
   Tensor w = at::empty({3, 3, u.size(1), u.size(2)}, u.options());
@@ -236,8 +237,9 @@ Tensor transform_weight_adjoint(const Tensor& u) {
   return weight_of_taps(w);
 }
 
-/// Tiles that are worked on together, a multiple of kRows: so many that each pass over weights or their sums, which the
-/// second cache does not hold beside them, serves several blocks of rows, but no fewer shares than threads.
+/// Returns the number of tiles in a block, a multiple of kRows. The second-level cache does not hold the weights, or
+/// their sums, beside the tiles. Each pass over them should therefore serve several blocks of rows. But there must be
+/// no fewer shares than threads.
 int64_t tiles_at_once(int64_t in, int64_t out, int64_t tiles) {
   const int64_t fewest = (kPoints * in * out > kManyWeights ? 8 : 3) * kRows;
   const int64_t size = std::max<int64_t>(fewest, kCacheFloats / (kPoints * (in + out)) / kRows * kRows);
@@ -251,8 +253,8 @@ bool winograd_supports(const Tensor& x, int64_t in, int64_t out) {
   if (!vec_supports(x) || in % kVecSize != 0 || out % kVecSize != 0 || x.size(2) < kFewestPixels ||
       x.size(3) < kFewestPixels)
     return false;
-  // Few tiles do not pay for the transform of the weights (bench/ops_bench.cpp, winograd beside direct). The rule is by
-  // shape alone, so that a run takes the same way every time.
+  // For few tiles the transform of the weights costs too much (bench/ops_bench.cpp, winograd beside direct). The rule
+  // depends on the shape alone, so that every run takes the same path.
   const int64_t fewest = in * out <= 32 * 32 ? 1 : 16 + in * out / 16384;
   return Tiling(x).count >= (x.scalar_type() == torch::kBFloat16 ? 2 : 1) * fewest;
 }
@@ -293,7 +295,7 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_sca
   const int64_t in = x.size(1), out = g.size(1);
   const Tiling tiling(x);
   const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
-  // Each share of the blocks has sums of its own, added in order, so that the result is the same in every run.
+  // Each share of the blocks has its own sums. They are added in order, so that every run gives the same result.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
   Tensor sums = at::zeros({shares, kPoints, in, out},
                           x.options().dtype(torch::kFloat).memory_format(at::MemoryFormat::Contiguous));

@@ -9,7 +9,7 @@ namespace dgl {
 
 namespace {
 
-/// One pass over a parameter's memory. With beta1 = 0 (StyleGAN2) the first moment is the gradient itself.
+/// Updates a parameter in one pass over its memory. With beta1 = 0 (StyleGAN2) the first moment is the gradient itself.
 void update(float* __restrict p, float* __restrict m, float* __restrict v, const float* __restrict g, int64_t n,
             const AdamOptions& o, double correction1, double correction2) {
   const auto beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2);
@@ -44,7 +44,7 @@ bool Adam::is_plain(const Slot& slot) const {
 double Adam::gradient_norm(Workers& workers) const {
   if (std::none_of(slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_plain(slot); }))
     return gradient_norm_at_once();
-  // Each gradient's square on a place of its own, so that the sum has one order.
+  // Each square has its own element, so that the order of the sum is fixed.
   std::vector<double> squares(slots_.size(), 0);
   workers.parallel_for(static_cast<int64_t>(slots_.size()), [&](int64_t first, int64_t last) {
     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {

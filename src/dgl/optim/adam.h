@@ -12,22 +12,23 @@ namespace dgl {
 struct AdamOptions {
   double lr = 0.0025, beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
 
-  /// The same step size and memory for a regularizer that is applied every `interval` steps in a step of its own
+  /// Returns options with the same step size and memory for a regularizer that has its own step every `interval` steps
   /// (lazy regularization, arXiv 1912.04958, appendix B): with c = k / (k + 1), lr * c and beta^c.
   AdamOptions corrected_for(int64_t interval) const;
 };
 
-/// Adam (Kingma and Ba 2015, arXiv 1412.6980) over a module's parameters, as torch.optim.Adam computes it, but for a
-/// parameter without a gradient, which counts as zero: its moments decay.
+/// Adam (Kingma and Ba 2015, arXiv 1412.6980) over a module's parameters, computed as torch.optim.Adam does. The one
+/// difference: a missing gradient counts as zero, so the parameter's moments decay.
 class Adam {
  public:
   Adam(torch::nn::Module& module, AdamOptions options);
 
-  /// The L2 norm of all gradients; NaN or infinity where one of them is not finite.
+  /// Returns the L2 norm of all gradients; NaN or infinity if a gradient is not finite.
   double gradient_norm(Workers& workers) const;
   void step(Workers& workers);
 
-  /// Adds the moments under `prefix` + "m." or "v." + name and the step count; and reads them back.
+  /// put() adds the moments as `prefix` + "m." or "v." + name, and the step count as `prefix` + "steps". get() reads
+  /// them.
   void put(TensorFile& file, const std::string& prefix) const;
   void get(const TensorFile& file, const std::string& prefix, const std::string& origin);
 
@@ -36,8 +37,8 @@ class Adam {
     std::string name;
     torch::Tensor parameter, m, v;
   };
-  /// Whether a slot is updated in one pass over its memory. The others, on a GPU say, are updated at once, by
-  /// operations on lists of tensors: on a GPU a launch for each parameter takes longer than its arithmetic.
+  /// True if a slot is updated in one pass over its memory. The others, such as those on a GPU, are updated together by
+  /// operations on lists of tensors: a GPU launch per parameter would take longer than its arithmetic.
   bool is_plain(const Slot& slot) const;
   double gradient_norm_at_once() const;
   void step_at_once(double correction1, double correction2);

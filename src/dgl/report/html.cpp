@@ -32,7 +32,7 @@ std::string escape_html(std::string_view text) {
 
 std::string script_json(const nlohmann::json& json) {
   std::string out;
-  // Outside of strings JSON has none of these, and within them \u003c is the same character.
+  // JSON has these characters only in strings, where \u003c is equivalent.
   for (const char c : json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) {
     switch (c) {
       case '<': out += "\\u003c"; break;

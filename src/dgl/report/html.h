@@ -8,19 +8,19 @@
 
 namespace dgl {
 
-/// Text as it can stand between tags and in quoted attributes: & < > " ' as references, control characters but tab and
-/// line feed as U+FFFD.
+/// Escapes text for element content and quoted attributes: & < > " ' become references, and control characters except
+/// tab and line feed become U+FFFD.
 std::string escape_html(std::string_view text);
 
-/// JSON that can stand in a <script type="application/json">: no <, > or & in it, so that no string can end the
+/// Returns JSON for a <script type="application/json">. It contains no <, > or &, so that no string can end the
 /// element. Bytes that are not UTF-8 become U+FFFD.
 std::string script_json(const nlohmann::json& json);
 
-/// RFC 4648, with padding.
+/// Encodes bytes as base64 with padding (RFC 4648).
 std::string base64(std::string_view bytes);
 
-/// Replaces each {{name}} of `page` by its value, in one pass: a value is never searched for names.
-/// Error for a name without a value.
+/// Replaces each {{name}} of `page` by its value in one pass. Values are not searched for names. Throws Error for a
+/// name without a value.
 std::string fill_page(std::string_view page, const std::vector<std::pair<std::string, std::string>>& values);
 
 }  // namespace dgl

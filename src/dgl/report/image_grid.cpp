@@ -14,7 +14,8 @@ namespace {
 
 std::string words(torch::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
 
-/// Images as uint8 on the CPU. (x + 1) * 127.5 rounded to the nearest, which undoes u / 127.5 - 1 exactly.
+/// Converts images to uint8 on the CPU. Rounds (x + 1) * 127.5 to the nearest integer, which inverts u / 127.5 - 1
+/// exactly.
 torch::Tensor to_bytes(const torch::Tensor& images) {
   if (images.scalar_type() == torch::kUInt8) return images.detach().cpu();
   if (!images.is_floating_point()) {
@@ -48,7 +49,7 @@ std::vector<uint8_t> encode_png(const torch::Tensor& picture) {
     fail("PNG: expected a picture [H, W, C] of uint8 with C 1 or 3 and none of them 0, got {} of {}",
          words(picture.sizes()), torch::toString(picture.scalar_type()));
   }
-  // libpng counts the bytes of a picture in 32 bits.
+  // libpng counts the bytes of a picture with 32 bits.
   if (picture.numel() > std::numeric_limits<int32_t>::max() / 2) {
     fail("PNG: expected a picture of at most 1 GiB, got {}", words(picture.sizes()));
   }

@@ -1,5 +1,5 @@
-// Bytes of the report's page: NAME and NAME_end for each file. DGL_CHART_JS comes from CMakeLists.txt, the other
-// files from this folder.
+// Bytes of the report's page, with symbols NAME and NAME_end for each file. DGL_CHART_JS is defined in CMakeLists.txt;
+// the other files are in this folder.
 .macro page_file name, path
   .global \name
   .global \name\()_end

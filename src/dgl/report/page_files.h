@@ -4,11 +4,11 @@
 
 namespace dgl {
 
-/// The files that every report is made of, put into the library by page_files.S when it is built.
+/// The files that all reports contain. page_files.S embeds them in the library at build time.
 std::string_view page_html();
 std::string_view page_css();
 std::string_view page_js();
-/// Chart.js (MIT licence), its minified build.
+/// The minified build of Chart.js (MIT license).
 std::string_view chart_js();
 
 }  // namespace dgl

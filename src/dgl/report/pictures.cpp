@@ -19,7 +19,7 @@ uint32_t big_endian(std::string_view bytes) {
   return value;
 }
 
-/// The kimg of "000120.png", or nothing for another name.
+/// Returns the kimg of a name such as "000120.png", or nothing for other names.
 std::optional<double> sample_kimg(const fs::path& path) {
   const std::string name = path.stem().string();
   const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -33,7 +33,7 @@ std::optional<Picture> read_picture(const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
   std::string file = read_file(path, kMaxPictureBytes);
-  // The signature, then the chunk IHDR with width and height (PNG specification, 5.2 and 11.2.2).
+  // The PNG signature, then the chunk IHDR with width and height (PNG specification, 5.2 and 11.2.2).
   const std::string_view head = std::string_view(file).substr(0, 24);
   if (head.size() < 24 || head.substr(0, 8) != "\x89PNG\r\n\x1a\n" || head.substr(12, 4) != "IHDR") {
     fail("{}: expected a PNG file", path.string());

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMaxTicks = 9;
 
-/// The part of the axis from `low` to `high` on which ratios are drawn.
+/// The range of ratios that the axis shows.
 struct Axis {
   double low = 0.9, high = 1.1;
 
@@ -22,7 +22,7 @@ struct Axis {
     low = std::min(low, ratio);
     high = std::max(high, ratio);
   }
-  /// A place along it, in percent.
+  /// Returns the position of a ratio on the axis, in percent.
   double place(double ratio) const {
     const double at = std::log(ratio / low) / std::log(high / low);
     return 100 * (0.02 + 0.96 * std::clamp(at, 0.0, 1.0));

@@ -33,7 +33,7 @@ nlohmann::json curves_json(const std::map<std::string, Curve>& curves) {
   return all;
 }
 
-/// What report.js draws from.
+/// Returns the data for report.js.
 nlohmann::json chart_data(const RunFacts& facts) {
   const RunLog& log = facts.log;
   nlohmann::json stages = nlohmann::json::array();
@@ -68,7 +68,7 @@ std::string figure_element(const Picture& picture, const std::string& name, cons
                      image_element(picture, name), escape_html(name), note.empty() ? "" : " " + escape_html(note));
 }
 
-/// Teacher, student and real images side by side.
+/// Shows teacher, student and real images side by side.
 std::string pictures_section(const fs::path& run, const RunFacts& facts, const std::vector<SampleFile>& samples) {
   std::string figures;
   const auto distance = [](std::optional<double> value) {
@@ -95,7 +95,7 @@ std::string pictures_section(const fs::path& run, const RunFacts& facts, const s
   return fmt::format("<section><h2>Samples</h2>\n{}<div class=\"figures\">\n{}</div></section>", note, figures);
 }
 
-/// The grids over time; without scripts, and on paper, the last one shows.
+/// Shows the grids over time. Without scripts, and in print, only the last one is visible.
 std::string strip_section(const std::vector<SampleFile>& samples) {
   if (samples.size() < 2) return "";
   std::string images;
@@ -122,7 +122,7 @@ std::string canvas(const char* id, const char* title, const char* hint, const ch
       id, title, hint, extra);
 }
 
-/// One canvas for each group of curves that the log has.
+/// Adds one canvas for each group of curves in the log.
 std::string charts_section(const RunFacts& facts) {
   const RunLog& log = facts.log;
   const auto any = [&](const std::string& prefix) {

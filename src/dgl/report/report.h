@@ -4,9 +4,9 @@
 
 namespace dgl {
 
-/// Writes RUN/report.html, one self-contained file, from what a run directory holds: summary.json (may be absent while
-/// a run goes on), log.jsonl, recipe.toml and samples/*.png. Error if RUN is not a run directory or a file in it is
-/// malformed.
+/// Writes RUN/report.html, one self-contained file, from a run directory's summary.json (absent until the run
+/// finishes), log.jsonl, recipe.toml and samples/*.png. Throws Error if RUN is not a run directory or one of its files
+/// is malformed.
 void write_report(const std::filesystem::path& run);
 
 }  // namespace dgl

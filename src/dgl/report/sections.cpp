@@ -32,7 +32,7 @@ ModelFacts model_facts(const TableReader& json) {
   return model;
 }
 
-/// a / b where both are there and neither is 0 or less.
+/// Returns a / b, or nothing unless both exist and are above 0.
 Figure ratio(Figure a, Figure b) {
   if (!a || !b || !(*a > 0) || !(*b > 0)) return std::nullopt;
   return *a / *b;
@@ -43,19 +43,20 @@ Figure find(const std::map<int64_t, double>& values, int64_t key) {
   return found == values.end() ? Figure() : Figure(found->second);
 }
 
-/// How many times: two digits, as a headline needs it.
+/// Formats a factor for a headline, with one decimal below 100.
 std::string times(double value) { return (value < 99.5 ? fmt::format("{:.1f}", value) : count_text(value)) + "×"; }
 
-/// A ratio as a change, with a space in it that does not break: "+12 %".
+/// Formats a ratio as a change with a non-breaking space: "+12 %".
 std::string percent(double value) {
   const double change = std::round((value - 1) * 1000) / 10;
   return fmt::format("{}{:g}\u00a0%", change > 0 ? "+" : change < 0 ? "−" : "±", std::abs(change));
 }
 
-/// Whether a ratio is far enough from 1 to be worth a headline.
+/// True if a ratio is far enough from 1 for a headline.
 bool counts(Figure value) { return value && *value >= 1.05; }
 
-/// The latency ratio of the greatest batch that both were measured at; more of it is arithmetic than at batch 1.
+/// Returns the latency ratio at the largest batch size that both were measured at. More of it is arithmetic than at
+/// batch 1.
 std::optional<std::pair<int64_t, double>> speedup(const RunFacts& facts) {
   std::optional<std::pair<int64_t, double>> best;
   for (const auto& [batch, own] : facts.own.latency_ms) {

@@ -9,27 +9,27 @@
 
 namespace dgl {
 
-/// One model of a run's summary: student, teacher or model. What the summary leaves out is nothing here.
+/// One model of a run's summary: student, teacher or model. Fields missing from the summary are empty.
 struct ModelFacts {
   std::string file, width;
   std::optional<double> distance, params, macs, discriminator_params, discriminator_macs;
-  std::map<int64_t, double> latency_ms;  ///< by batch
+  std::map<int64_t, double> latency_ms;  ///< indexed by batch size
 };
 
-/// A run as the report tells it.
+/// The facts about a run that a report shows.
 struct RunFacts {
-  std::string name;     ///< the run directory's
-  TableReader summary;  ///< empty while the run goes on
+  std::string name;     ///< name of the run directory
+  TableReader summary;  ///< empty until the run finishes
   RunLog log;
   bool has_teacher = false;
-  ModelFacts own, teacher;  ///< own: the student, or the one model of a run without a teacher
+  ModelFacts own, teacher;  ///< own: the student, or the only model of a run without a teacher
   std::string metric = "fd";
 };
 
-/// Puts together what summary and log say.
+/// Combines summary and log.
 RunFacts gather_facts(const std::string& name, const TableReader& summary, RunLog log);
 
-/// Parts of the page as HTML. Each is empty where the run has nothing to say on it.
+/// Parts of the page as HTML. Each is empty if the run has no data for it.
 std::string title_text(const RunFacts& facts);  ///< plain text, not escaped
 std::string lead_section(const RunFacts& facts);
 std::string tiles_section(const RunFacts& facts);

@@ -20,9 +20,10 @@ namespace {
 
 constexpr uint64_t kMaxResultsBytes = 64 << 20;
 constexpr size_t kMaxPictures = 32;
-constexpr double kFewestRuns = 3;  // to count a difference in its errors: the error of two runs is hardly known itself
+/// Number of runs required to divide a difference by its error. Two runs estimate the error too poorly.
+constexpr double kFewestRuns = 3;
 
-/// "27.5 ± 0.4" of a spread, "–" where there is none; the error needs two runs.
+/// Formats a spread as "27.5 ± 0.4", or "–" if it is empty. The error needs two runs.
 std::string spread_text(const TableReader& spread, bool sign = false) {
   const auto mean = spread.number("mean");
   if (!mean) return "–";
@@ -79,7 +80,7 @@ std::string table_section(const TableReader& results, const std::string& metric)
       timed ? ", and the time that of what an image took" : "");
 }
 
-/// Each run beside the control arm's of its seed.
+/// Shows each run relative to the control arm's run of the same seed.
 std::string ratios_section(const TableReader& results, const std::string& metric) {
   const std::string control = results.text("control").value_or("");
   const auto arms = results.objects("arms");
@@ -135,7 +136,7 @@ std::string runs_section(const TableReader& results) {
          rows + "</tbody></table></div></details></section>";
 }
 
-/// The last grid of each arm's first run that has one, beside real images and the teacher's.
+/// Shows the last grid of each arm's first run that has one, beside real images and the teacher's.
 std::string pictures_section(const fs::path& out, const TableReader& results) {
   std::string figures;
   size_t count = 0;
@@ -152,7 +153,7 @@ std::string pictures_section(const fs::path& out, const TableReader& results) {
   for (const TableReader& arm : results.objects("arms")) {
     for (const TableReader& run : arm.objects("runs")) {
       const std::string folder = run.text("folder").value_or("");
-      // Names of a results file are not followed out of its folder.
+      // Ignores folders outside the folder of the results file.
       if (folder.empty() || fs::path(folder).is_absolute() || folder.find("..") != std::string::npos) continue;
       const std::string name =
           fmt::format("{}, seed {:.0f}", arm.text("name").value_or(""), run.number("seed").value_or(0));
@@ -168,7 +169,7 @@ std::string pictures_section(const fs::path& out, const TableReader& results) {
   return "<section><h2>Samples</h2>\n<div class=\"figures\">\n" + figures + "</div></section>";
 }
 
-/// What report.js draws from: the arms' curves.
+/// Returns the arms' curves for report.js.
 nlohmann::json chart_data(const TableReader& results, const std::string& metric) {
   nlohmann::json arms = nlohmann::json::array();
   double kimg = 0;

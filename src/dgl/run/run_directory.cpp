@@ -20,19 +20,19 @@ void make_folder(const fs::path& path) {
   if (error) fail("{}: cannot be made: {}", path.string(), error.message());
 }
 
-/// What a run leaves; nothing else in its folder is ever removed.
+/// The files of a run. Nothing else in its folder is ever removed.
 constexpr const char* kNames[] = {"recipe.toml",       "log.jsonl",    "samples",     "checkpoints", "best.safetensors",
                                   "model.safetensors", "summary.json", "report.html", "output.txt"};
 
 bool is_partial(const fs::path& path) { return path.filename().string().find(".partial-") != std::string::npos; }
 
-/// Whether nothing is in a folder but what an interrupted write left.
+/// True if a folder contains nothing but files of interrupted writes.
 bool is_fresh(const fs::path& path) {
   return std::all_of(fs::directory_iterator(path), fs::directory_iterator(),
                      [](const auto& entry) { return is_partial(entry.path()); });
 }
 
-/// Error where the new run is made of files of the one that it is to replace.
+/// Throws Error if the new run needs files of the run that it replaces.
 void refuse_inputs_within(const fs::path& path, const Recipe& recipe) {
   std::vector<std::string> inputs{recipe.run.data, recipe.run.data_b, recipe.run.features, recipe.run.from_stage1};
   for (const TeacherRecipe& teacher : recipe.guidance.teachers) inputs.push_back(teacher.file);
@@ -110,7 +110,7 @@ std::vector<fs::path> RunDirectory::checkpoints() const {
 std::vector<fs::path> RunDirectory::resume_points() const {
   auto paths = checkpoints();
   if (!fs::exists(interrupted())) return paths;
-  // Older than the newest only where the program was killed before it removed it.
+  // It is older than the newest only if the program was killed before removing it.
   const bool older = !paths.empty() && fs::last_write_time(interrupted()) < fs::last_write_time(paths.front());
   paths.insert(paths.begin() + (older ? 1 : 0), interrupted());
   return paths;

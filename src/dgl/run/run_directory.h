@@ -13,17 +13,19 @@
 namespace dgl {
 
 /// The folder that a run writes: recipe.toml, log.jsonl, samples/, checkpoints/, best.safetensors, model.safetensors,
-/// summary.json, report.html (docs/formats.md). Knows names and places, not what stands in the files.
+/// summary.json, report.html (docs/formats.md). Knows the files' names and positions, not their content.
 class RunDirectory {
  public:
-  /// Makes a new one with the recipe in it. Error if `path` exists and is not an empty folder, unless `overwrite`,
-  /// which removes what an earlier run left there, and nothing else. It refuses a folder that holds no run, one that a
-  /// process works in, and one that the recipe's own teachers, data or stage 1 lie in.
+  /// Creates a run directory and writes the recipe. Throws Error if `path` exists and is not an empty folder, unless
+  /// `overwrite` is set. `overwrite` removes the files of an earlier run and nothing else. Even then, throws Error if:
+  /// - the folder holds no run
+  /// - a process is working in it
+  /// - the recipe's own teachers, data, features or stage 1 are in it
   static RunDirectory create(const std::filesystem::path& path, const Recipe& recipe, bool overwrite);
-  /// Opens one to go on. Error if `path` is not a run directory.
+  /// Opens a run directory to continue. Throws Error if `path` is not a run directory.
   static RunDirectory open(const std::filesystem::path& path);
 
-  /// Keeps other processes from working in it for as long as the lock lives. Error if one does.
+  /// Keeps other processes from working in the folder until the lock is destroyed. Throws Error if one already does.
   [[nodiscard]] std::unique_ptr<FolderLock> lock() const;
 
   Recipe recipe() const;
@@ -35,22 +37,23 @@ class RunDirectory {
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
   std::filesystem::path sample(const std::string& name) const { return path_ / "samples" / (name + ".png"); }
   std::filesystem::path checkpoint(int64_t step) const;
-  /// Where an interrupt came between two checkpoints; gone with the next one.
+  /// The checkpoint of an interrupt between two regular checkpoints. The next regular one removes it.
   std::filesystem::path interrupted() const { return path_ / "checkpoints" / "interrupted.safetensors"; }
-  /// The end of stage `number`, kept for other runs to start from.
+  /// The end of stage `number`, kept so that other runs can start from it.
   std::filesystem::path stage_end(int64_t number) const;
 
-  /// Checkpoints on the disk but that of an interrupt, the newest first.
+  /// Returns the regular checkpoints, newest first.
   std::vector<std::filesystem::path> checkpoints() const;
-  /// The same with that of an interrupt.
+  /// Returns the regular checkpoints and that of an interrupt, newest first.
   std::vector<std::filesystem::path> resume_points() const;
-  /// Removes all but the newest `keep` checkpoints, that of an interrupt before them, and what an interrupted write
-  /// left.
+  /// Removes the checkpoint of an interrupt, all regular checkpoints but the newest `keep`, and files of interrupted
+  /// writes.
   void prune(int64_t keep) const;
 
-  /// Appends one line to the log and syncs it.
+  /// Appends one line to the log and syncs it to disk.
   void append_log(const nlohmann::json& line) const;
-  /// Length of the log in bytes; and cuts it back to a length, when a run goes on from an earlier point.
+  /// log_size() returns the length of the log in bytes. truncate_log() cuts it back when a run continues from an
+  /// earlier point.
   uint64_t log_size() const;
   void truncate_log(uint64_t size) const;
 

@@ -74,7 +74,7 @@ Curve thinned(const Curve& curve, size_t most) {
                                       [](const CurvePoint& a, const CurvePoint& b) { return a.value < b.value; });
   const auto least_index = static_cast<size_t>(least - curve.begin());
   Curve kept;
-  const size_t count = most - 1;  // one place is the least point's
+  const size_t count = most - 1;  // one point is reserved for the lowest
   for (size_t i = 0, previous = 0; i < count; ++i) {
     const size_t index = i * (curve.size() - 1) / (count - 1);
     if (i > 0 && least_index > previous && least_index < index) kept.push_back(*least);

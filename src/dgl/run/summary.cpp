@@ -28,7 +28,7 @@ nlohmann::json describe(const NetworkSet& model, const std::string& file, std::o
   return json;
 }
 
-/// As one word to a shell.
+/// Quotes text as one shell word.
 std::string shell_word(const std::string& text) {
   const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_./-+:=@%,", c); };
   if (std::all_of(text.begin(), text.end(), plain)) return text;

@@ -11,28 +11,28 @@
 
 namespace dgl {
 
-/// What the summary of a finished run is made from.
+/// The input of a finished run's summary.
 struct SummaryInput {
   Recipe recipe;
   RunState state;
   DatasetInfo data;
-  std::vector<int64_t> row_labels;  ///< of the rows of sample grids; empty without labels
+  std::vector<int64_t> row_labels;  ///< labels of the rows of sample grids; empty without labels
   torch::Device device = torch::kCPU;
   int64_t processes = 1;
   const NetworkSet* result = nullptr;
-  const NetworkSet* teacher = nullptr;  ///< null for a run without one
+  const NetworkSet* teacher = nullptr;  ///< null if the run has no teacher
   std::string metric;                   ///< name of the distance; empty: none was measured
   std::optional<double> result_distance, teacher_distance;
 };
 
-/// summary.json of a run (docs/formats.md): stages, result, and size, cost, latency and distance of student and
+/// Returns summary.json of a run (docs/formats.md): stages, result, and size, cost, latency and distance of student and
 /// teacher.
 nlohmann::json make_summary(const SummaryInput& input);
 
-/// The summary as a small table for the terminal.
+/// Returns the summary as a small table for the terminal.
 std::string summary_table(const nlohmann::json& summary);
 
-/// The command line that makes the same run again.
+/// Returns the command line that reproduces the run.
 std::string reproduce_command(const Recipe& recipe);
 
 }  // namespace dgl

@@ -24,7 +24,7 @@ nlohmann::json spread_json(const std::vector<double>& values) {
   return json;
 }
 
-/// The geometric mean of ratios and its error to first order; what is not above 0 has no ratio.
+/// Returns the geometric mean of ratios and its error to first order. Ignores pairs with a value that is not above 0.
 nlohmann::json ratio_json(const std::vector<std::pair<double, double>>& pairs) {
   std::vector<double> logarithms;
   for (const auto& [value, other] : pairs) {
@@ -50,7 +50,7 @@ void add_point(std::map<int64_t, StudyResults::Point>& curve, int64_t images, co
   point.count += other.count;
 }
 
-/// Counts of images are whole numbers, so that seeds meet at the same ones.
+/// Counts of images are whole numbers, so that seeds share the same points.
 int64_t images_of(double kimg) { return std::llround(kimg * 1000); }
 
 void add_log(std::map<int64_t, StudyResults::Point>& curve, const fs::path& folder) {
@@ -82,7 +82,7 @@ nlohmann::json run_json(int64_t seed, const StudyResults::Run& run) {
   return json;
 }
 
-/// Index of the arm of `study` that a results file means. Error if it has none.
+/// Returns the index of the arm called `name`. Throws Error if the study has none.
 size_t arm_of(const Study& study, const std::string& name, const std::string& where) {
   for (size_t i = 0; i < study.arms.size(); ++i) {
     if (study.arms[i].name == name) return i;
@@ -90,7 +90,7 @@ size_t arm_of(const Study& study, const std::string& name, const std::string& wh
   fail("{}: has an arm {}, which the study lacks", where, name);
 }
 
-/// A number that no study exceeds; sums of them stay finite.
+/// True for a number within bounds that no study exceeds. Sums of such numbers stay finite.
 bool is_modest(double value) { return std::abs(value) < 1e12; }
 
 }  // namespace
@@ -132,7 +132,7 @@ StudyResults read_runs(const Study& study, const std::vector<StudyRun>& runs,
     if (!fs::exists(file)) continue;
     const TableReader summary(read_file(file, 4 << 20), file.string());
     run.fd = summary.object("student").number("fd");
-    for (const TableReader& stage : summary.objects("stages")) {  // one without images has none
+    for (const TableReader& stage : summary.objects("stages")) {  // a stage without images has no distance
       if (const auto fd = stage.number("fd_end")) run.fd_end = fd;
       const auto seconds = stage.number("seconds"), start = stage.number("kimg_start"), end = stage.number("kimg_end");
       if (seconds && start && end && *end > *start) run.seconds_per_kimg = *seconds / (*end - *start);
@@ -163,7 +163,7 @@ StudyResults read_results(const fs::path& file, const Study& study) {
     arm.recipe = recipe_identity(parse_recipe(*recipe, fmt::format("{}: arm {}: recipe", where, name)));
     arm.params = view.number("params");
     for (const TableReader& run : view.objects("runs")) {
-      constexpr double kGreatestSeed = 9007199254740991;  // of a recipe
+      constexpr double kGreatestSeed = 9007199254740991;  // greatest seed of a recipe
       const auto number = run.number("seed");
       const bool whole_number = number && *number >= 0 && *number <= kGreatestSeed && *number == std::floor(*number);
       if (!whole_number) fail("{}: arm {}: a run without a seed", where, name);

@@ -10,21 +10,21 @@
 
 namespace dgl {
 
-/// Mean, deviation (ddof 1) and standard error of the mean over seeds; the last two need two values.
+/// Mean, standard deviation (ddof 1) and standard error of the mean over seeds. The last two need two values.
 struct SampleStats {
   int64_t count = 0;
   double mean = 0, deviation = 0, error = 0;
 };
 SampleStats spread_of(const std::vector<double>& values);
 
-/// What is known of the runs of a study, finished or failed.
+/// The results of a study's runs, finished or failed.
 struct StudyResults {
   struct Run {
-    std::string folder;                        ///< within the study's folder, there where it was run
-    std::optional<double> fd;                  ///< of the result, over the final samples; nothing before it is done
-    std::optional<double> fd_end;              ///< at the last image
-    std::optional<double> kimg;                ///< where the result was reached
-    std::optional<double> seconds_per_kimg;    ///< of training in its last stage, evaluations left out
+    std::string folder;            ///< relative to the study's folder where it was run
+    std::optional<double> fd;      ///< distance of the result, over the final samples; empty until the run is done
+    std::optional<double> fd_end;  ///< distance at the last image
+    std::optional<double> kimg;    ///< thousands of images at which the result was reached
+    std::optional<double> seconds_per_kimg;    ///< training time in its last stage, without evaluations
     std::optional<std::string> failure, from;  ///< why it failed; the results file it was read from
   };
   struct Point {
@@ -32,34 +32,36 @@ struct StudyResults {
     int64_t count = 0;
   };
   struct Arm {
-    std::map<int64_t, Run> runs;     ///< by seed
-    std::map<int64_t, Point> curve;  ///< distance over all its runs, by images seen, those of stage 1 among them
-    std::optional<double> params;    ///< of the generator
-    std::string recipe;              ///< what makes its runs what they are, but for the seed (recipe_identity)
+    std::map<int64_t, Run> runs;     ///< indexed by seed
+    std::map<int64_t, Point> curve;  ///< distance over all its runs, by images seen, including those of stage 1
+    std::optional<double> params;    ///< parameters of the generator
+    std::string recipe;              ///< identity of its runs, without the seed (recipe_identity)
   };
-  std::vector<Arm> arms;                 ///< as the study has them
-  std::map<int64_t, double> teacher_fd;  ///< by seed, from whose latents the teacher's samples are drawn, too
+  std::vector<Arm> arms;                 ///< in the study's order
+  std::map<int64_t, double> teacher_fd;  ///< by seed, which also determines the latents of the teacher's samples
   std::optional<double> metric_samples;
-  std::map<std::string, std::string> inputs;  ///< hashes of the study's files, by their names
+  std::map<std::string, std::string> inputs;  ///< hashes of the study's files, by file name
   std::optional<std::string> metric;
 };
 
-/// The numbers of the runs in their folders: of those that are run here, and of all that are done. `failures`: why runs
-/// of the plan failed, by index. `inputs`: hash_inputs.
+/// Collects the results of runs from their folders: of the selected runs and of all finished ones. `failures` gives, by
+/// index in the plan, why runs failed. `inputs` comes from hash_inputs().
 StudyResults read_runs(const Study& study, const std::vector<StudyRun>& runs,
                        const std::map<size_t, std::string>& failures, const std::map<std::string, std::string>& inputs);
 
-/// The numbers of a results.json of the same study, made elsewhere. Error that names the file and what is wrong: it has
-/// an arm that the study lacks, a run that is neither done nor failed, or values that no study writes.
+/// Reads a results.json of the same study, made elsewhere. Throws Error, naming the file and the problem, if it has an
+/// arm that the study lacks, a run that is neither done nor failed, or invalid values.
 StudyResults read_results(const std::filesystem::path& file, const Study& study);
 
-/// Adds the numbers of other runs. Error that names `file`, theirs, if they are of another recipe, other files or
-/// another metric, or if both have finished a run of one arm and seed; where one has failed, what the other has counts.
+/// Adds the results `from` another file to `to`. A finished run replaces a failed one. Throws Error, naming that
+/// `file`, if recipe, files or metric differ. Throws Error if both contain a finished run of the same arm and seed.
 void merge_results(const Study& study, StudyResults& to, const StudyResults& from, const std::string& file);
 
-/// results.json of a study (docs/studies.md): of every arm its runs, the mean of the result's distance, of the distance
-/// at the last image, of the differences to the control arm at the same seed, the geometric means of the ratios to it
-/// in distance and in the time of an image, and its curve; of what there is so far.
+/// Returns results.json of a study (docs/studies.md), from the runs so far. For each arm:
+/// - its runs and its curve
+/// - the mean distance of the results and the mean distance at the last image
+/// - the mean differences to the control arm at the same seed
+/// - the geometric mean ratios to the control arm in distance and in time per image
 nlohmann::json study_results(const Study& study, const StudyResults& numbers);
 
 }  // namespace dgl

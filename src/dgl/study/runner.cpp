@@ -21,7 +21,7 @@ namespace dgl {
 
 namespace {
 
-/// The run of the plan as people know it: "lambda-0.1, seed 3".
+/// Returns the name of a run for messages: "lambda-0.1, seed 3".
 std::string run_name(const StudyRun& run) {
   return fmt::format("{}{}, seed {}", run.arm ? "" : "stage 1 of ", run.folder.parent_path().filename().string(),
                      run.seed);
@@ -29,20 +29,20 @@ std::string run_name(const StudyRun& run) {
 
 bool has_begun(const StudyRun& run) { return fs::exists(run.folder / "recipe.toml"); }
 
-/// The last line that a run's program printed.
+/// Returns the last line that a run's program printed.
 std::string last_words(const fs::path& output) {
   std::string text = fs::exists(output) ? read_file(output) : "";
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text.substr(text.rfind('\n') + 1);
 }
 
-/// Runs at a time. A GPU has room for one, for all that is known of it.
+/// Returns the number of concurrent runs: 1 on a GPU, else one per `threads` cores.
 int64_t jobs_of(const StudyOptions& options) {
   if (options.jobs > 0) return options.jobs;
   return parse_device(options.device).is_cuda() ? 1 : std::max<int64_t>(1, usable_cores() / options.threads);
 }
 
-/// A study at work: its plan and the programs that run.
+/// Runs a study: holds its plan and its child processes.
 class Runner {
  public:
   Runner(const Study& study, const fs::path& out, const StudyOptions& options)
@@ -78,7 +78,7 @@ class Runner {
       const bool started = start_next();
       const bool ended = collect();
       if (ended) write_results();
-      if (!started && !ended && running() == 0) break;  // what has ended may have let others start
+      if (!started && !ended && running() == 0) break;  // an ended run may have unblocked others
       show();
       if (!started && !ended) std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
@@ -97,7 +97,8 @@ class Runner {
     std::string error;
   };
 
-  /// What is done and what is to be done, now that nobody else works here. Error where the two do not go together.
+  /// Determines which runs are done and which remain, once no other process works here. Throws Error if existing runs
+  /// do not match the study.
   void prepare() {
     const int64_t shards = shards_so_far().value_or(options_.threads);
     for (StudyRun& run : runs_) {
@@ -119,7 +120,7 @@ class Runner {
       }
     }
     prune_unused_stages(runs_);
-    results();  // for its errors, before anything is trained
+    results();  // throws its errors before anything is trained
   }
 
   static void expect_same_recipe(const StudyRun& run) {
@@ -134,7 +135,7 @@ class Runner {
         run.folder.string(), is, should);
   }
 
-  /// The folder's runs were begun with the same files, whatever lies under their names now.
+  /// Throws Error if the folder's runs began with other contents of the study's files.
   void expect_same_inputs() {
     noted_inputs_ = inputs_;
     const fs::path file = out_ / "inputs.json";
@@ -146,8 +147,8 @@ class Runner {
     }
   }
 
-  /// What runs that do not say how many shards they want were begun with, here or elsewhere: another number draws other
-  /// random numbers, and they would not be paired.
+  /// Returns the shard count of existing runs, here or elsewhere, if the study's recipe leaves it open. Runs with
+  /// another shard count draw other random numbers and could not be paired.
   std::optional<int64_t> shards_so_far() const {
     for (const StudyRun& run : runs_) {
       if (run.recipe.shards == 0 && has_begun(run)) return RunDirectory::open(run.folder).recipe().shards;
@@ -169,7 +170,7 @@ class Runner {
     return std::count_if(places_.begin(), places_.end(), [](const Place& p) { return p.state == Place::kRunning; });
   }
 
-  /// Starts the first run that can be, if a core is free for it.
+  /// Starts the first run that is ready, if a job is free.
   bool start_next() {
     if (running() >= jobs_) return false;
     for (size_t i = 0; i < runs_.size(); ++i) {
@@ -191,7 +192,7 @@ class Runner {
   void start(const StudyRun& run, Place& place) {
     write_file(out_ / "inputs.json", nlohmann::json(noted_inputs_).dump(2) + "\n");
     if (has_begun(run)) {
-      write_file(run.folder / "recipe.toml", recipe_toml(run.recipe));  // its files may lie elsewhere by now
+      write_file(run.folder / "recipe.toml", recipe_toml(run.recipe));  // its files may have moved
     } else {
       RunDirectory::create(run.folder, run.recipe, /*overwrite=*/false);
     }
@@ -202,7 +203,7 @@ class Runner {
     place.state = Place::kRunning;
   }
 
-  /// Notes which runs have ended.
+  /// Records which runs have ended.
   bool collect() {
     bool any = false;
     for (size_t i = 0; i < runs_.size(); ++i) {
@@ -244,7 +245,7 @@ class Runner {
   std::string results() const {
     StudyResults all = read_runs(study_, runs_, failures(), inputs_);
     for (size_t i = 0; i < elsewhere_.size(); ++i) merge_results(study_, all, elsewhere_[i], options_.with[i].string());
-    // What a failed program said need not be UTF-8.
+    // The output of a failed program may not be UTF-8.
     return study_results(study_, all).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }
 
@@ -279,8 +280,9 @@ class Runner {
   StudyOptions options_;
   std::vector<StudyRun> runs_;
   std::vector<Place> places_;
-  std::vector<StudyResults> elsewhere_;                       ///< as options_.with
-  std::map<std::string, std::string> inputs_, noted_inputs_;  ///< of the study now; and of all that was begun here
+  std::vector<StudyResults> elsewhere_;  ///< in the order of options_.with
+  std::map<std::string, std::string> inputs_,
+      noted_inputs_;  ///< hashes of the study's files now; hashes that runs here began with
   Progress progress_;
   int64_t jobs_ = 1;
   double shown_ = 0;
@@ -302,7 +304,7 @@ RunStatus standing_of(const StudyRun& run) {
   if (speed.empty()) return standing;
   for (const CurvePoint& point : speed) standing.images_per_second += point.value / static_cast<double>(speed.size());
   if (standing.state == RunStatus::kBegun) {
-    // The first line comes after one tick, wherever the run began to count.
+    // The first line is written after one tick, whatever kimg the run started from.
     standing.kimg = std::min(standing.kimg_total, log.kimg - speed.front().kimg + recipe.checkpoint_kimg);
   }
   return standing;

@@ -21,7 +21,7 @@ constexpr int64_t kMaxSeeds = 1000;
 
 constexpr const char* kWhat = "a study; docs/studies.md lists them";
 
-/// A text that must not be empty, or `default_value` if the key is absent.
+/// Returns a text that must not be empty, or `default_value` if the key is absent.
 std::string text_of(const TableReader& table, const std::string& key, const std::string& default_value,
                     const std::string& where) {
   const std::string value = table.text(key).value_or(default_value);
@@ -29,7 +29,7 @@ std::string text_of(const TableReader& table, const std::string& key, const std:
   return value;
 }
 
-/// The absolute path of a file that a study names, which must be there.
+/// Returns the absolute path of a file that a study names. Throws Error if the file is missing.
 std::string file_of(const TableReader& table, const std::string& key, const fs::path& origin,
                     const std::string& where) {
   const std::string path = find_beside(text_of(table, key, "", where), origin);
@@ -73,7 +73,7 @@ StudyArm read_arm(const TableReader& table, const std::string& where) {
   return arm;
 }
 
-/// Images that a run sees.
+/// Returns the number of images that a run sees.
 int64_t images_of(const StudyArm& arm, const Recipe& recipe) {
   const auto images = [](double kimg) { return std::llround(kimg * 1000); };
   return (arm.from_teacher ? 0 : images(recipe.guidance.stage1_kimg)) + images(recipe.guidance.stage2_kimg);
@@ -164,7 +164,7 @@ std::vector<StudyRun> plan_runs(const Study& study, const fs::path& out) {
       if (!arm.from_teacher && run.recipe.guidance.stage1_kimg > 0 && run.recipe.guidance.stage2_kimg > 0) {
         Recipe shared = run.recipe.stage1();
         const auto [found, added] = stage1_runs.emplace(recipe_toml(shared), runs.size());
-        // Named by the first arm that needs it.
+        // The first arm that needs it names it.
         if (added) runs.push_back({out / "stage1" / arm.name / seed_name, shared, std::nullopt, std::nullopt, seed});
         run.depends_on = found->second;
         run.recipe.run.from_stage1 = absolute_path(runs[found->second].folder.string());

@@ -26,17 +26,17 @@ Tensor with_bias(const Tensor& maps, const Tensor& bias) {
   return maps + bias.to(maps.scalar_type()).view({1, -1, 1, 1});
 }
 
-/// Feature maps in the type that they are kept in.
+/// Converts feature maps to the type they are kept in.
 Tensor kept_in(torch::ScalarType type, const Tensor& maps) { return maps.scalar_type() == type ? maps : maps.to(type); }
 
-/// Feature maps [N, C, H, W] as [N, H * W, C], without a copy where they are channels-last.
+/// Reshapes feature maps [N, C, H, W] to [N, H * W, C], without a copy if they are channels-last.
 Tensor as_pixels(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)}); }
 
 void check_labels(const Tensor& labels, int64_t classes) {
   if (!labels.defined()) fail("the network has {} labels and needs one for every image", classes);
 }
 
-/// The blocks' modules as "blocks.PLACE.0" and "blocks.PLACE.1".
+/// Registers the blocks' modules as "blocks.PLACE.0" and "blocks.PLACE.1".
 class BlockList {
  public:
   explicit BlockList(torch::nn::Module& network)
@@ -94,7 +94,7 @@ BatchNorm::BatchNorm(int64_t channels) {
 
 Tensor BatchNorm::norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
                             const Pass& pass, bool upsample) {
-  // The place to take statistics over several processes: they are those of this batch.
+  // The statistics are of this process's batch. Synchronizing them across processes would belong here.
   return ops::norm_relu(x, shift, gain, bias, {mean_, var_, pass.momentum}, upsample);
 }
 
@@ -153,7 +153,7 @@ GeneratorBlock::GeneratorBlock(int64_t in, int64_t out, int64_t condition_dim, i
 Tensor GeneratorBlock::forward(const Tensor& x, const Tensor& condition, const Pass& pass) {
   Tensor y = conv1_->convolve(bn1_->forward(x, {}, condition, pass, /*upsample=*/true), pass);
   y = conv2_->convolve(bn2_->forward(y, conv1_->bias(), condition, pass), pass);
-  // A pointwise convolution before nearest upsampling gives what it gives behind, at a quarter of the cost.
+  // A pointwise convolution commutes with nearest upsampling. Before it, it costs a quarter.
   return ops::add_upsampled(y, with_bias(shortcut_->convolve(x, pass), conv2_->bias() + shortcut_->bias()));
 }
 
@@ -167,7 +167,7 @@ Tensor DiscriminatorBlock::forward(const Tensor& x, const Pass& pass) {
   Tensor y = ops::conv_act(first_ ? x : at::relu(x), conv1_->normalized(pass), conv1_->bias(), kRelu);
   y = conv2_->convolve(y, pass);
   if (!shortcut_) return with_bias(y + x, conv2_->bias());
-  // Pooling before a pointwise convolution gives what it gives behind, at a quarter of the cost.
+  // A pointwise convolution commutes with pooling. After it, it costs a quarter.
   const Tensor short_way =
       with_bias(shortcut_->convolve(down_ ? at::avg_pool2d(x, {2, 2}) : x, pass), conv2_->bias() + shortcut_->bias());
   return down_ ? ops::add_pooled(y, short_way) : y + short_way;

@@ -8,14 +8,14 @@ using torch::Tensor;
 
 namespace {
 
-/// Nearest neighbors, twice the size.
+/// Doubles the size with nearest neighbors.
 std::string upsampled(OnnxGraph& graph, const std::string& x) {
   const std::string scales = graph.constant("scales", torch::tensor({1, 1, 2, 2}, torch::kFloat));
   return graph.node("Resize", {x, "", scales},
                     {{"mode", "nearest"}, {"coordinate_transformation_mode", "asymmetric"}, {"nearest_mode", "floor"}});
 }
 
-/// [N, C, H, W] as [N, C, H * W].
+/// Reshapes [N, C, H, W] to [N, C, H * W].
 std::string as_rows(OnnxGraph& graph, const std::string& x) {
   return graph.node("Reshape", {x, graph.constant("shape", torch::tensor({0, 0, -1}, torch::kLong))});
 }
@@ -40,8 +40,8 @@ std::string ConditionalBatchNorm::to_onnx(OnnxGraph& graph, const std::string& x
                           graph.node("Gather", {graph.constant("bias", shift), condition}));
   };
   const auto linear = [&] {
-    // Both are linear in the condition, and so are those of which the statistics are a part: a row for each number of
-    // it, and one for the constant.
+    // Gain and bias are linear in the condition, and remain so with the statistics folded in. There is a row for each
+    // element of the condition and one for the constant.
     const Tensor gain = gain_->normalized(Pass::evaluation()).t(), bias = bias_->normalized(Pass::evaluation()).t();
     const auto [scale, shift] = folded(gain, bias);
     const auto [scale_of_one, shift_of_one] = folded(at::ones_like(gain[0]), at::zeros_like(bias[0]));

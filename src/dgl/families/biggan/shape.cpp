@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kMaxChannels = 16384, kMaxClasses = 1'000'000, kMaxBlocks = 16;
 
-/// BigGAN-PyTorch's tables: feature maps as multiples of the settings' channels.
+/// BigGAN-PyTorch's tables. Feature maps are given as multiples of the settings' channels.
 struct Table {
   int64_t resolution, first;
   std::vector<int64_t> generator, discriminator;
@@ -40,7 +40,7 @@ std::vector<int64_t> narrowed(const std::vector<int64_t>& multiples, const BigGa
   return channels;
 }
 
-/// The place of the first block that leaves feature maps of side `attention`, as one element; none for 0.
+/// Returns the index of the block whose output has side `attention`, as the only element; empty for 0.
 std::vector<int64_t> attending(int64_t attention, const std::vector<int64_t>& sides) {
   if (attention == 0) return {};
   const auto found = std::find(sides.begin(), sides.end(), attention);
@@ -54,7 +54,7 @@ bool has(const std::vector<int64_t>& places, size_t i) {
   return std::find(places.begin(), places.end(), static_cast<int64_t>(i)) != places.end();
 }
 
-/// The list "attention", for blocks of these channels; the rest of the settings are checked already.
+/// Reads the list "attention" for blocks with these channels. The other settings have been checked.
 std::vector<int64_t> attention_of(const TableReader& settings, const std::vector<int64_t>& channels,
                                   const std::string& origin) {
   const auto places = settings.integers("attention", 0, static_cast<int64_t>(channels.size()) - 1, kMaxBlocks);
@@ -206,7 +206,7 @@ Cost BigGanDiscriminatorShape::cost() const {
     const bool down = static_cast<int64_t>(i) < downs;
     counter.conv(in, out, 3, side * side, true);
     counter.conv(out, out, 3, side * side, true);
-    // The shortcut's convolution stands before the pooling but in the first block.
+    // Counts the shortcut's convolution as BigGAN-PyTorch computes it: before the pooling, except in the first block.
     const int64_t pooled = down ? side / 2 : side, shortcut_side = i == 0 ? pooled : side;
     if (down || in != out) counter.conv(in, out, 1, shortcut_side * shortcut_side, true);
     side = pooled;

@@ -9,7 +9,7 @@ namespace {
 
 std::string block(int64_t i, const char* name) { return fmt::format("blocks.{}.{}", i, name); }
 
-/// The places of blocks that have self-attention, and how many blocks there are.
+/// Returns the indices of the blocks with self-attention, and the number of blocks.
 std::pair<std::vector<int64_t>, int64_t> blocks_of(const TensorSizes& size) {
   std::vector<int64_t> attention;
   int64_t i = 0;
@@ -45,7 +45,7 @@ BigGanGeneratorShape biggan_generator_shape(const NamedTensors& tensors, const s
     shape.classes = size("blocks.0.0.bn1.gain.weight", 2, 0);
   }
   shape.z_dim = shape.hierarchical ? chunk * (blocks + 1) : chunk;
-  // The same ranges as a model file's, which must be able to say it.
+  // from_json() checks the ranges of a model file, which must be able to store this shape.
   return BigGanGeneratorShape::from_json(shape.to_json(), origin);
 }
 
@@ -56,7 +56,7 @@ BigGanDiscriminatorShape biggan_discriminator_shape(const NamedTensors& tensors,
   std::tie(shape.attention, blocks) = blocks_of(size);
   shape.img_channels = size("blocks.0.0.conv1.weight", 4, 1);
   for (int64_t i = 0; i < blocks; ++i) shape.channels.push_back(size(block(i, "0.conv1.weight"), 4, 0));
-  // As in the reference's tables: four blocks, of which two pool, for 32 px; else all but the last pool down to 4 x 4.
+  // As in the reference's tables: at 32 px two of four blocks pool; otherwise all but the last pool, down to 4 x 4.
   shape.downs = blocks == 4 ? 2 : blocks - 1;
   shape.resolution = (blocks == 4 ? int64_t{8} : int64_t{4}) << std::clamp<int64_t>(shape.downs, 0, 30);
   shape.classes = size("embed.weight", 2, 0);

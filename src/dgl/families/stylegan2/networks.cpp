@@ -21,7 +21,8 @@ namespace {
 const double kSqrt2 = std::sqrt(2.0), kSqrtHalf = std::sqrt(0.5);
 constexpr double kMappingLr = 0.01, kMeanLatentBeta = 0.995;
 
-/// The blur after a stride-2 up-convolution, whose output is one pixel longer; it makes up for the inserted zeros.
+/// The blur after a stride-2 up-convolution, whose output is one pixel longer. Its gain compensates for the inserted
+/// zeros.
 const ops::Resample kBlurAfterUp{ops::fir_1331(), 1, 1, 1, 1, 4};
 const ops::Resample kUpsampleImage{ops::fir_1331(), 2, 1, 2, 1, 4};
 const ops::Resample kBlurBeforeDown{ops::fir_1331(), 1, 1, 2, 2, 1};
@@ -89,8 +90,8 @@ SynthesisLayer::SynthesisLayer(int64_t in, int64_t out, int64_t w_dim, int64_t r
 
 Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Generator& random) {
   const Tensor styles = affine_->forward(w);
-  // Modulating the input and demodulating the output around one dense convolution equals a convolution with weights
-  // of each sample's own. sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
+  // Modulating the input and demodulating the output around one dense convolution equals a convolution with per-sample
+  // weights: sum over [in, k, k] of (weight * style)^2 = style^2 . sum over [k, k] of weight^2.
   const Tensor squares = ops::FrozenWeights::derived(weight_, "squares", [&] {
     return weight_.square().sum({2, 3}).t();
   });
@@ -111,7 +112,7 @@ ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 /
 }
 
 Tensor ToRgb::forward(const Tensor& x, const Tensor& w) {
-  // Modulated weights of every image's own are few here.
+  // Per-image modulated weights are small here.
   const Tensor styles = affine_->forward(w) * weight_gain_;
   const Tensor rgb = ops::pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1));
   return rgb + bias_.view({1, -1, 1, 1});

@@ -10,7 +10,7 @@ using torch::Tensor;
 
 namespace {
 
-/// Leaky ReLU's gain is built into what comes before it: max(0.2 x, x) scales with x.
+/// The gain of leaky ReLU is folded into the preceding operation, because max(0.2 x, x) scales with x.
 const double kActivationGain = std::sqrt(2.0);
 
 std::string leaky_relu(OnnxGraph& graph, const std::string& x) {
@@ -21,13 +21,14 @@ std::string epsilon(OnnxGraph& graph) {
   return graph.constant("epsilon", torch::tensor(kStyleGan2Epsilon, torch::kFloat));
 }
 
-/// x / sqrt(mean of its squares + epsilon) of [N, C].
+/// Returns x / sqrt(mean(x^2) + epsilon) of x [N, C].
 std::string normalized(OnnxGraph& graph, const std::string& x) {
   const std::string mean = graph.node("ReduceMean", {graph.node("Mul", {x, x})}, {{"axes", std::vector<int64_t>{1}}});
   return graph.node("Div", {x, graph.node("Sqrt", {graph.node("Add", {mean, epsilon(graph)})})});
 }
 
-/// [channels, 1, 4, 4]: the filter of an image that was upsampled with zeros, for each channel alone.
+/// Returns the filter [channels, 1, 4, 4] of an image that was upsampled with zeros, applied to each channel
+/// separately.
 std::string upsampling_filter(OnnxGraph& graph, int64_t channels) {
   const Tensor taps = torch::tensor(ops::fir_1331(), torch::kFloat);
   return graph.constant("filter", (4 * at::outer(taps, taps)).view({1, 1, 4, 4}).expand({channels, 1, 4, 4}));

@@ -22,7 +22,7 @@ std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, Rational widt
   return channels;
 }
 
-/// Channels at `first`, 2 * first, …, resolution under `key`; where the settings do not have it, `default_value`.
+/// Reads the channels at `first`, 2 * first, …, `resolution` under `key`. Returns `default_value` if the key is absent.
 std::map<int64_t, int64_t> channels_of(const TableReader& settings, const char* key, int64_t first, int64_t resolution,
                                        const std::map<int64_t, int64_t>* default_value) {
   if (default_value && !settings.find(key)) return *default_value;
@@ -41,14 +41,15 @@ StyleGan2MappingShape uniform_mapping(int64_t z_dim, int64_t w_dim, int64_t laye
   return {z_dim, std::vector<int64_t>(static_cast<size_t>(layers), w_dim), 0, 0};
 }
 
-/// The same with the labels of `s`.
+/// Adds the labels of `s` to a mapping.
 StyleGan2MappingShape with_labels(StyleGan2MappingShape shape, const StyleGan2Settings& s) {
   shape.classes = s.classes;
   if (s.classes > 0) shape.embed_dim = s.label_embed > 0 ? s.label_embed : shape.w_dim();
   return shape;
 }
 
-/// "w_dim" and "mapping_layers", or "mapping_widths" where the layers differ; "classes" and "embed_dim" with labels.
+/// Reads "w_dim" and "mapping_layers", or "mapping_widths" if the layers differ, and "classes" and "embed_dim" with
+/// labels.
 StyleGan2MappingShape mapping_of(const TableReader& settings, int64_t z_dim, const std::string& origin) {
   StyleGan2MappingShape shape = uniform_mapping(z_dim, settings.integer("w_dim", 1, kMaxChannels),
                                                 settings.integer("mapping_layers", 1, kMaxLayers));
@@ -82,7 +83,7 @@ nlohmann::json channels_json(const std::map<int64_t, int64_t>& channels) {
   return json;
 }
 
-/// Adds mapping networks to a cost.
+/// Sums costs, including those of mapping networks.
 struct StyleGan2CostCounter : CostCounter {
   void mapping(const StyleGan2MappingShape& shape) {
     int64_t in = shape.z_dim;
@@ -141,7 +142,7 @@ Cost StyleGan2GeneratorShape::cost() const {
   counter.mapping(mapping);
   const int64_t w_dim = mapping.w_dim();
   counter.cost.params += const_channels * 16;
-  // A synthesis layer: convolution, bias, noise strength, affine.
+  // Adds a synthesis layer: convolution, bias, noise strength, affine.
   const auto layer = [&](int64_t in, int64_t out, int64_t pixels) {
     counter.conv(in, out, 3, pixels, true);
     counter.cost.params += 1;

@@ -6,7 +6,7 @@ namespace dgl {
 
 namespace {
 
-/// The largest resolution r with a tensor prefix + r + suffix, counted up from 8.
+/// Returns the largest resolution r with a tensor `prefix` + r + `suffix`, counted up from 8.
 int64_t resolution_of(const TensorSizes& size, const std::string& prefix, const std::string& suffix) {
   int64_t r = 4;
   while (size.has(prefix + std::to_string(2 * r) + suffix)) r *= 2;
@@ -45,7 +45,7 @@ StyleGan2GeneratorShape stylegan2_generator_shape(const NamedTensors& tensors, c
     if (r > 4) shape.up_channels[r] = size(block + "conv0.weight", 4, 0);
     shape.img_channels = size(block + "torgb.weight", 4, 0);
   }
-  // The same ranges as a model file's, which must be able to say it.
+  // from_json() checks the ranges of a model file, which must be able to store this shape.
   return StyleGan2GeneratorShape::from_json(shape.to_json(), origin);
 }
 

@@ -5,14 +5,14 @@
   const charts = [];
   const color = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
 
-  // Figures to about four digits, as a reader wants them.
+  // Formats numbers with about four digits.
   const figure = (v) => {
     const size = Math.abs(v);
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) return v.toExponential(1);
     return String(Number(v.toPrecision(4)));
   };
 
-  // Stages as bands behind the curves, with their names where there is room.
+  // Draws stages as bands behind the curves, with their names if they fit.
   const stageBands = {
     id: "stageBands",
     beforeDatasetsDraw(chart) {
@@ -43,7 +43,7 @@
         }
       });
       ctx.restore();
-      // Above the plot, where no curve runs through them.
+      // Above the plot, where no curve crosses the names.
       ctx.save();
       ctx.font = "12px " + Chart.defaults.font.family;
       ctx.fillStyle = color("soft");
@@ -52,7 +52,7 @@
     },
   };
 
-  // A log axis shows 1, 2 and 5 of each decade; every line where it spans less than two.
+  // A log axis labels 1, 2 and 5 of each decade, and 3, 4 and 7 too if it spans less than about 1.5 decades.
   function logTick(value, index, ticks) {
     const lead = Math.round(value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9)) * 10) / 10;
     const short = ticks[ticks.length - 1].value / ticks[0].value < 30;
@@ -63,7 +63,7 @@
     const ticks = { maxTicksLimit: 8, callback: (v) => figure(v) };
     const axis = { type, title: { display: Boolean(title), text: title }, ticks, grid: {} };
     if (type === "logarithmic") {
-      // The scale's own choice of limits is whole decades, which leaves a curve of half a decade flat.
+      // Chart.js would choose whole decades as limits, which flattens a curve that spans half a decade.
       const round = (v, to) => {
         const unit = Math.pow(10, Math.floor(Math.log10(v)));
         return to(v / unit) * unit;
@@ -107,7 +107,7 @@
       datasets[0].pointRadius = (context) =>
         context.raw && Math.abs(context.raw.x - data.best) < 1e-6 ? 6 : curves[0].points.length < 60 ? 2 : 0;
     }
-    // What goes on from other networks begins late.
+    // Curves of runs that start from other networks begin late.
     const first = Math.min(...curves.filter((curve) => !curve.dash).flatMap((curve) => curve.points.map(([x]) => x)));
     const chart = new Chart(canvas, {
       type: "line",
@@ -143,7 +143,7 @@
     return chart;
   }
 
-  // The names that trainers use, in the order and so in the colours that readers meet them; others follow.
+  // The usual names, in the order that also determines their colors. Other names follow.
   const order = ["main", "guidance", "reg", "real", "fake", "teacher_fake"];
   const rank = (name) => {
     const at = order.indexOf(name.replace(/^[gd]_/, ""));
@@ -166,7 +166,7 @@
     offerScales(draw("distance", curves, data.metric, "linear"), curves.flatMap((curve) => curve.points.map(([, y]) => y)));
   }
 
-  // Buttons that choose a chart's scale, for these values.
+  // Connects the buttons that choose a chart's scale, given its values.
   function offerScales(chart, values) {
     const least = Math.min(...values);
     const buttons = document.querySelectorAll("[data-scale]");
@@ -177,12 +177,12 @@
       chart.update("none");
     };
     if (least <= 0) buttons.forEach((b) => { b.disabled = b.dataset.scale !== "linear"; });
-    // A curve that falls by far shows its end on a log scale only.
+    // Only a log scale shows the end of a curve that falls by a large factor.
     choose(least > 0 && Math.max(...values) / least > 5 ? "logarithmic" : "linear");
     buttons.forEach((b) => b.addEventListener("click", () => choose(b.dataset.scale)));
   }
 
-  // The arms of a study: their means, and bands from the least to the greatest seed.
+  // Draws the arms of a study: their means, and bands from the lowest to the highest seed.
   function drawArms() {
     if (!data.arms || !data.arms.length) return;
     const curves = data.arms.map((arm, i) => ({ name: arm.name, points: arm.points, ink: "c" + (i % 6 + 1), dash: i >= 6 ? [2, 2] : null }));
@@ -223,7 +223,7 @@
     charts.forEach((chart) => { paint(chart); chart.resize(); chart.update("none"); });
   }
 
-  // The slider through the sample grids.
+  // Connects the slider through the sample grids.
   function startStrip() {
     const strip = document.getElementById("strip");
     if (!strip) return;
