@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages (12 or later) that dgl needs, those of them that are missing.
-# Usage: ./packages.sh GROUP...    with the groups build, browser, npm
+# Usage: ./packages.sh GROUP...    with the groups build, tools, browser, npm
 set -euo pipefail
 
 build=(
@@ -8,6 +8,7 @@ build=(
   libtorch-dev libopenblas0-openmp libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev
   libgloo-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev libjs-chart.js libgtest-dev
 )
+tools=(clang-format)
 browser=(chromium fonts-dejavu-core)
 npm=(npm ca-certificates)
 
@@ -15,10 +16,11 @@ wanted=()
 for group in "$@"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
+    tools) wanted+=("${tools[@]}") ;;
     browser) wanted+=("${browser[@]}") ;;
     npm) wanted+=("${npm[@]}") ;;
     *)
-      echo "packages.sh: no group $group; there are build, browser and npm" >&2
+      echo "packages.sh: no group $group; there are build, tools, browser and npm" >&2
       exit 2
       ;;
   esac

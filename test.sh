@@ -2,12 +2,17 @@
 # Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many passed, failed
 # and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4 (AVX-512 without bfloat16)
 # builds and tests for less than this processor has, in a build folder of its own.
-# With CI=true chromium and ONNX Runtime are installed too, for the tests of the report in a browser and of exported models;
-# the readers of files are tested under AddressSanitizer as well, and the operations with each smaller instruction set.
-# Usage: ./test.sh [ARGUMENT OF CTEST...]
+# With CI=true chromium and ONNX Runtime are installed too, for the tests of the report in a browser and of exported models.
+# Then also: the format of the sources, the examples against an installed tree, the readers of files under AddressSanitizer and
+# UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller instruction set.
+# Usage: ./test.sh [unit] [ARGUMENT OF CTEST...]    ("unit": only the tests that take seconds, in under two minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+if [[ ${1:-} == unit ]]; then
+  shift
+  set -- --label-regex '^unit$' "$@"
+fi
 march=${DGL_MARCH:-native}
 build=build
 if [[ $march != native ]]; then build=build-$march; fi
@@ -46,10 +51,15 @@ summary() {
 step "Packages"
 groups=(build)
 if [[ ${CI:-} == true ]]; then
-  groups+=(browser)
+  groups+=(browser tools)
   if ! command -v npm > /dev/null; then groups+=(npm); fi
 fi
 ./packages.sh "${groups[@]}"
+
+if [[ ${CI:-} == true ]]; then
+  step "Format of the sources"
+  git ls-files -z '*.h' '*.cpp' | xargs -0 clang-format --dry-run --Werror
+fi
 
 step "Configure"
 cmake --preset ci -B "$build" -DDGL_MARCH="$march"
@@ -66,10 +76,18 @@ step "Test"
 run_tests "$build" "$@"
 
 if [[ ${CI:-} == true ]]; then
+  step "Examples, built against an installed tree"
+  examples/test.sh "$build"
+
   step "The readers of foreign files under AddressSanitizer and UBSan"
   cmake --preset asan
   cmake --build --preset asan --target test_formats
   run_tests build-asan --tests-regex '^formats'
+
+  step "Threads and processes under ThreadSanitizer"
+  cmake --preset tsan
+  cmake --build --preset tsan --target test_base
+  run_tests build-tsan --tests-regex '^base\.(Workers|ProcessGroup|Processes)'
 
   for smaller in x86-64-v3 x86-64-v4; do
     if /lib64/ld-linux-x86-64.so.2 --help | grep --quiet "$smaller (supported"; then

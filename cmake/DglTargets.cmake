@@ -1,4 +1,5 @@
 include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
 
 # libtorch, as every library links it.
 add_library(dgl_torch INTERFACE)
@@ -11,7 +12,8 @@ target_link_options(dgl_torch INTERFACE LINKER:--push-state,--no-as-needed,-lstd
 function(dgl_export_library name)
   add_library(dgl::${name} ALIAS dgl_${name})
   set_target_properties(dgl_${name} PROPERTIES EXPORT_NAME ${name})
-  install(TARGETS dgl_${name} EXPORT dglTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS dgl_${name} EXPORT dglTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 dgl_export_library(torch)
 
@@ -25,8 +27,13 @@ function(dgl_add_library name)
   add_library(dgl_${name} STATIC ${sources})
   target_link_libraries(dgl_${name} PUBLIC ${ARG_DEPENDS})
   target_include_directories(dgl_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+                                                $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>
                                                 $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_features(dgl_${name} PUBLIC cxx_std_20)
+  # all_verify_interface_header_sets compiles each header by itself (preset plain).
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS *.h)
+  list(FILTER headers EXCLUDE REGEX "/amx_tiles.h$")
+  target_sources(dgl_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
   dgl_compile_settings(dgl_${name})
   if(DGL_UNITY AND NOT ARG_NO_UNITY)
     set_target_properties(dgl_${name} PROPERTIES UNITY_BUILD ON)
@@ -53,4 +60,16 @@ function(dgl_compile_settings target)
   if(DGL_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+endfunction()
+
+# Installs the headers, the program, and what find_package(dgl) needs.
+function(dgl_install)
+  install(FILES ${PROJECT_BINARY_DIR}/generated/dgl/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dgl)
+  install(TARGETS dgl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/dgl)
+  install(EXPORT dglTargets NAMESPACE dgl:: DESTINATION ${folder})
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/dglConfig.cmake.in ${PROJECT_BINARY_DIR}/dglConfig.cmake
+                                INSTALL_DESTINATION ${folder})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/dglConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/dglConfig.cmake ${PROJECT_BINARY_DIR}/dglConfigVersion.cmake DESTINATION ${folder})
 endfunction()

@@ -141,7 +141,8 @@ TEST(Import, ExportIsTheInverseToTheBit) {
     const NetworkSet back = import_model({folder / name}, {"stylegan2-pytorch"});
     EXPECT_EQ(stylegan2_pytorch_format()->export_model(back, "m").tensors.size(), exported.tensors.size());
   }
-  expect_error([] { stylegan2_pytorch_format()->export_model(import_model({checkpoint("ada32-labels")}), "m"); }, {"m", "labels"});
+  expect_error([] { stylegan2_pytorch_format()->export_model(import_model({checkpoint("ada32-labels")}), "m"); },
+               {"m", "labels"});
 }
 
 TEST(Import, WithoutAMeanLatentItIsEstimated) {

@@ -120,6 +120,20 @@ TEST(StyleGan2, FastPathsAgreeWithReference) {
   EXPECT_LT((fast - plain).abs().max().item<double>(), 1e-4 * plain.abs().max().item<double>());
 }
 
+TEST(StyleGan2, JudgeGivesTheFeaturesOfEachBlock) {
+  torch::manual_seed(0);
+  StyleGan2Discriminator d(StyleGan2DiscriminatorShape::make(small(), {}));
+  const auto images = torch::randn({2, d.channels(), d.resolution(), d.resolution()}).set_requires_grad(true);
+  const Judgement judgement = d.judge(images, {}, 1, /*features=*/true);
+  EXPECT_TRUE(judgement.scores.equal(d.forward(images, {})));
+  ASSERT_FALSE(judgement.features.empty());
+  EXPECT_EQ(judgement.features.front().size(2), d.resolution() / 2);
+  EXPECT_EQ(judgement.features.back().size(2), 4);
+  judgement.features[0].sum().backward();
+  EXPECT_GT(images.grad().abs().max().item<double>(), 0);
+  EXPECT_TRUE(d.judge(images, {}, 1, /*features=*/false).features.empty());
+}
+
 TEST(StyleGan2, PartsAreScoredAsIfAlone) {
   torch::manual_seed(0);
   torch::NoGradGuard no_grad;

@@ -149,6 +149,65 @@ TEST(Guidance, WeightsKeepTheirStatesApart) {
   EXPECT_EQ(guidance.evaluate(input).loss.item<double>(), resumed.evaluate(input).loss.item<double>());
 }
 
+/// Scores the means of the four quarters of an image, as a discriminator of patches does.
+class PatchDiscriminator : public Discriminator {
+ public:
+  nlohmann::json settings() const override { return {{"family", "patches"}}; }
+  Cost cost() const override { return {}; }
+  void set_activations(torch::ScalarType) override {}
+  int64_t resolution() const override { return 8; }
+  int64_t channels() const override { return 1; }
+  Judgement judge(const torch::Tensor& images, const torch::Tensor&, int64_t, bool features) override {
+    const torch::Tensor quarters = at::avg_pool2d(images, 4);
+    return {quarters.flatten(1), features ? std::vector<torch::Tensor>{quarters} : std::vector<torch::Tensor>()};
+  }
+};
+
+// Losses are taken of every patch, then averaged over an image, then weighted.
+TEST(Guidance, ScoresMayBeMaps) {
+  const auto patches = std::make_shared<PatchDiscriminator>();
+  const auto fake = torch::randn({3, 1, 8, 8}).set_requires_grad(true);
+  const auto scores = at::avg_pool2d(fake, 4).flatten(1);
+  EXPECT_EQ(patches->judge(fake, {}, 1, true).features.size(), 1u);
+  Guidance plain, weighted;
+  plain.add(make_teacher(patches, constant_schedule(2)), {{1, 8, 8}});
+  const auto term = plain.evaluate({fake});
+  EXPECT_NEAR(term.loss.item<double>(), 2 * at::softplus(-scores).mean().item<double>(), 1e-6);
+  EXPECT_EQ(term.scores.sizes(), std::vector<int64_t>{3});
+  term.loss.backward();
+  EXPECT_GT(fake.grad().abs().min().item<double>(), 0);
+  DiscriminatorTeacher teacher = make_teacher(patches, constant_schedule(1));
+  teacher.weight = make_weight("score", "weight");
+  weighted.add(teacher, {{1, 8, 8}});
+  const auto of_image = scores.mean(1);
+  EXPECT_NEAR(weighted.evaluate({fake}).loss.item<double>(),
+              (at::relu(-of_image) * at::softplus(-scores).mean(1)).mean().item<double>(), 1e-6);
+}
+
+/// Adds half the images' mean square in domain 1.
+struct MeanSquareTerm : GuidanceTerm {
+  size_t domain() const override { return 1; }
+  GuidanceResult evaluate(const GuidanceInput& input) const override {
+    return {.loss = 0.5 * input.fake.square().mean(), .statistics = {{"seen", torch::ones({})}}};
+  }
+  void update_statistics(const Scalars& statistics) override { seen += statistics.at("seen"); }
+  std::map<std::string, torch::Tensor> state() const override { return {{"seen", seen}}; }
+  torch::Tensor seen = torch::zeros({});
+};
+
+TEST(Guidance, TermsOfOthersJudgeTheirDomainOnly) {
+  Guidance guidance;
+  guidance.add(make_teacher(make_discriminator(1), constant_schedule(1)), {{1, 8, 8}});
+  guidance.add(std::make_unique<MeanSquareTerm>());
+  const auto fake = torch::randn({3, 1, 8, 8});
+  const auto result = guidance.evaluate({.fake = fake, .domain = 1});
+  EXPECT_NEAR(result.loss.item<double>(), 0.5 * fake.square().mean().item<double>(), 1e-6);
+  EXPECT_FALSE(result.scores.defined());
+  guidance.update_statistics(result.statistics);
+  EXPECT_EQ(guidance.state().at("teacher1.seen").item<double>(), 1);
+  EXPECT_NE(guidance.evaluate({.fake = fake}).loss.item<double>(), result.loss.item<double>());
+}
+
 TEST(Guidance, ATeacherOfAnotherSizeJudgesResizedImages) {
   const auto discriminator = make_discriminator(1, 3);
   Guidance guidance;

@@ -43,6 +43,37 @@ TEST(Recipe, RoundTripKeepsEveryKey) {
   EXPECT_EQ(recipe.without_run().run.data, "");
 }
 
+TEST(Recipe, KeysBelongToTheirFamily) {
+  expect_error([] { parse_recipe("[network]\nattention = 8\n", "r.toml"); },
+               {"r.toml", "network.attention", "stylegan2", "channel_base"});
+  expect_error([] { parse_recipe("", "r.toml", {"training.d_steps=2"}); }, {"--set", "training.d_steps", "stylegan2"});
+  expect_error([] { parse_recipe("family = 'biggan'\n[training]\nr1_gamma = 1\n", "r.toml"); },
+               {"training.r1_gamma", "biggan", "d_steps"});
+  expect_error([] { parse_recipe("family = 'vqgan'\n", "r.toml"); }, {"r.toml", "vqgan", "stylegan2 or biggan"});
+  EXPECT_EQ(parse_recipe("", "r", {"family=biggan", "network.attention=8"}).family, "biggan");
+}
+
+// Runs of earlier versions hold the keys of every family, those of others with their defaults.
+TEST(Recipe, StoredOnesOfEarlierVersionsAreRead) {
+  const std::string old = "[network]\nattention = 0\nchannels = 64\ninit = 'orthogonal'\n[training]\nepochs = 10\n";
+  const std::string run = "[run]\ncommand = 'train'\n";
+  EXPECT_NO_THROW(parse_recipe(old + run, "recipe.toml"));
+  expect_error([&] { parse_recipe(old, "recipe.toml"); }, {"is not a key of a recipe of stylegan2"});
+  expect_error([&] { parse_recipe("[network]\nattention = 8\n" + run, "recipe.toml"); }, {"network.attention"});
+}
+
+TEST(Recipe, EqualStage1sHaveEqualText) {
+  Recipe a, b;
+  b.teacher().lambda = 3;
+  b.guidance.interval = 4;
+  b.guidance.for_discriminator.align = 1;
+  b.guidance.stage2_kimg = 7;
+  EXPECT_NE(recipe_toml(a), recipe_toml(b));
+  EXPECT_EQ(recipe_toml(a.stage1()), recipe_toml(b.stage1()));
+  b.guidance.stage1_kimg = 7;
+  EXPECT_NE(recipe_toml(a.stage1()), recipe_toml(b.stage1()));
+}
+
 TEST(Recipe, EveryShippedOneIsValid) {
   int count = 0;
   for (const auto& entry : fs::directory_iterator(fs::path(DGL_SOURCE_DIR) / "recipes")) {

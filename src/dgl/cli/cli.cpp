@@ -7,6 +7,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
+#include "dgl/version.h"
 
 namespace dgl {
 
@@ -15,9 +16,9 @@ namespace {
 constexpr const char* kAbout =
     "Compress trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502)";
 
-constexpr Register kCommands[] = {add_prepare, add_train,  add_compress, add_boost,   add_resume,
-                                  add_sample,  add_score,  add_eval,     add_metrics, add_profile,
-                                  add_import,  add_export, add_bench,    add_report,  add_study};
+constexpr Register kCommands[] = {add_prepare, add_train,  add_compress, add_boost,   add_resume, add_sample,
+                                  add_score,   add_eval,   add_metrics,  add_profile, add_import, add_export,
+                                  add_bench,   add_report, add_study,    add_docs};
 
 /// An interrupt leaves no half-written file; commands that go on later take it in their own way (InterruptGuard).
 void end(int signal) {

@@ -36,6 +36,7 @@ void add_export(CLI::App& app, CommonOptions& common);
 void add_bench(CLI::App& app, CommonOptions& common);
 void add_report(CLI::App& app, CommonOptions& common);
 void add_study(CLI::App& app, CommonOptions& common);
+void add_docs(CLI::App& app, CommonOptions& common);
 
 /// What the commands that train share: a recipe, changes to it, and where the run goes.
 struct RunOptions {

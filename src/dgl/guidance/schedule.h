@@ -8,7 +8,7 @@ namespace dgl {
 /// lambda as a function of a stage's progress in 0 … 1.
 using Schedule = std::function<double(double progress)>;
 
-/// The same lambda all along.
+/// The same lambda for the whole stage.
 Schedule constant_schedule(double lambda);
 
 /// `lambda` times a factor of the progress p, by name:
@@ -19,9 +19,9 @@ Schedule constant_schedule(double lambda);
 ///     decay[:R]                R^p: from 1 down to R (0.1) at the stage's end
 ///     piecewise:P=F,P=F,…      factor F at progress P, straight lines between, the first and last F beyond them
 ///
-/// Ramps are the usual warm-up of a term that would upset a young generator; decay hands the game back to the student's
-/// own discriminator. S and R lie in (0, 1], P rises within 0 … 1, F is 0 or more.
-/// Error that names `key` for another name or for numbers out of range.
+/// Ramps warm up the term early in training. Decay phases it out so that the student's own discriminator dominates at the
+/// end. S and R lie in (0, 1], P rises within 0 … 1, F is 0 or more. Throws Error that names `key` for another name or for
+/// numbers out of range.
 Schedule make_schedule(const std::string& text, double lambda, const std::string& key);
 
 }  // namespace dgl

@@ -9,7 +9,7 @@
 
 namespace dgl {
 
-/// What a weight sees of one teacher and one fake batch.
+/// What a weight is computed from: one teacher and one batch of generated images.
 struct WeightInput {
   torch::Tensor fake;      ///< [N, C, R, R], a node of the graph that the losses hang on
   torch::Tensor scores;    ///< [N], the teacher's of the fake images
@@ -18,13 +18,12 @@ struct WeightInput {
   std::function<torch::Tensor()> real_scores;  ///< computes the teacher's scores [N] of real images, detached
 };
 
-/// How much a teacher counts, beside its lambda: a factor of its loss, which takes no part in gradients. What it tracks
-/// over steps changes in `update_statistics` alone, so that several shards of a batch can be weighted at a time.
+/// A per-image multiplier on a teacher's loss, excluded from gradients. Its state changes only in update_statistics(), so
+/// evaluate() is safe to call concurrently from shards.
 class Weight {
  public:
   virtual ~Weight() = default;
-  /// The factor of each image's loss [N], or one for all []; undefined where it is 1. Puts scalars that it tracks into
-  /// `statistics`.
+  /// Returns the factor of each image's loss [N], or one for all []. Adds the scalars that it tracks to `statistics`.
   virtual torch::Tensor evaluate(const WeightInput& input, std::map<std::string, torch::Tensor>& statistics) const = 0;
   /// Takes one step's statistics, averaged over shards.
   virtual void update_statistics(const std::map<std::string, torch::Tensor>& statistics) {}

@@ -41,7 +41,7 @@ bool is_other_familys_default(const std::string& table, const std::string& name,
   for (const ConfigKey& key : keys) {
     if (key.table == table) others.push_back(key.name);
   }
-  if (others.empty()) fail("{}: {} is not a key of a recipe; docs/recipes.md lists them", origin, full);
+  if (others.empty()) fail("{}: {} is not a key of a recipe; docs/recipe-keys.md lists them", origin, full);
   fail("{}: {} is not a key of a recipe of {}; {} has {}", origin, full, family,
        table.empty() ? "its top" : "[" + table + "]", fmt::join(others, ", "));
 }

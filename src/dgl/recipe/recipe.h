@@ -45,7 +45,7 @@ struct RunRecipe {
   int64_t threads = 0;
 };
 
-/// Everything that decides a run, as a TOML file holds it; docs/recipes.md lists the keys. Kimg are thousands of real
+/// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of real
 /// images shown to the discriminator.
 struct Recipe {
   /// The defaults of a family. Throws Error that names `origin` for a family that is not known.
