@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to a compressed model: builds dgl, fetches 10000 handwritten digits, and compresses a small StyleGAN2
 # (assets/mnist32-teacher.safetensors) to half its width. What is done already is skipped, so that the script can be
-# run again; an interrupted run goes on where it was.
+# run again; an interrupted run is resumed.
 # Usage: ./quickstart.sh [FOLDER OF THE RUN]     (runs/quickstart)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -4,7 +4,7 @@
     python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
 
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
-StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimiser
+StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
 step, as `dgl bench` counts them. Prints the medians of the runs and their ratios as a Markdown table; sampling is one
 batch of 1 or 16 latents to images.
 """
@@ -94,16 +94,16 @@ def run_stylegan2(path, config, threads, budget=1.5):
     batch = config["batch"]
     real, labels = torch.randn(batch, 3, config["resolution"], config["resolution"]), torch.zeros(batch, 0)
     networks = dict(G=generator, D=discriminator)
-    optimisers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0, 0.99)) for k, n in networks.items()}
+    optimizers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0, 0.99)) for k, n in networks.items()}
 
     def phase(name, interval):
         key = name[0]
         for k, network in networks.items():
             network.requires_grad_(k == key)
-        optimisers[key].zero_grad(set_to_none=True)
+        optimizers[key].zero_grad(set_to_none=True)
         loss.accumulate_gradients(phase=name, real_img=real, real_c=labels, gen_z=torch.randn(batch, config["z_dim"]),
                                   gen_c=labels, sync=True, gain=interval)
-        optimisers[key].step()
+        optimizers[key].step()
 
     step = sum(median_seconds(lambda: phase(name, interval), budget) / interval
                for name, interval in (("Gmain", 1), ("Greg", 4), ("Dmain", 1), ("Dreg", 16)))
