@@ -8,7 +8,7 @@ build=(
   libtorch-dev libopenblas0-openmp libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev
   libgloo-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev libjs-chart.js libgtest-dev
 )
-tools=(clang-format)
+tools=(clang-format clang-tidy)
 browser=(chromium fonts-dejavu-core)
 npm=(npm ca-certificates)
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many passed, failed
-# and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4 (AVX-512 without bfloat16)
-# builds and tests for less than this processor has, in a build folder of its own.
-# With CI=true chromium and ONNX Runtime are installed too, for the tests of the report in a browser and of exported models.
-# Then also: the format of the sources, the examples against an installed tree, the readers of files under AddressSanitizer and
-# UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller instruction set.
+# Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many
+# passed, failed and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4
+# (AVX-512 without bfloat16) builds and tests for less than this processor has, in a build folder of its own. With
+# CI=true chromium and ONNX Runtime are installed too, for the tests of the report in a browser and of exported models.
+# Then also: the format of the sources, the examples against an installed tree, the readers of files under
+# AddressSanitizer and UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller
+# instruction set.
 # Usage: ./test.sh [unit] [ARGUMENT OF CTEST...]    ("unit": only the tests that take seconds, in under two minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -29,7 +30,8 @@ run_tests() {
   ctest --test-dir "$folder" --output-on-failure --parallel "$(nproc)" --output-junit results.xml "$@" || true
 }
 
-# "dgl: 200 passed, 0 failed, 1 skipped (browser.report: no chromium here)", of all results; fails unless some passed and none failed.
+# "dgl: 200 passed, 0 failed, 1 skipped (browser.report: no chromium here)", of all results; fails unless some passed
+# and none failed.
 summary() {
   awk '
     { sub(/^\xef\xbb\xbf/, "") }
@@ -56,13 +58,13 @@ if [[ ${CI:-} == true ]]; then
 fi
 ./packages.sh "${groups[@]}"
 
-if [[ ${CI:-} == true ]]; then
-  step "Format of the sources"
-  git ls-files -z '*.h' '*.cpp' | xargs -0 clang-format --dry-run --Werror
-fi
-
 step "Configure"
 cmake --preset ci -B "$build" -DDGL_MARCH="$march"
+
+if [[ ${CI:-} == true ]]; then
+  step "Format and clang-tidy"
+  ./lint.sh "$build"
+fi
 
 step "Build"
 cmake --build "$build"
@@ -87,7 +89,7 @@ if [[ ${CI:-} == true ]]; then
   step "Threads and processes under ThreadSanitizer"
   cmake --preset tsan
   cmake --build --preset tsan --target test_base
-  run_tests build-tsan --tests-regex '^base\.(Workers|ProcessGroup|Processes)'
+  run_tests build-tsan --tests-regex '^base\.(Workers|ProcessGroup)'
 
   for smaller in x86-64-v3 x86-64-v4; do
     if /lib64/ld-linux-x86-64.so.2 --help | grep --quiet "$smaller (supported"; then

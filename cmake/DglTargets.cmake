@@ -4,8 +4,8 @@ include(CMakePackageConfigHelpers)
 # libtorch, as every library links it.
 add_library(dgl_torch INTERFACE)
 target_link_libraries(dgl_torch INTERFACE ${TORCH_LIBRARIES})
-# The libtorch of PyTorch's wheels carries parts of std::filesystem, and crashes when others call them: the standard library has
-# to come first.
+# The libtorch of PyTorch's wheels carries parts of std::filesystem, and crashes when others call them: the standard
+# library has to come first.
 target_link_options(dgl_torch INTERFACE LINKER:--push-state,--no-as-needed,-lstdc++,--pop-state)
 
 # dgl_export_library(NAME): the alias dgl::NAME, and its installation.
@@ -17,10 +17,11 @@ function(dgl_export_library name)
 endfunction()
 dgl_export_library(torch)
 
-# dgl_add_library(NAME [NO_UNITY] [DEPENDS target...]): the static library dgl_NAME of the sources in this folder and those below.
-# All libraries share one precompiled header (src/dgl/base/pch.h), which keeps to the parts of libtorch that all need
-# (src/dgl/base/torch.h). Even so each compilation costs 9 s for the templates in libtorch's inline functions: with DGL_UNITY
-# a library's files are compiled eight at a time, so no two of them may give one name to different things.
+# dgl_add_library(NAME [NO_UNITY] [DEPENDS target...]): the static library dgl_NAME of the sources in this folder and
+# those below. All libraries share one precompiled header (src/dgl/base/pch.h), which keeps to the parts of libtorch
+# that all need (src/dgl/base/torch.h). Even so each compilation costs 9 s for the templates in libtorch's inline
+# functions: with DGL_UNITY a library's files are compiled eight at a time, so no two of them may give one name to
+# different things.
 function(dgl_add_library name)
   cmake_parse_arguments(ARG "NO_UNITY" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp *.S)

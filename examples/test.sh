@@ -22,7 +22,8 @@ grep --quiet README.md "$work/error"
 # Eight images are enough to see the term in the log.
 mkdir "$work/images"
 for i in 1 2 3 4 5 6 7 8; do
-  "$work/prefix/bin/dgl" sample --model assets/mnist32-teacher.safetensors -n 1 --seed "$i" --quiet --out "$work/images/$i.png"
+  "$work/prefix/bin/dgl" sample --model assets/mnist32-teacher.safetensors -n 1 --seed "$i" --quiet \
+    --out "$work/images/$i.png"
 done
 "$work/prefix/bin/dgl" prepare "$work/images" --size 32 --gray --quiet --out "$work/images.dgldata" > /dev/null
 cat > "$work/recipe.toml" <<RECIPE
@@ -40,6 +41,7 @@ stage2_kimg = 0.016
 [evaluation]
 samples = 8
 RECIPE
-"$work/build/custom_term" "$work/recipe.toml" "$work/images.dgldata" assets/mnist32-teacher.safetensors "$work/run" 2> /dev/null
+"$work/build/custom_term" "$work/recipe.toml" "$work/images.dgldata" assets/mnist32-teacher.safetensors "$work/run" \
+  2> /dev/null
 grep --quiet g_guidance "$work/run/log.jsonl"
 echo "examples: built against the installed tree and run"

@@ -85,7 +85,7 @@ TEST_F(ImportCommand, GuidesAStudent) {
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
-// A checkpoint that rosinality's train.py saved after a few steps (docs/agreement.md).
+// A checkpoint that rosinality's train.py saved after a few steps (tests/golden/README.md).
 TEST_F(ImportCommand, ACheckpointOfTheReferencesTrainingSamplesAndTeaches) {
   put_squares(folder_, 20);
   folder_.put("r.toml",

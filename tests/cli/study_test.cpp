@@ -121,7 +121,7 @@ TEST_F(StudyCommand, KilledAndInterruptedItGoesOnToTheSameNumbers) {
   ::kill(child, SIGTERM);
   const Outcome stopped = dgl.wait(child);
   EXPECT_EQ(stopped.status, 143) << stopped.err;
-  EXPECT_NE(stopped.err.find("goes on"), std::string::npos) << stopped.err;
+  EXPECT_NE(stopped.err.find("continues"), std::string::npos) << stopped.err;
   const Outcome rest = run(words);
   EXPECT_EQ(rest.status, 0) << rest.err;
   EXPECT_EQ(results_of("cut"), results_of("whole"));

@@ -94,8 +94,8 @@ TEST(ResizeLanczos, IsSymmetric) {
   for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(small.pixels[i], other.pixels[i], 1);
 }
 
-TEST(CentreCrop, TakesTheMiddleSquare) {
-  const SourceImage wide = centre_crop(pattern(2, 5, 3));
+TEST(CenterCrop, TakesTheMiddleSquare) {
+  const SourceImage wide = center_crop(pattern(2, 5, 3));
   EXPECT_EQ(wide.width, 2);
   EXPECT_EQ(wide.height, 2);
   EXPECT_EQ(wide.label, 4);
@@ -104,7 +104,7 @@ TEST(CentreCrop, TakesTheMiddleSquare) {
     for (int64_t k = 0; k < 6; ++k)
       EXPECT_EQ(wide.pixels[static_cast<size_t>(6 * y + k)], whole.pixels[static_cast<size_t>(15 * y + 3 + k)]);
   }
-  const SourceImage high = centre_crop(pattern(6, 2, 1)), all = pattern(6, 2, 1);
+  const SourceImage high = center_crop(pattern(6, 2, 1)), all = pattern(6, 2, 1);
   EXPECT_EQ(high.pixels, (std::vector<uint8_t>(all.pixels.begin() + 4, all.pixels.begin() + 8)));
 }
 

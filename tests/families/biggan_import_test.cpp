@@ -22,7 +22,7 @@ struct Reference {
   const char* generator = "G.pth";
 };
 
-// Random networks, and what the reference implementation makes of them in evaluation mode (docs/agreement.md).
+// Random networks, and what the reference implementation makes of them in evaluation mode (tests/golden/README.md).
 class BigGanAgreement : public ::testing::TestWithParam<Reference> {
  protected:
   NetworkSet model() const {

@@ -35,7 +35,7 @@ struct Reference {
   int64_t group;  // of the minibatch statistics
 };
 
-// Random networks, and what the reference implementations make of them (docs/agreement.md).
+// Random networks, and what the reference implementations make of them (tests/golden/README.md).
 class Agreement : public ::testing::TestWithParam<Reference> {
  protected:
   NetworkSet model() const { return import_model({checkpoint(GetParam().name)}, {"", GetParam().group}); }

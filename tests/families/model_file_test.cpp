@@ -84,6 +84,8 @@ TEST(Model, SaysWhatIsWrong) {
                }),
                {"progan"});
   expect_error([&] { load_model(folder.put("text", "not a model at all")); }, {"text", "safetensors"});
+  EXPECT_THROW(load_model(folder / "text"), FileError);
+  EXPECT_THROW(load_model(folder / "none"), FileError);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/formats";
 
 torch::Tensor counted(int64_t n) { return torch::arange(n, torch::kFloat); }
 
-// The same object as torch 1.13 saved it (docs/agreement.md).
+// The same object as torch 1.13 saved it (tests/golden/README.md).
 class Saved : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Saved, HoldsTheSameTensors) {

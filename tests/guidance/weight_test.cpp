@@ -114,7 +114,7 @@ TEST(FitImages, ReducesEnlargesAndChangesChannels) {
   EXPECT_TRUE(fit_images(gray, 1, 4).equal(gray));
   EXPECT_TRUE(fit_images(gray, 1, 2).equal(torch::tensor({2.5f, 4.5f, 10.5f, 12.5f}).view({1, 1, 2, 2})));
   EXPECT_EQ(fit_images(gray, 3, 8).sizes(), (std::vector<int64_t>{1, 3, 8, 8}));
-  // Bilinear with pixel centres at halves: the second sample of a row lies a quarter of the way from 0 to 1.
+  // Bilinear with pixel centers at halves: the second sample of a row lies a quarter of the way from 0 to 1.
   EXPECT_NEAR(fit_images(gray, 1, 8)[0][0][0][1].item<double>(), 0.25, 1e-6);
   const Tensor rgb = torch::tensor({1.0f, 2.0f, 3.0f}).view({1, 3, 1, 1}).expand({1, 3, 4, 4});
   EXPECT_NEAR(fit_images(rgb, 1, 4)[0][0][1][1].item<double>(), 0.299 + 2 * 0.587 + 3 * 0.114, 1e-6);

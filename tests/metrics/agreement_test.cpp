@@ -1,4 +1,4 @@
-// Numbers of torch-fidelity 0.4 on given features; docs/agreement.md says how the golden file was made.
+// Numbers of torch-fidelity 0.4 on given features; tests/golden/README.md says how the golden file was made.
 
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"

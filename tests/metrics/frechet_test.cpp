@@ -97,7 +97,7 @@ TEST(Frechet, AsNumpyComputesIt) {
 }
 
 TEST(Frechet, SingularCovariances) {
-  // numpy in float64, without a root of a covariance: with centred features X and Y of n samples each,
+  // numpy in float64, without a root of a covariance: with centered features X and Y of n samples each,
   // tr (S1 S2)^(1/2) is the sum of the singular values of X Y^T / (n - 1). Here n = 4 < d = 6.
   const auto [x, y] = waves(4, 6);
   EXPECT_NEAR(frechet_distance(statistics(x), statistics(y)), 12.86117099230369, 1e-7);

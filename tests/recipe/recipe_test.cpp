@@ -54,6 +54,19 @@ TEST(Recipe, KeysBelongToTheirFamily) {
 }
 
 // Runs of earlier versions hold the keys of every family, those of others with their defaults.
+// A caller can tell a bad key from a file that is missing.
+TEST(Recipe, ErrorsHaveKinds) {
+  EXPECT_THROW(load_recipe("none.toml"), FileError);
+  try {
+    parse_recipe("[training]\nbatch = 0\n", "r.toml");
+    FAIL() << "no error";
+  } catch (const FileError&) {
+    FAIL() << "a bad value is not a bad file";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "r.toml: training.batch = 0: expected 1 to 65536");
+  }
+}
+
 TEST(Recipe, StoredOnesOfEarlierVersionsAreRead) {
   const std::string old = "[network]\nattention = 0\nchannels = 64\ninit = 'orthogonal'\n[training]\nepochs = 10\n";
   const std::string run = "[run]\ncommand = 'train'\n";

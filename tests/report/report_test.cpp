@@ -103,7 +103,7 @@ TEST_F(WriteReport, NeedsNothingFromTheNetwork) {
 
 TEST_F(WriteReport, LeavesOutWhatARunInProgressLacks) {
   const std::string text = body();
-  EXPECT_TRUE(has(text, "Training goes on: 1 kimg so far"));
+  EXPECT_TRUE(has(text, "Training continues: 1 kimg so far"));
   EXPECT_FALSE(has(text, "<table"));
   EXPECT_FALSE(has(text, "<img"));
   EXPECT_FALSE(has(text, "eacher"));

@@ -13,7 +13,7 @@ namespace {
 const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
 
 /// One training step of biggan32 on given latents, labels and images, beside what BigGAN-PyTorch computes on the same
-/// (docs/agreement.md): both networks in training mode, first the discriminator's phase, then the generator's.
+/// (tests/golden/README.md): both networks in training mode, first the discriminator's phase, then the generator's.
 class BigGanStep : public ::testing::TestWithParam<std::string> {
  protected:
   BigGanStep() {
@@ -41,9 +41,9 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  /// Whether a generator's parameter only shifts what a batch norm centres, so that its gradient is zero but for
+  /// Whether a generator's parameter only shifts what a batch norm centers, so that its gradient is zero but for
   /// rounding.
-  static bool is_centred(const std::string& name) {
+  static bool is_centered(const std::string& name) {
     return name == "blocks.2.0.conv2.bias" || name == "blocks.2.0.conv_sc.bias" ||
            name.find(".conv1.bias") != std::string::npos;
   }
@@ -59,7 +59,7 @@ class BigGanStep : public ::testing::TestWithParam<std::string> {
     largest_ = 0;
     for (const auto& item : network.named_parameters()) {
       const torch::Tensor expected = at("grad." + phase + "." + item.key());
-      const bool rounding = phase == "g_main" && is_centred(item.key());
+      const bool rounding = phase == "g_main" && is_centered(item.key());
       expect_near(item.value().grad(), expected, rounding ? largest : expected.abs().max().item<double>(),
                   phase + " " + item.key(), 2e-3);
     }

@@ -15,7 +15,7 @@ namespace {
 const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/stylegan2";
 
 /// One training step on given latents, images and noise, beside what stylegan2-ada-pytorch computes on the same
-/// (docs/agreement.md): the networks of ada16.pt, a teacher, losses and gradients.
+/// (tests/golden/README.md): the networks of ada16.pt, a teacher, losses and gradients.
 class Step : public ::testing::TestWithParam<std::string> {
  protected:
   Step() {

@@ -1,6 +1,7 @@
 #include "dgl/base/config_key.h"
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <sstream>
 
 #include "dgl/base/error.h"

@@ -13,7 +13,7 @@ struct ConfigKey {
   std::string table;  ///< "" for a key at the top of the file
   std::string name;
   std::variant<int64_t*, double*, bool*, std::string*> value;
-  std::string help;                       ///< its meaning, in one line for the documentation
+  std::string help = {};                  ///< its meaning, in one line for the documentation
   double low = 0, high = 0;               ///< range of a number, inclusive
   std::vector<std::string> choices = {};  ///< allowed values of a text; empty: any
 

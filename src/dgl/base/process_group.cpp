@@ -1,10 +1,12 @@
 #include "dgl/base/process_group.h"
 
+#include <cstdint>
 #include <cstdlib>
 
 #include "dgl/base/environment.h"
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 #ifdef USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>

@@ -1,15 +1,19 @@
 #include "dgl/base/runtime.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <malloc.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <regex>
 
 #include "dgl/base/environment.h"
 #include "dgl/base/error.h"
 #include "dgl/base/process_group.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Generator.h>
 #include <torch/types.h>
 
+#include <cstdint>
 #include <string>
 
 namespace dgl {

@@ -1,5 +1,8 @@
 #include "dgl/base/table_reader.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 

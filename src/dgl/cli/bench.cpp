@@ -1,8 +1,13 @@
-#include "dgl/training/bench.h"
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
 #include "dgl/recipe/labels.h"
+#include "dgl/training/bench.h"
 
 namespace dgl {
 

@@ -2,10 +2,12 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <string>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/version.h"
 
@@ -20,7 +22,7 @@ constexpr Register kCommands[] = {add_prepare, add_train,  add_compress, add_boo
                                   add_score,   add_eval,   add_metrics,  add_profile, add_import, add_export,
                                   add_bench,   add_report, add_study,    add_docs};
 
-/// An interrupt leaves no half-written file; commands that go on later take it in their own way (InterruptGuard).
+/// An interrupt leaves no half-written file; commands that can be resumed handle it themselves (InterruptGuard).
 void end(int signal) {
   remove_partial_files();
   std::signal(signal, SIG_DFL);

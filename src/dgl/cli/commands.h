@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ struct CommonOptions {
   int status = 0;  ///< exit status of the subcommand that ran
 };
 
-/// Each function adds one subcommand to `app`; its work is in the callback, which throws Error. They live in a file
-/// each (src/cli/NAME.cpp).
+/// Each function adds one subcommand to `app`; its work is in the callback, which throws Error. Each is in a file of
+/// its own (src/dgl/cli/NAME.cpp).
 using Register = void (*)(CLI::App& app, CommonOptions& common);
 
 void add_prepare(CLI::App& app, CommonOptions& common);
@@ -50,8 +51,8 @@ struct RunOptions {
 /// Adds the options of `options` to a command.
 void add_run_options(CLI::App& command, RunOptions& options, bool recipe_required);
 
-/// The recipe of `options` (or `text`, where no recipe file was given), with all its changes and the [run] table
-/// filled in. Error as load_recipe.
+/// The recipe of `options`, or of `text` if no recipe file was given, with all its changes and the [run] table filled
+/// in. Throws Error as load_recipe() does.
 Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,
                       const std::string& text = "", const std::string& origin = "");
 

@@ -1,3 +1,7 @@
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/paths.h"
 #include "dgl/cli/commands.h"

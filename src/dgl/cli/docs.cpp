@@ -1,3 +1,9 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/cli/commands.h"
 
@@ -53,6 +59,9 @@ std::string values_of(const ConfigKey& key) {
   }
   if (std::holds_alternative<bool*>(key.value)) return "true, false";
   if (key.takes_text()) return "text";
+  if (std::holds_alternative<int64_t*>(key.value)) {
+    return fmt::format("{} to {}", static_cast<int64_t>(key.low), static_cast<int64_t>(key.high));
+  }
   return fmt::format("{:g} to {:g}", key.low, key.high);
 }
 

@@ -1,7 +1,16 @@
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/metric_options.h"
 #include "dgl/families/model_file.h"
 #include "dgl/metrics/measure.h"
 #include "dgl/recipe/labels.h"
@@ -135,15 +144,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--seed", a->seed, "Random seed of the latents")->capture_default_str();
   command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
-  command->add_option("--kid-subsets", a->kid.subsets, "Number of KID subsets")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--kid-subset-size", a->kid.subset_size, "Size of each KID subset")
-      ->check(CLI::Range(2, 1000000))
-      ->capture_default_str();
-  command->add_option("--is-splits", a->is_splits, "Number of IS splits")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  add_metric_options(*command, a->kid, a->is_splits);
   command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
       ->check(within(0, 1e6))
       ->capture_default_str();

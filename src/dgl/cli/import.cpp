@@ -1,3 +1,10 @@
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/families/import.h"
 
 #include "dgl/base/error.h"

@@ -1,5 +1,7 @@
 #include "dgl/cli/labels.h"
 
+#include <cstdint>
+
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 

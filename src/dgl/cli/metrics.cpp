@@ -1,5 +1,13 @@
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/metric_options.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/metrics/frechet.h"
 #include "dgl/metrics/inception_score.h"
@@ -102,15 +110,7 @@ void add_metrics(CLI::App& app, CommonOptions&) {
       ->required();
   command->add_option("--metrics", a->metrics,
                       "Comma-separated metrics: fid, kid, is, pr (default: all that the files allow)");
-  command->add_option("--kid-subsets", a->kid.subsets, "Number of KID subsets")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--kid-subset-size", a->kid.subset_size, "Size of each KID subset")
-      ->check(CLI::Range(2, 1000000))
-      ->capture_default_str();
-  command->add_option("--is-splits", a->is_splits, "Number of IS splits")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  add_metric_options(*command, a->kid, a->is_splits);
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a] { run(*a); });
 }

@@ -1,3 +1,8 @@
+#include <fmt/format.h>
+#include <cstdint>
+#include <memory>
+#include <string>
+
 #include "dgl/data/prepare.h"
 
 #include "dgl/base/files.h"

@@ -1,3 +1,11 @@
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/nn/profile.h"
 
 #include "dgl/base/error.h"

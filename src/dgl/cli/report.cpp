@@ -1,6 +1,9 @@
 #include "dgl/report/report.h"
 
+#include <fmt/format.h>
 #include <filesystem>
+#include <memory>
+#include <string>
 
 #include "dgl/cli/commands.h"
 #include "dgl/report/study_report.h"

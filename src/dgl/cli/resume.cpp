@@ -1,3 +1,6 @@
+#include <memory>
+#include <string>
+
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
 #include "dgl/run/run_directory.h"

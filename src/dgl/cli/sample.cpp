@@ -1,8 +1,13 @@
 #include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/labels.h"
 #include "dgl/data/dataset.h"

@@ -1,6 +1,11 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/labels.h"
 #include "dgl/families/model_file.h"

@@ -1,4 +1,8 @@
+#include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/cli/commands.h"

@@ -1,6 +1,8 @@
-#include "dgl/training/train.h"
+#include <memory>
+
 #include "dgl/cli/commands.h"
 #include "dgl/training/classifier_run.h"
+#include "dgl/training/train.h"
 
 namespace dgl {
 

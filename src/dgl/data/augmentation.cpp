@@ -1,5 +1,7 @@
 #include "dgl/data/augmentation.h"
 
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 using torch::Tensor;

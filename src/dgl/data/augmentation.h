@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
+#include "dgl/base/torch.h"
 #include "dgl/data/diff_augment.h"
 
 namespace dgl {

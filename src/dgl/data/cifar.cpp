@@ -1,4 +1,13 @@
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "dgl/base/error.h"
+
 #include "dgl/base/files.h"
 #include "dgl/data/source.h"
 

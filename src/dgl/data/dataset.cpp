@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/data/packed.h"
 
 namespace dgl {

@@ -1,6 +1,10 @@
 #include "dgl/data/diff_augment.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,5 +1,9 @@
 #include <cmath>
+#include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

@@ -1,5 +1,10 @@
+#include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"

@@ -1,4 +1,9 @@
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

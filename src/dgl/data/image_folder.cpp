@@ -1,6 +1,13 @@
+#include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
+
 #include "dgl/base/files.h"
 #include "dgl/data/source.h"
 #include "dgl/formats/image_file.h"

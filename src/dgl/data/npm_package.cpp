@@ -1,5 +1,7 @@
 #include "dgl/data/npm_package.h"
 
+#include <cstdint>
+
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/formats/gzip.h"

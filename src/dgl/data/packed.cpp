@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 #include "dgl/base/error.h"
 #include "dgl/base/table_reader.h"

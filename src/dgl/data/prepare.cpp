@@ -1,11 +1,17 @@
 #include "dgl/data/prepare.h"
 
-#include "dgl/base/parallel.h"
-
+#include <ATen/Parallel.h>
+#include <algorithm>
 #include <bit>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
+#include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/data/packed.h"
 #include "dgl/data/resize.h"
 #include "dgl/data/source.h"
@@ -87,7 +93,7 @@ std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Metho
   if (method.pad) {
     image = pad_to(image, info.resolution);
   } else if (image.width != info.resolution || image.height != info.resolution) {
-    image = resize_lanczos(centre_crop(image), info.resolution);
+    image = resize_lanczos(center_crop(image), info.resolution);
   }
   const auto area = static_cast<size_t>(info.resolution * info.resolution),
              channels = static_cast<size_t>(info.channels);

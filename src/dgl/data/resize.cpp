@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
+#include <vector>
 
 namespace dgl {
 
@@ -29,8 +31,10 @@ std::vector<Window> windows(int64_t from, int64_t to) {
   for (int64_t i = 0; i < to; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
     Window& window = result[static_cast<size_t>(i)];
+    // Rounded as PIL does it.  NOLINTBEGIN(bugprone-incorrect-roundings)
     window.first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
     const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
+    // NOLINTEND(bugprone-incorrect-roundings)
     std::vector<double> weights;
     double sum = 0;
     for (int64_t x = window.first; x < end; ++x) {
@@ -91,7 +95,7 @@ SourceImage shrink_columns(const SourceImage& image, int64_t height) {
 
 }  // namespace
 
-SourceImage centre_crop(const SourceImage& image) {
+SourceImage center_crop(const SourceImage& image) {
   const int64_t side = std::min(image.height, image.width), c = image.channels;
   if (image.height == image.width) return image;
   const int64_t top = (image.height - side) / 2, left = (image.width - side) / 2;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
+
 #include "dgl/data/source.h"
 
 namespace dgl {
 
 /// Crops an image to its largest centered square.
-SourceImage centre_crop(const SourceImage& image);
+SourceImage center_crop(const SourceImage& image);
 
 /// Pads an image with zeros evenly to `size` x `size`.
 SourceImage pad_to(const SourceImage& image, int64_t size);

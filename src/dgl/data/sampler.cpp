@@ -1,9 +1,13 @@
 #include "dgl/data/sampler.h"
 
+#include <cstdint>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

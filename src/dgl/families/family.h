@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -90,6 +92,8 @@ class Family {
 void register_family(std::unique_ptr<Family> family);
 /// All families, in the order of their registration.
 std::vector<const Family*> families();
+/// The family of a recipe that names none: the first that was registered.
+std::string default_family();
 /// The family called `name`. Throws Error, which names `origin` and the families that there are.
 const Family& find_family(const std::string& name, const std::string& origin);
 /// The family of a network's settings(). Throws Error that names `origin`.

@@ -1,5 +1,8 @@
 #include "dgl/families/family_keys.h"
 
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 
 namespace dgl {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "dgl/families/family.h"
 
 namespace dgl {

@@ -1,5 +1,12 @@
 #include "dgl/families/import.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "dgl/base/error.h"
 #include "dgl/families/family.h"
 #include "dgl/formats/checkpoint.h"

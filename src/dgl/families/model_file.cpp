@@ -1,5 +1,13 @@
 #include "dgl/families/model_file.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/guidance/training_step.h"
 
 namespace dgl {

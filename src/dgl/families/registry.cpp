@@ -1,3 +1,10 @@
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/families/biggan/biggan.h"
 #include "dgl/families/classifier/classifier.h"
@@ -55,6 +62,8 @@ std::vector<const Family*> families() {
   for (const auto& family : registry()) all.push_back(family.get());
   return all;
 }
+
+std::string default_family() { return registry().front()->name(); }
 
 const Family& find_family(const std::string& name, const std::string& origin) {
   std::vector<std::string> names;

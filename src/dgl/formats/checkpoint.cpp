@@ -1,9 +1,19 @@
 #include "dgl/formats/checkpoint.h"
 
+#include <fmt/format.h>
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 #include "dgl/formats/pickle.h"
 #include "dgl/formats/zip.h"
 
@@ -156,7 +166,7 @@ TensorFile parse_zip(const Bytes& file, const std::string& origin, const Wanted&
   const Pickle pickle = read_pickle(reader, origin);
   const auto read = [&](size_t index, uint64_t size) {
     const std::string& key = pickle.storages[index].key;
-    const Bytes bytes = content("data/" + key);
+    Bytes bytes = content("data/" + key);
     if (bytes.size != size) {
       fail_file("{}: storage {}: {} bytes, expected {}", origin, quoted(key), bytes.size, size);
     }

@@ -1,5 +1,7 @@
 #include "dgl/formats/gzip.h"
 
+#include <algorithm>
+
 #include <zlib.h>
 
 #include "dgl/base/error.h"
@@ -69,7 +71,7 @@ std::map<std::string, std::string> read_tar(const std::string& archive, const st
     }
     if (size > archive.size() - at - kBlock) fail_file("{}: the tar archive is cut off", origin);
     std::string name = field(at, kName);
-    if (const std::string prefix = field(at + kPrefix, 155); !prefix.empty()) name = prefix + "/" + name;
+    if (const std::string prefix = field(at + kPrefix, 155); !prefix.empty()) name.insert(0, prefix + "/");
     const char type = archive[at + kType];
     if (type == '0' || type == '\0') files[name] = archive.substr(at + kBlock, size);
     at += kBlock + (size + kBlock - 1) / kBlock * kBlock;

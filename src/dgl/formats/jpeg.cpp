@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <cstdio>
 // jpeglib.h needs the FILE of <cstdio>.
 #include <jerror.h>

@@ -1,9 +1,12 @@
 #include "dgl/formats/onnx.h"
 
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,7 +1,10 @@
 #include "dgl/formats/pickle.h"
 
+#include <fmt/format.h>
+#include <algorithm>
 #include <bit>
 #include <map>
+#include <utility>
 
 #include "dgl/formats/pickle_globals.h"
 

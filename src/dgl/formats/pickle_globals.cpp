@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 namespace {

@@ -1,7 +1,10 @@
 #include <png.h>
 
 #include <csetjmp>
+#include <cstdint>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/formats/image_file.h"

@@ -1,10 +1,18 @@
 #include "dgl/formats/safetensors.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -2,7 +2,11 @@
 
 #include <zlib.h>
 
+#include <fmt/format.h>
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace dgl {
@@ -104,6 +108,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
     }
   }
   std::vector<ZipEntry> order;
+  order.reserve(entries.size());
   for (const auto& [name, entry] : entries) order.push_back(entry);
   std::sort(order.begin(), order.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < order.size(); ++i) {
@@ -115,7 +120,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
 }
 
 Bytes read_zip_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
-  const Bytes bytes{archive.data + entry.offset, entry.size, archive.owner};
+  Bytes bytes{archive.data + entry.offset, entry.size, archive.owner};
   if (::crc32_z(0, bytes.data, bytes.size) != entry.crc) {
     fail_file("{}: its checksum does not match; the file is damaged", what);
   }

@@ -1,5 +1,10 @@
 #include "dgl/guidance/confidence_weight.h"
 
+#include <map>
+#include <string>
+
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 using torch::Tensor;

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <map>
+#include <string>
+
+#include "dgl/base/torch.h"
 #include "dgl/guidance/weight.h"
 
 namespace dgl {
@@ -8,9 +12,9 @@ namespace dgl {
 ///
 ///     w = max(running mean of [E sigmoid(D_t(x)) - E sigmoid(D_t(G(z)))], 0)
 ///
-/// 1 if the teacher separates real from generated images perfectly, 0 if it does no better than chance or worse. Our own, after
-/// the statistic that ADA tracks of the student's discriminator (arXiv 2006.06676, eq. 1). Costs one pass of the real images
-/// through the teacher.
+/// 1 if the teacher separates real from generated images perfectly, 0 if it does no better than chance or worse. Our
+/// own, after the statistic that ADA tracks of the student's discriminator (arXiv 2006.06676, eq. 1). Costs one pass of
+/// the real images through the teacher.
 class ConfidenceWeight : public Weight {
  public:
   /// `decay` in 0 … 1 of the running mean.

@@ -1,5 +1,9 @@
 #include "dgl/guidance/discriminator_term.h"
 
+#include <map>
+#include <utility>
+
+#include "dgl/base/torch.h"
 #include "dgl/guidance/fit_images.h"
 
 namespace dgl {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
+#include "dgl/base/torch.h"
 #include "dgl/guidance/guidance_term.h"
 #include "dgl/guidance/schedule.h"
 #include "dgl/guidance/weight.h"

@@ -1,5 +1,9 @@
 #include "dgl/guidance/fit_images.h"
 
+#include <cstdint>
+
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 using torch::Tensor;

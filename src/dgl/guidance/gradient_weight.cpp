@@ -1,5 +1,8 @@
 #include "dgl/guidance/gradient_weight.h"
 
+#include <map>
+#include <string>
+
 #include "dgl/base/torch.h"
 
 namespace dgl {

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <map>
+#include <string>
+
+#include "dgl/base/torch.h"
 #include "dgl/guidance/weight.h"
 
 namespace dgl {

@@ -1,6 +1,11 @@
 #include "dgl/guidance/guidance.h"
 
+#include <cstdint>
+#include <map>
+#include <utility>
+
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/guidance/fit_images.h"
 
 namespace dgl {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/guidance/discriminator_guidance.h"
 #include "dgl/guidance/discriminator_term.h"
 

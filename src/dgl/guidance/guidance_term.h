@@ -1,7 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 
+#include "dgl/base/torch.h"
 #include "dgl/guidance/training_step.h"
 
 namespace dgl {

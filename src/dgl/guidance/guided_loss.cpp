@@ -1,5 +1,10 @@
 #include "dgl/guidance/guided_loss.h"
 
+#include <cstdint>
+#include <vector>
+
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 using torch::Tensor;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dgl/base/torch.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/losses/adversarial.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/named_option.h"
@@ -43,6 +44,43 @@ double interpolate(const std::vector<Corner>& corners, double progress) {
   return before.factor + share * (after->factor - before.factor);
 }
 
+using ScheduleFactory = Schedule (*)(const NamedOption& option, double lambda, const std::string& key);
+
+/// The one argument of a schedule, in (0, 1].
+double share_of(const NamedOption& option, double default_value, const std::string& key) {
+  option.expect_at_most(1, key);
+  return option.number(0, default_value, 1e-6, 1, key);
+}
+
+constexpr struct {
+  const char* name;
+  ScheduleFactory make;
+} kSchedules[] = {
+    {"constant",
+     [](const NamedOption& option, double lambda, const std::string& key) {
+       option.expect_at_most(0, key);
+       return constant_schedule(lambda);
+     }},
+    {"linear",
+     [](const NamedOption& option, double lambda, const std::string& key) -> Schedule {
+       return [lambda, s = share_of(option, 1, key)](double p) { return lambda * std::min(p / s, 1.0); };
+     }},
+    {"cosine",
+     [](const NamedOption& option, double lambda, const std::string& key) -> Schedule {
+       return [lambda, s = share_of(option, 1, key)](double p) {
+         return lambda * (1 - std::cos(std::numbers::pi * std::min(p / s, 1.0))) / 2;
+       };
+     }},
+    {"decay",
+     [](const NamedOption& option, double lambda, const std::string& key) -> Schedule {
+       return [lambda, r = share_of(option, 0.1, key)](double p) { return lambda * std::pow(r, p); };
+     }},
+    {"piecewise",
+     [](const NamedOption& option, double lambda, const std::string& key) -> Schedule {
+       return [lambda, corners = parse_corners(option, key)](double p) { return lambda * interpolate(corners, p); };
+     }},
+};
+
 }  // namespace
 
 Schedule constant_schedule(double lambda) {
@@ -50,30 +88,13 @@ Schedule constant_schedule(double lambda) {
 }
 
 Schedule make_schedule(const std::string& text, double lambda, const std::string& key) {
-  const NamedOption choice = parse_named_option(text);
-  const auto share = [&](double otherwise) {
-    choice.expect_at_most(1, key);
-    return choice.number(0, otherwise, 1e-6, 1, key);
-  };
-  if (choice.name == "constant") {
-    choice.expect_at_most(0, key);
-    return constant_schedule(lambda);
+  const NamedOption option = parse_named_option(text);
+  std::vector<std::string> names;
+  for (const auto& schedule : kSchedules) {
+    if (option.name == schedule.name) return schedule.make(option, lambda, key);
+    names.emplace_back(schedule.name);
   }
-  if (choice.name == "linear") {
-    return [lambda, s = share(1)](double p) { return lambda * std::min(p / s, 1.0); };
-  }
-  if (choice.name == "cosine") {
-    return [lambda, s = share(1)](double p) {
-      return lambda * (1 - std::cos(std::numbers::pi * std::min(p / s, 1.0))) / 2;
-    };
-  }
-  if (choice.name == "decay") {
-    return [lambda, r = share(0.1)](double p) { return lambda * std::pow(r, p); };
-  }
-  if (choice.name == "piecewise") {
-    return [lambda, corners = parse_corners(choice, key)](double p) { return lambda * interpolate(corners, p); };
-  }
-  fail("{} = \"{}\": expected constant, linear, cosine, decay or piecewise", key, text);
+  fail("{} = \"{}\": expected one of {}", key, text, fmt::join(names, ", "));
 }
 
 }  // namespace dgl

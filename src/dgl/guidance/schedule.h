@@ -19,9 +19,9 @@ Schedule constant_schedule(double lambda);
 ///     decay[:R]                R^p: from 1 down to R (0.1) at the stage's end
 ///     piecewise:P=F,P=F,…      factor F at progress P, straight lines between, the first and last F beyond them
 ///
-/// Ramps warm up the term early in training. Decay phases it out so that the student's own discriminator dominates at the
-/// end. S and R lie in (0, 1], P rises within 0 … 1, F is 0 or more. Throws Error that names `key` for another name or for
-/// numbers out of range.
+/// Ramps warm up the term early in training. Decay phases it out so that the student's own discriminator dominates at
+/// the end. S and R lie in (0, 1], P rises within 0 … 1, F is 0 or more. Throws Error that names `key` for another name
+/// or for numbers out of range.
 Schedule make_schedule(const std::string& text, double lambda, const std::string& key);
 
 }  // namespace dgl

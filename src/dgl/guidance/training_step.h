@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/data/augmentation.h"
 #include "dgl/data/sampler.h"
 #include "dgl/nn/network.h"

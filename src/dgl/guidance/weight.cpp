@@ -1,5 +1,7 @@
 #include "dgl/guidance/weight.h"
 
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/named_option.h"
 #include "dgl/guidance/confidence_weight.h"

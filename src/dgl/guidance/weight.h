@@ -18,8 +18,8 @@ struct WeightInput {
   std::function<torch::Tensor()> real_scores;  ///< computes the teacher's scores [N] of real images, detached
 };
 
-/// A per-image multiplier on a teacher's loss, excluded from gradients. Its state changes only in update_statistics(), so
-/// evaluate() is safe to call concurrently from shards.
+/// A per-image multiplier on a teacher's loss, excluded from gradients. Its state changes only in update_statistics(),
+/// so evaluate() is safe to call concurrently from shards.
 class Weight {
  public:
   virtual ~Weight() = default;

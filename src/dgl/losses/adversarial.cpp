@@ -1,6 +1,7 @@
 #include "dgl/losses/adversarial.h"
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,6 +1,7 @@
 #include "dgl/metrics/checks.h"
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,10 +1,15 @@
 #include "dgl/metrics/classifier.h"
 
+#include <algorithm>
 #include <bit>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 #include "dgl/base/table_reader.h"
+#include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/nn/network_set.h"
 #include "dgl/ops/common.h"

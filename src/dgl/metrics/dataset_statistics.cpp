@@ -1,6 +1,11 @@
 #include "dgl/metrics/dataset_statistics.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
+#include "dgl/base/torch.h"
 #include "dgl/metrics/features.h"
 #include "dgl/metrics/frechet.h"
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/metrics/checks.h"
 
 namespace dgl {
@@ -30,9 +31,9 @@ void StatisticsAccumulator::add(const Tensor& features) {
     products_ = at::zeros({x.size(1), x.size(1)}, x.options());
   }
   if (x.size(1) != shift_.size(0)) fail("feature statistics: {} features, expected {}", x.size(1), shift_.size(0));
-  const Tensor centred = x - shift_;
-  sum_ += centred.sum(0);
-  products_.addmm_(centred.t(), centred);
+  const Tensor centered = x - shift_;
+  sum_ += centered.sum(0);
+  products_.addmm_(centered.t(), centered);
   count_ += x.size(0);
 }
 

@@ -1,8 +1,11 @@
 #include "dgl/metrics/inception.h"
 
+#include <cstdint>
 #include <set>
+#include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 
 namespace dgl {

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/metrics/features.h"
 

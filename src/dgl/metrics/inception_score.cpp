@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/metrics/checks.h"
 #include "dgl/metrics/numpy_random.h"
 

@@ -1,8 +1,13 @@
 #include "dgl/metrics/kid.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include <ATen/ATen.h>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/metrics/checks.h"
 #include "dgl/metrics/numpy_random.h"
 

@@ -1,8 +1,15 @@
 #include "dgl/metrics/measure.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/metrics/dataset_statistics.h"
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/precision_recall.h"

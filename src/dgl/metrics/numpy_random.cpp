@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <bit>
+#include <cstdint>
+#include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

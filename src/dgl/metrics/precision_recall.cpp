@@ -2,9 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/metrics/checks.h"
 
 namespace dgl {
@@ -40,12 +44,12 @@ Tensor squared_radii(const Points& points, int64_t k) {
   return at::cat(parts);
 }
 
-/// Returns the share of `points` inside the manifold of `centres`.
-double share_inside(const Points& points, const Points& centres, int64_t k) {
+/// Returns the share of `points` inside the manifold of `centers`.
+double share_inside(const Points& points, const Points& centers, int64_t k) {
   // Rounding alone can separate copies of one sample, both in radii and in distances.
-  const Tensor reach = squared_radii(centres, k) + kRounding * (centres.squares + centres.squares.max());
+  const Tensor reach = squared_radii(centers, k) + kRounding * (centers.squares + centers.squares.max());
   int64_t inside = 0;
-  for_each_block(points, centres,
+  for_each_block(points, centers,
                  [&](const Tensor& squared) { inside += squared.le(reach).any(1).sum().item<int64_t>(); });
   return static_cast<double>(inside) / static_cast<double>(points.x.size(0));
 }

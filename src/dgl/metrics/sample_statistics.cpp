@@ -1,5 +1,8 @@
 #include "dgl/metrics/sample_statistics.h"
 
+#include <cstdint>
+
+#include "dgl/base/torch.h"
 #include "dgl/data/dataset.h"
 
 namespace dgl {

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "dgl/base/torch.h"
 #include "dgl/metrics/features.h"
 #include "dgl/metrics/frechet.h"
 #include "dgl/nn/sampling.h"

@@ -1,5 +1,7 @@
 #include "dgl/metrics/statistics_cache.h"
 
+#include <cstdint>
+
 #include <ATen/ATen.h>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +10,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/hash.h"
 #include "dgl/base/json.h"
+#include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
 
 namespace dgl {

@@ -3,10 +3,15 @@
 #include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
+#include "dgl/base/torch.h"
 #include "dgl/metrics/classifier.h"
 
 namespace dgl {

@@ -1,5 +1,8 @@
 #include "dgl/nn/network.h"
 
+#include <cstdint>
+#include <optional>
+
 #include "dgl/base/error.h"
 #include "dgl/ops/frozen_weights.h"
 

@@ -1,6 +1,9 @@
 #include "dgl/nn/network_set.h"
 
 #include <set>
+#include <utility>
+
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

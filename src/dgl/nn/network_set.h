@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/nn/network.h"
 

@@ -1,5 +1,11 @@
 #include "dgl/nn/onnx_graph.h"
 
+#include <fmt/format.h>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 
 namespace dgl {

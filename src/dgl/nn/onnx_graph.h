@@ -1,5 +1,9 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "dgl/base/torch.h"
 #include "dgl/formats/onnx.h"
 #include "dgl/nn/network.h"
 

@@ -1,6 +1,14 @@
 #include "dgl/nn/profile.h"
 
+#include <torch/cuda.h>
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
+
 #include <nlohmann/json.hpp>
 
+#include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 
 namespace dgl {
@@ -12,7 +15,8 @@ double median_seconds(const std::function<void()>& work, torch::Device device, i
 /// {"params", "macs"} of a network.
 nlohmann::json cost_json(const Cost& cost);
 
-/// {"params", "macs", "latency_ms": {"1": …, "16": …}} of a network, per image and per batch of so many images.
+/// {"params", "macs", "latency_ms": {"1": …, "16": …}} of a network, per image, and milliseconds per batch of 1 and 16
+/// images.
 nlohmann::json profile(Network& network, torch::Device device);
 
 }  // namespace dgl

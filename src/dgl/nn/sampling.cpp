@@ -1,9 +1,14 @@
 #include "dgl/nn/sampling.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/frozen_weights.h"
 
 namespace dgl {

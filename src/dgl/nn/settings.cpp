@@ -1,6 +1,7 @@
 #include "dgl/nn/settings.h"
 
 #include <bit>
+#include <cstdint>
 
 #include "dgl/base/error.h"
 

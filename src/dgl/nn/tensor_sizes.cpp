@@ -1,5 +1,7 @@
 #include "dgl/nn/tensor_sizes.h"
 
+#include <cstdint>
+
 #include "dgl/base/error.h"
 
 namespace dgl {

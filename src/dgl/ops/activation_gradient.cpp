@@ -1,5 +1,8 @@
 #include "dgl/ops/activation_gradient.h"
 
+#include <cstdint>
+
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/image_ranges.h"

@@ -5,9 +5,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/amx_tiles.h"
 #include "dgl/ops/frozen_weights.h"
 

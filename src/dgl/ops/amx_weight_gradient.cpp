@@ -2,9 +2,13 @@
 
 #ifdef DGL_AMX
 
+#include <ATen/Parallel.h>
+#include <array>
+#include <cstdint>
 #include <vector>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/amx_tiles.h"
 
 namespace dgl::ops {

@@ -1,8 +1,12 @@
 #include "dgl/ops/bias_act.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/activation_gradient.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"

@@ -1,8 +1,10 @@
 #include "dgl/ops/common.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 
 namespace dgl::ops {
 

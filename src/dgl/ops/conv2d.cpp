@@ -1,7 +1,11 @@
 #include "dgl/ops/conv2d.h"
 
+#include <cstdint>
+#include <vector>
+
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/conv3x3.h"
 #include "dgl/ops/frozen_weights.h"

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
+#include "dgl/base/torch.h"
 #include "dgl/ops/amx.h"
 #include "dgl/ops/winograd.h"
 

@@ -3,7 +3,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
+#include <tuple>
 
+#include "dgl/base/torch.h"
 #include "dgl/ops/activation_gradient.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"

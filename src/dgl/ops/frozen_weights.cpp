@@ -2,10 +2,14 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
+
+#include "dgl/base/torch.h"
 
 namespace dgl::ops {
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "dgl/ops/vec.h"
 
 namespace dgl::ops {

@@ -1,7 +1,10 @@
 #include "dgl/ops/modulate.h"
 
+#include <cstdint>
+
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/image_ranges.h"

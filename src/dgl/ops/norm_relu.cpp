@@ -1,7 +1,14 @@
 #include "dgl/ops/norm_relu.h"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <tuple>
+#include <utility>
+
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/image_ranges.h"
@@ -102,8 +109,8 @@ struct Affine {
   /// The map of one image.
   struct Row {
     const float *mean, *a, *b;
-    Vec centred(const Vec& x, int64_t c) const { return x - load(mean + c); }
-    Vec apply(const Vec& centred, int64_t c) const { return centred * load(a + c) + load(b + c); }
+    Vec centered(const Vec& x, int64_t c) const { return x - load(mean + c); }
+    Vec apply(const Vec& centered, int64_t c) const { return centered * load(a + c) + load(b + c); }
   };
   Row of(int64_t image) const {
     const int64_t first = image * mean.size(0);
@@ -125,7 +132,7 @@ Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
       for (int64_t i = first; i < last; ++i) {
         T* to = out + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
-          const Vec v = row.apply(row.centred(load(in + i * channels + c), c), c);
+          const Vec v = row.apply(row.centered(load(in + i * channels + c), c), c);
           places.put(to + c, v < 0 ? Vec{} : v);  // propagates NaN
         }
       }
@@ -149,7 +156,7 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
-          const Vec v = row.centred(load(in + i * channels + c), c);
+          const Vec v = row.centered(load(in + i * channels + c), c);
           const Vec dt = row.apply(v, c) > 0 ? places.sum(from + c) : Vec{};
           store(total + c, load(total + c) + dt);
           store(total_dot + c, load(total_dot + c) + dt * v);
@@ -176,7 +183,7 @@ Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, c
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
-          const Vec v = row.centred(load(in + i * channels + c), c);
+          const Vec v = row.centered(load(in + i * channels + c), c);
           const Vec dt = row.apply(v, c) > 0 ? places.sum(from + c) : Vec{};
           store(to + i * channels + c, dt * load(row.a + c) + v * load(pp + c) + load(qp + c));
         }

@@ -1,9 +1,15 @@
 #include "dgl/ops/pointwise.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/matmul.h"

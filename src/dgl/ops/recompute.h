@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "dgl/base/torch.h"
+
 namespace dgl::ops {
 
 /// Returns the first N gradients of a fused layer for double backward, in a list of `size`. Runs the layer again from

@@ -1,8 +1,11 @@
 #include "dgl/ops/residual.h"
 
+#include <cstdint>
+
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/vec.h"

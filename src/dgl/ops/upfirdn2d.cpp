@@ -4,12 +4,17 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <string>
 #include <tuple>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 

@@ -1,8 +1,13 @@
 #include "dgl/ops/winograd.h"
 
+#include <ATen/Parallel.h>
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <memory>
 
 #include "dgl/base/parallel.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
 #include "dgl/ops/frozen_weights.h"

@@ -1,6 +1,9 @@
 #include "dgl/optim/adam.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/parallel.h"

@@ -1,6 +1,8 @@
 #include "dgl/optim/ema.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 namespace dgl {
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "dgl/base/torch.h"
 #include "dgl/data/dataset.h"
 #include "dgl/recipe/recipe.h"
 
@@ -11,7 +12,8 @@ namespace dgl {
 /// none, or another number than the recipe says, or a label without an image.
 Recipe with_labels_of(const Dataset& dataset, Recipe recipe);
 
-/// Error (naming `origin`) for a conditional recipe that leaves the number of labels to the data, where there is none.
+/// Throws Error (naming `origin`) for a conditional recipe that leaves the number of labels to the data, if there is no
+/// data.
 void require_labels(const Recipe& recipe, const std::string& origin);
 
 /// How often each label stands in a set, as shares [classes] float32.

@@ -1,6 +1,10 @@
 #include "dgl/recipe/recipe.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
@@ -88,7 +92,7 @@ struct Override {
 
 /// The family that a recipe and its overrides name.
 std::string family_in(const nlohmann::json& top, const std::vector<Override>& overrides, const std::string& origin) {
-  std::string family = "stylegan2";
+  std::string family = default_family();
   if (top.contains("family")) {
     if (!top["family"].is_string()) fail("{}: family: expected a text in quotes", origin);
     family = top["family"].get<std::string>();
@@ -216,7 +220,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"guidance", "align", &g.for_discriminator.align,
        "c: the student's discriminator also minimizes c · (its score - the teacher's)²", 0, 1e6},
       {"guidance", "train_teacher", &g.train_teacher,
-       "The first teacher's discriminator goes on learning, from the same real images and the student's fakes, by its "
+       "The first teacher's discriminator continues to learn, from the same real images and the student's fakes, by "
+       "its "
        "family's own loss"},
       {"guidance", "stage1_kimg", &g.stage1_kimg, "Length of stage 1, without guidance", 0, kMany},
       {"guidance", "stage2_kimg", &g.stage2_kimg, "Length of stage 2, guided", 0, kMany},

@@ -29,7 +29,7 @@ struct GuidanceRecipe {
   std::vector<TeacherRecipe> teachers{1};
   int64_t interval = 1;                     ///< guidance is evaluated in every interval-th step, scaled by `interval`
   DiscriminatorGuidance for_discriminator;  ///< teacher_data, duality_gap, smooth_labels, align
-  bool train_teacher = false;               ///< whether the first teacher's discriminator goes on learning
+  bool train_teacher = false;               ///< whether the first teacher's discriminator continues to learn
   bool resize = false;                      ///< whether images are brought to a teacher's size
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 continues with stage 1's Adam
@@ -45,11 +45,11 @@ struct RunRecipe {
   int64_t threads = 0;
 };
 
-/// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of real
-/// images shown to the discriminator.
+/// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of
+/// real images shown to the discriminator.
 struct Recipe {
   /// The defaults of a family. Throws Error that names `origin` for a family that is not known.
-  explicit Recipe(const std::string& family = "stylegan2", const std::string& origin = "family");
+  explicit Recipe(const std::string& family = default_family(), const std::string& origin = "family");
 
   std::string family;
   Cloned<FamilySettings> network;  ///< the family's own keys, of [network] and [training]

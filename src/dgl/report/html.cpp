@@ -1,6 +1,7 @@
 #include "dgl/report/html.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "dgl/base/error.h"
 

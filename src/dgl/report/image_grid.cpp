@@ -2,7 +2,9 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

@@ -1,6 +1,12 @@
 #include "dgl/report/report.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

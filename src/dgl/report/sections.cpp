@@ -1,7 +1,11 @@
 #include "dgl/report/sections.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/text.h"
@@ -98,7 +102,7 @@ RunFacts gather_facts(const std::string& name, const TableReader& summary, RunLo
 }
 
 std::string title_text(const RunFacts& facts) {
-  if (facts.summary.empty()) return "Training goes on: " + kimg_text(facts.log.kimg) + " kimg so far";
+  if (facts.summary.empty()) return "Training continues: " + kimg_text(facts.log.kimg) + " kimg so far";
   const ModelFacts &own = facts.own, &teacher = facts.teacher;
   const Figure smaller = ratio(teacher.params, own.params), less = ratio(teacher.macs, own.macs);
   const auto faster = speedup(facts);

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
@@ -161,7 +166,7 @@ std::string pictures_section(const fs::path& out, const TableReader& results) {
     }
   }
   if (!any.empty()) {
-    const fs::path samples = any;
+    const fs::path& samples = any;
     add(samples / "teacher.png", "Teacher");
     add(samples / "real.png", "Real images");
   }

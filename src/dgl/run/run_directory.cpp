@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <regex>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

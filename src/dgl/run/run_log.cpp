@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

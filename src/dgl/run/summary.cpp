@@ -1,11 +1,17 @@
 #include "dgl/run/summary.h"
 
+#include <fmt/format.h>
+#include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <vector>
 
 #include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/text.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/profile.h"
 

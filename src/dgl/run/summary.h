@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/data/dataset.h"
 #include "dgl/nn/network_set.h"
 #include "dgl/recipe/recipe.h"

@@ -1,7 +1,10 @@
 #include "dgl/study/results.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <set>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

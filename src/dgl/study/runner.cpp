@@ -1,7 +1,14 @@
 #include "dgl/study/runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "dgl/base/child_process.h"
@@ -271,7 +278,7 @@ class Runner {
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    progress_.print("interrupted; the same command goes on");
+    progress_.print("interrupted; the same command continues");
     return 128 + signal;
   }
 

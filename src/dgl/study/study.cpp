@@ -1,10 +1,14 @@
 #include "dgl/study/study.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"

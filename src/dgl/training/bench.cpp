@@ -1,9 +1,16 @@
 #include "dgl/training/bench.h"
 
+#include <torch/cuda.h>
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <sys/resource.h>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/nn/profile.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dgl/base/torch.h"
 #include "dgl/recipe/recipe.h"
 
 namespace dgl {
@@ -9,7 +10,7 @@ namespace dgl {
 /// Times a training step of a recipe phase by phase, on random images: {"d_main", "d_reg", "g_main", "g_reg": median
 /// seconds of the phase with its optimizer step, the regularizers alone, "step": each phase's seconds over its
 /// interval, summed, "images_per_second", "threads", "shards", "precision"}; "peak_memory_bytes" of the process so far;
-/// "sample_1" and "sample_16", median seconds of drawing so many images at a time. `guided` adds a full-width teacher
+/// "sample_1" and "sample_16", median seconds of drawing 1 and 16 images. `guided` adds a full-width teacher
 /// to the generator's phase, in as many of its steps as the recipe's `guidance.interval` says.
 nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device);
 

@@ -1,8 +1,13 @@
 #include "dgl/training/checkpointer.h"
 
+#include <map>
+#include <memory>
+#include <utility>
+
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 #include "dgl/base/progress.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/run/run_directory.h"
 

@@ -1,5 +1,7 @@
 #include "dgl/training/classifier_run.h"
 
+#include <cstdint>
+
 #include "dgl/base/error.h"
 #include "dgl/base/process_group.h"
 #include "dgl/base/progress.h"

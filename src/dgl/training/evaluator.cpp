@@ -1,5 +1,9 @@
 #include "dgl/training/evaluator.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include "dgl/metrics/dataset_statistics.h"
 
 namespace dgl {

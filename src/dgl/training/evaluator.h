@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "dgl/metrics/sample_statistics.h"
 #include "dgl/training/session.h"

@@ -1,5 +1,13 @@
 #include "dgl/training/networks.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dgl/base/torch.h"
+
 namespace dgl {
 
 namespace {

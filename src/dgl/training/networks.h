@@ -2,7 +2,11 @@
 
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/optim/adam.h"
 #include "dgl/recipe/recipe.h"
 

@@ -1,7 +1,14 @@
 #include "dgl/training/recorder.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
 #include "dgl/base/error.h"
 #include "dgl/base/text.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/report/image_grid.h"
 #include "dgl/report/report.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dgl/base/progress.h"
+#include "dgl/base/torch.h"
 #include "dgl/run/run_directory.h"
 #include "dgl/run/run_log.h"
 #include "dgl/training/evaluator.h"

@@ -1,7 +1,12 @@
 #include "dgl/training/run_phase.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 
@@ -9,16 +14,16 @@ using torch::Tensor;
 
 namespace {
 
-constexpr Scalars StepOutput::*kScalars[] = {&StepOutput::losses, &StepOutput::scores, &StepOutput::statistics};
+constexpr Scalars StepOutput::*kGroups[] = {&StepOutput::losses, &StepOutput::scores, &StepOutput::statistics};
 
 void add_to(StepOutput& sums, const StepOutput& other) {
-  for (const auto figures : kScalars) {
-    for (auto& [name, value] : sums.*figures) value = value + (other.*figures).at(name);
+  for (const auto group : kGroups) {
+    for (auto& [name, value] : sums.*group) value = value + (other.*group).at(name);
   }
 }
 
-/// An undefined tensor stands for zero. Never in place: gradients of parameters that are added to each other (the
-/// biases of a BigGAN's block) are one tensor.
+/// Adds `other` to `sum`; an undefined tensor counts as zero. Never in place: gradients of parameters that are added to
+/// each other (the biases of a BigGAN's block) are one tensor.
 void add_to(Tensor& sum, const Tensor& other) {
   if (other.defined()) sum = sum.defined() ? sum + other : other;
 }
@@ -32,12 +37,12 @@ void add_to(std::vector<Tensor>& sums, const std::vector<Tensor>& others) {
   for (size_t i = 0; i < sums.size(); ++i) add_to(sums[i], others[i]);
 }
 
-/// Gradients and figures of all processes, in one message.
-void add_up_over(const ProcessGroup& processes, const std::vector<Tensor>& parameters, StepOutput& sums) {
+/// Sums gradients and scalars over all processes, in one message.
+void reduce_over(const ProcessGroup& processes, const std::vector<Tensor>& parameters, StepOutput& sums) {
   std::vector<Tensor> all;
   for (const Tensor& parameter : parameters) all.push_back(parameter.grad());
-  for (const auto figures : kScalars) {
-    for (auto& [name, value] : sums.*figures) {
+  for (const auto group : kGroups) {
+    for (auto& [name, value] : sums.*group) {
       value = value.to(torch::kFloat, /*non_blocking=*/false, /*copy=*/true);
       all.push_back(value);
     }
@@ -108,10 +113,10 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
   torch::NoGradGuard no_grad;
   StepOutput means = outputs[0];
   for (size_t shard = 1; shard < outputs.size(); ++shard) add_to(means, outputs[shard]);
-  if (processes.count() > 1) add_up_over(processes, parameters, means);
+  if (processes.count() > 1) reduce_over(processes, parameters, means);
   if (all_chunks > 1) {
-    for (const auto figures : kScalars) {
-      for (auto& [name, value] : means.*figures) value = value / static_cast<double>(all_chunks);
+    for (const auto group : kGroups) {
+      for (auto& [name, value] : means.*group) value = value / static_cast<double>(all_chunks);
     }
   }
   objective.update_statistics(means.statistics);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+
 #include "dgl/base/process_group.h"
+#include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
 #include "dgl/families/objective.h"
 #include "dgl/nn/network_set.h"

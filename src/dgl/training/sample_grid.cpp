@@ -1,5 +1,9 @@
 #include "dgl/training/sample_grid.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
 #include "dgl/base/torch.h"
 #include "dgl/nn/sampling.h"
 

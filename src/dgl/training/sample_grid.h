@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/data/dataset.h"
 #include "dgl/nn/sampler.h"
 

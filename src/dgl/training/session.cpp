@@ -1,9 +1,14 @@
 #include "dgl/training/session.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/run/run_directory.h"

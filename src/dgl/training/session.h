@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "dgl/base/process_group.h"
+#include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
 #include "dgl/data/sampler.h"
 #include "dgl/guidance/guidance.h"
@@ -49,7 +51,7 @@ struct TrainingSession {
   Augmentation augmentation;
 
   TrainedNetworks student;
-  /// The student's generators beside the first teacher's discriminator, which goes on learning
+  /// The student's generators beside the first teacher's discriminator, which continues to learn
   /// (guidance.train_teacher): its phases are the discriminator's alone. Null if the teacher is frozen.
   std::unique_ptr<TrainedNetworks> taught;
 

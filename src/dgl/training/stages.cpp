@@ -1,5 +1,8 @@
 #include "dgl/training/stages.h"
 
+#include <cstdint>
+#include <string>
+
 #include "dgl/base/error.h"
 #include "dgl/base/interrupt.h"
 #include "dgl/base/runtime.h"

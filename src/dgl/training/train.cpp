@@ -1,5 +1,7 @@
 #include "dgl/training/train.h"
 
+#include <memory>
+
 #include "dgl/base/error.h"
 #include "dgl/training/stages.h"
 

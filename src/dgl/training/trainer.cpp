@@ -1,6 +1,11 @@
 #include "dgl/training/trainer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"

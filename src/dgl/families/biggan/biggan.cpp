@@ -1,5 +1,11 @@
 #include "dgl/families/biggan/biggan.h"
 
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/families/biggan/checkpoint_import.h"
 #include "dgl/families/biggan/objective.h"

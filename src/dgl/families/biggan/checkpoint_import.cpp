@@ -1,5 +1,9 @@
 #include "dgl/families/biggan/checkpoint_import.h"
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "dgl/families/biggan/networks.h"
 
 namespace dgl {

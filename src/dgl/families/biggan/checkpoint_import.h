@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "dgl/families/checkpoint_format.h"
 
 namespace dgl {

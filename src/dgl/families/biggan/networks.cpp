@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"
 #include "dgl/ops/conv_act.h"

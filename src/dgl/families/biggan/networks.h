@@ -1,8 +1,13 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/spectral_norm.h"

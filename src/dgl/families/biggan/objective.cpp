@@ -1,5 +1,11 @@
 #include "dgl/families/biggan/objective.h"
 
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/regularizers.h"
 

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/families/biggan/biggan.h"
 #include "dgl/families/objective.h"
 #include "dgl/losses/adversarial.h"

@@ -1,3 +1,9 @@
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/families/biggan/networks.h"
 #include "dgl/nn/onnx_graph.h"
 #include "dgl/ops/norm_relu.h"

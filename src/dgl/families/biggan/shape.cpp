@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/families/biggan/networks.h"

@@ -1,4 +1,9 @@
 #include <algorithm>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/families/biggan/networks.h"

@@ -1,5 +1,8 @@
 #include "dgl/families/classifier/classifier.h"
 
+#include <string>
+#include <vector>
+
 #include "dgl/families/family_keys.h"
 
 namespace dgl {

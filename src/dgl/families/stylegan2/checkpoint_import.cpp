@@ -2,9 +2,15 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/families/stylegan2/tensor_names.h"
 #include "dgl/ops/upfirdn2d.h"
 

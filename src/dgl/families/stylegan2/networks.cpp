@@ -1,8 +1,12 @@
 #include "dgl/families/stylegan2/networks.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <memory>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 #include "dgl/ops/bias_act.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/tensor_sizes.h"

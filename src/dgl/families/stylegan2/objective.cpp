@@ -1,5 +1,12 @@
 #include "dgl/families/stylegan2/objective.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/ops/common.h"

@@ -1,5 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dgl/base/torch.h"
 #include "dgl/families/objective.h"
 #include "dgl/families/stylegan2/stylegan2.h"
 #include "dgl/losses/adversarial.h"

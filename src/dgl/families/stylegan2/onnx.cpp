@@ -1,5 +1,9 @@
 #include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/families/stylegan2/networks.h"
 #include "dgl/nn/onnx_graph.h"
 #include "dgl/ops/upfirdn2d.h"

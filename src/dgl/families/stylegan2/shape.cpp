@@ -1,4 +1,9 @@
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/families/stylegan2/networks.h"

@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <string>
+
 #include "dgl/base/error.h"
 #include "dgl/families/stylegan2/networks.h"
 #include "dgl/nn/tensor_sizes.h"

@@ -1,5 +1,11 @@
 #include "dgl/families/stylegan2/stylegan2.h"
 
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
 #include "dgl/base/error.h"
 #include "dgl/families/family_keys.h"
 #include "dgl/families/stylegan2/checkpoint_import.h"

@@ -1,8 +1,11 @@
 #include "dgl/families/stylegan2/tensor_names.h"
 
 #include <bit>
+#include <cstdint>
+#include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/torch.h"
 
 namespace dgl {
 

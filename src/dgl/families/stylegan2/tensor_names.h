@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "dgl/base/torch.h"
 #include "dgl/families/stylegan2/networks.h"
 
 namespace dgl {
