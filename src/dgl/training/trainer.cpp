@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,26 @@ bool trains_discriminators_only(const NetworkSet& networks, const Phase& phase) 
     return networks.at(slot, phase.name).role == NetworkRole::discriminator;
   });
 }
+
+/// Lets a teacher's discriminators learn while it lives. At its end, also by an exception, they are frozen again.
+class LearningTeacher {
+ public:
+  explicit LearningTeacher(const TrainedNetworks& taught) {
+    for (const auto& [slot, optimizer] : taught.optimizers) networks_.push_back(taught.networks.network(slot));
+    for (const auto& network : networks_) network->train();
+  }
+  LearningTeacher(const LearningTeacher&) = delete;
+  LearningTeacher& operator=(const LearningTeacher&) = delete;
+  ~LearningTeacher() {
+    for (const auto& network : networks_) {
+      network->eval();
+      set_requires_grad(*network, false);
+    }
+  }
+
+ private:
+  std::vector<std::shared_ptr<Network>> networks_;
+};
 
 }  // namespace
 
@@ -112,20 +133,13 @@ void Trainer::train_teacher(StepInput& input, const std::vector<std::vector<Batc
   // With its own loss only.
   input.guidance = nullptr;
   TrainedNetworks& taught = *session_.taught;
-  const auto discriminators = [&](const auto& use) {
-    for (const auto& [slot, optimizer] : taught.optimizers) use(*taught.networks.network(slot));
-  };
-  discriminators([](Network& network) { network.train(); });
+  const LearningTeacher learning(taught);
   for (size_t i = 0; i < taught.phases.size(); ++i) {
     const Phase& phase = taught.phases[i];
     if (!trains_discriminators_only(taught.networks, phase) || session_.state.step % phase.interval != 0) continue;
     input.real = real[static_cast<size_t>(phase.batch)];
     optimize_phase(taught, phase, input, stream_seed(seed, kTeacherPhases, i), "teacher_");
   }
-  discriminators([](Network& network) {
-    network.eval();
-    set_requires_grad(network, false);
-  });
 }
 
 void Trainer::update_averages(int64_t images) {
