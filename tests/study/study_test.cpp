@@ -95,11 +95,11 @@ TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
 TEST_F(StudyTest, WhatOnlyStage2DependsOnSharesAStage1) {
   for (const char* key :
        {"lambda=1", "schedule='decay'", "weight='score'", "interval=4", "loss='hinge'", "teacher_data=0.5",
-        "duality_gap=0.1", "smooth_labels=true", "align=0.1", "train_teacher=true"}) {
+        "duality_gap=0.1", "smooth_labels=true", "align=0.1", "train_teacher=true", "keep_optimizer=true"}) {
     folder.put("s.toml", with("guidance.schedule=cosine:0.2", std::string("guidance.") + key));
     EXPECT_EQ(plan_runs(load(), "out").size(), 2u * 7u) << key;
   }
-  folder.put("s.toml", with("guidance.schedule=cosine:0.2", "guidance.keep_optimizer=true"));
+  folder.put("s.toml", with("guidance.schedule=cosine:0.2", "guidance.resize=true"));
   EXPECT_EQ(plan_runs(load(), "out").size(), 2u * 8u);
 }
 

@@ -3,6 +3,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/training/stages.h"
+#include "dgl/training/train.h"
 #include "drawn_set.h"
 
 namespace dgl::test {
@@ -41,6 +42,19 @@ stage2_kimg = 0.016
   }
   void save_teacher() const { save_model(folder_ / "teacher", teacher_); }
 
+  /// Trains both stages of the recipe in a folder, and gives the checkpoint at its end.
+  TensorFile train(const std::string& out, const Recipe& recipe) const {
+    EXPECT_EQ(start_run(recipe, folder_ / out, /*overwrite=*/true, /*quiet=*/true), 0);
+    return last(out);
+  }
+  TensorFile last(const std::string& out) const {
+    return load_safetensors(folder_ / (out + "/checkpoints/000008.safetensors"));
+  }
+  static void expect_same(const TensorFile& a, const TensorFile& b) {
+    ASSERT_EQ(a.tensors.size(), b.tensors.size());
+    for (const auto& [name, tensor] : a.tensors) EXPECT_TRUE(tensor.equal(b.at(name, "b"))) << name;
+  }
+
   TemporaryFolder folder_;
   Recipe recipe_;
   NetworkSet teacher_;
@@ -63,6 +77,54 @@ TEST_F(TeacherSessionTest, ADivergenceOfTheTeacherLeavesItFrozen) {
   const auto& discriminator = *session->taught->networks.discriminator();
   EXPECT_FALSE(discriminator.is_training());
   for (const torch::Tensor& parameter : discriminator.parameters()) EXPECT_FALSE(parameter.requires_grad());
+}
+
+// Stage 1 has four steps, and so has stage 2.
+TEST_F(TeacherSessionTest, WhoeverBeginsStage2DecidesOnTheMoments) {
+  for (const bool kept : {false, true}) {
+    recipe_.guidance.keep_optimizer = kept;
+    recipe_.run.from_stage1.clear();
+    const TensorFile whole = train("whole", recipe_);
+    const TensorFile end = load_safetensors(folder_ / "whole/checkpoints/stage1.safetensors");
+    EXPECT_EQ(end.at("adam.generator.steps", "end").item<int64_t>(), 5);  // and one of path lengths
+    EXPECT_EQ(whole.at("adam.generator.steps", "whole").item<int64_t>(), kept ? 10 : 5);
+
+    // From its stage 1, and from the stage 1 of a run that decided otherwise.
+    recipe_.run.from_stage1 = (folder_ / "whole").string();
+    expect_same(whole, train("again", recipe_));
+    Recipe other = recipe_;
+    other.run.from_stage1.clear();
+    other.guidance.keep_optimizer = !kept;
+    train("other", other);
+    recipe_.run.from_stage1 = (folder_ / "other").string();
+    expect_same(whole, train("from_other", recipe_));
+
+    // Resumed at the end of stage 1, and within stage 2.
+    for (const char* newest : {"000004", "000006"}) {
+      recipe_.run.from_stage1.clear();
+      train("cut", recipe_);
+      for (const auto& entry : fs::directory_iterator(folder_ / "cut/checkpoints")) {
+        const std::string name = entry.path().stem().string();
+        if (name.starts_with("0") && name > newest) fs::remove(entry.path());
+      }
+      fs::remove(folder_ / "cut/summary.json");
+      ASSERT_EQ(resume_run(folder_ / "cut", "auto", /*quiet=*/true), 0);
+      expect_same(whole, last("cut"));
+    }
+  }
+}
+
+TEST_F(TeacherSessionTest, AStage1WithoutMomentsCannotBeKeptUp) {
+  recipe_.guidance.keep_optimizer = true;
+  train("whole", recipe_);
+  const fs::path path = folder_ / "whole/checkpoints/stage1.safetensors";
+  TensorFile end = load_safetensors(path);
+  for (const char* slot : {"generator", "discriminator"}) {
+    end.tensors[std::string("adam.") + slot + ".steps"] = torch::zeros({}, torch::kLong);
+  }
+  save_safetensors(path, end);
+  recipe_.run.from_stage1 = (folder_ / "whole").string();
+  expect_error([&] { make_session(recipe_, processes_); }, {"stage1.safetensors", "moments", "keep_optimizer"});
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ class Adam {
   /// Returns the L2 norm of all gradients; NaN or infinity if a gradient is not finite.
   double gradient_norm(Workers& workers) const;
   void step(Workers& workers);
+  /// Steps so far, by which the moments are corrected.
+  int64_t steps() const { return steps_; }
+  const AdamOptions& options() const { return options_; }
 
   /// put() adds the moments as `prefix` + "m." or "v." + name, and the step count as `prefix` + "steps". get() reads
   /// them.

@@ -283,7 +283,6 @@ Recipe Recipe::stage1() const {
   recipe.guidance.resize = guidance.resize;
   recipe.guidance.stage1_kimg = guidance.stage1_kimg;
   recipe.guidance.stage2_kimg = 0;
-  recipe.guidance.keep_optimizer = guidance.keep_optimizer;
   recipe.teacher().file = teacher().file;
   recipe.teacher().lambda = 0;
   return recipe;

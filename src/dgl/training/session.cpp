@@ -126,7 +126,8 @@ std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
   return taught;
 }
 
-/// Starts stage 2 from the end of another run's stage 1.
+/// Starts stage 2 from the end of another run's stage 1, with the moments of Adam there. Where stage 2 begins, they are
+/// dropped unless the recipe keeps them.
 void begin_from_stage1(TrainingSession& session) {
   const std::string& folder = session.recipe.run.from_stage1;
   const auto path = RunDirectory::open(folder).stage_end(1);
@@ -139,7 +140,13 @@ void begin_from_stage1(TrainingSession& session) {
   if (state.stages.size() != 1 || state.stage != 2) fail("{}: not the end of a stage 1", path.string());
   state.log_bytes = 0;
   state.best_fd = -1;
-  if (!session.recipe.guidance.keep_optimizer) session.reset_optimizers();
+  if (!session.recipe.guidance.keep_optimizer) return;
+  for (const auto& [slot, optimizer] : session.student.optimizers) {
+    if (state.step > 0 && optimizer->steps() == 0) {
+      fail("{}: an earlier version of dgl wrote it without the moments of Adam, which guidance.keep_optimizer needs",
+           path.string());
+    }
+  }
 }
 
 /// Starts stage 2 from the teacher's own networks.

@@ -48,8 +48,12 @@ void handle_divergence(TrainingSession& session, const Checkpointer& checkpointe
   session.state.retries = retries;
 }
 
-void begin_record(RunState& state, const Stage& stage) {
+/// Adds the stage's record at its first step. A stage after the first then starts Adam afresh, unless the recipe keeps
+/// it. What ends a stage saves the moments, so that this is decided by the run that begins the next one.
+void begin_stage(TrainingSession& session, const Stage& stage) {
+  RunState& state = session.state;
   if (static_cast<int64_t>(state.stages.size()) >= state.stage) return;
+  if (stage.number > 1 && !session.recipe.guidance.keep_optimizer) session.reset_optimizers();
   StageRecord record;
   record.stage = stage.number;
   record.name = stage.name;
@@ -63,7 +67,6 @@ void end_stage(TrainingSession& session, const Checkpointer& checkpointer, const
   ++session.state.stage;
   session.state.stage_images = 0;
   session.state.ticks = 0;
-  if (!session.recipe.guidance.keep_optimizer) session.reset_optimizers();
   checkpointer.save(directory.stage_end(stage.number));
 }
 
@@ -79,7 +82,7 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
   double last = now_seconds();
   while (!finished()) {
     const Stage& stage = session.current_stage();
-    begin_record(state, stage);
+    begin_stage(session, stage);
     if (state.stage_images < stage.images) {
       try {
         trainer.step(stage);
