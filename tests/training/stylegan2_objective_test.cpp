@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "dgl/base/torch.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/training/networks.h"
@@ -98,6 +100,29 @@ TEST_F(StyleGan2ObjectiveTest, PhasesFollowTheRecipe) {
   Recipe plain = recipe_;
   settings_of(plain).pl_weight = settings_of(plain).r1_gamma = 0;
   EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main"}));
+}
+
+// c = k / (k + 1); lr * c, beta^c.
+TEST_F(StyleGan2ObjectiveTest, AdamIsCorrectedForWhatIsLazy) {
+  recipe_.lr = 0.002;
+  recipe_.beta1 = 0.5;
+  const auto options = [&](double pl_weight, bool pl_correction) {
+    settings_of(recipe_).pl_weight = pl_weight;
+    settings_of(recipe_).pl_correction = pl_correction;
+    const auto phases = make_objective(recipe_, model_)->phases();
+    const auto optimizers = make_optimizers(recipe_, model_, phases);
+    return std::pair{optimizers.at("generator")->options(), optimizers.at("discriminator")->options()};
+  };
+  const auto expect = [](const AdamOptions& found, double c) {
+    EXPECT_DOUBLE_EQ(found.lr, 0.002 * c);
+    EXPECT_DOUBLE_EQ(found.beta1, std::pow(0.5, c));
+    EXPECT_DOUBLE_EQ(found.beta2, std::pow(0.99, c));
+  };
+  for (const bool pl_correction : {false, true}) {
+    expect(options(2, pl_correction).first, 4.0 / 5);
+    expect(options(0, pl_correction).first, pl_correction ? 4.0 / 5 : 1);
+    expect(options(0, pl_correction).second, 16.0 / 17);
+  }
 }
 
 TEST_F(StyleGan2ObjectiveTest, APhaseTeachesOneNetwork) {

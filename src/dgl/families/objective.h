@@ -23,6 +23,8 @@ struct Phase {
   int64_t interval = 1;      ///< runs in every interval-th step
   int64_t batch = 0;         ///< which of the step's batches of real images it works on
   bool regularizer = false;  ///< true for a lazy regularizer, false for a main phase
+  /// Interval of a lazy regularizer that the optimizers are corrected for, though it is not among the phases; 0: none.
+  int64_t corrected_for = 0;
 };
 
 /// What the networks of a family minimize. It knows nothing of optimizers, stages or files.

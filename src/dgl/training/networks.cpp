@@ -83,7 +83,8 @@ Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, con
     const bool own_rate = slot.role == NetworkRole::discriminator && recipe.lr_discriminator > 0;
     AdamOptions options{own_rate ? recipe.lr_discriminator : recipe.lr, recipe.beta1, recipe.beta2, recipe.epsilon};
     for (const Phase& phase : phases) {
-      if (phase.regularizer && trains(phase)) options = options.corrected_for(phase.interval);
+      const int64_t interval = phase.regularizer ? phase.interval : phase.corrected_for;
+      if (interval > 0 && trains(phase)) options = options.corrected_for(interval);
     }
     optimizers.emplace(slot.name, std::make_unique<Adam>(*slot.network, options));
   }

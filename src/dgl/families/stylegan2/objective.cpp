@@ -36,7 +36,8 @@ std::vector<Phase> StyleGan2Objective::phases() {
     phase.interval = interval;
     phase.regularizer = true;
   };
-  add("g_main", "generator", &StyleGan2Objective::generator_main);
+  const bool corrected = settings_.pl_weight == 0 && settings_.pl_correction;
+  add("g_main", "generator", &StyleGan2Objective::generator_main).corrected_for = corrected ? settings_.pl_interval : 0;
   if (settings_.pl_weight > 0) {
     add_regularizer("g_reg", "generator", &StyleGan2Objective::generator_path_length, settings_.pl_interval);
   }

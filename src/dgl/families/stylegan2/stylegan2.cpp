@@ -45,6 +45,10 @@ std::vector<ConfigKey> StyleGan2Family::keys(FamilySettings& settings) const {
        {"training", "pl_decay", &s.pl_decay, "How far the mean path length moves towards a batch's", 0, 1},
        {"training", "pl_interval", &s.pl_interval, "Path lengths are regularized in every pl_interval-th step", 1,
         1024},
+       {"training", "pl_correction", &s.pl_correction,
+        "Whether the generator's Adam is corrected for pl_interval even if pl_weight is 0, as in "
+        "stylegan2-ada-pytorch's "
+        "settings for CIFAR"},
        {"training", "pl_batch_shrink", &s.pl_batch_shrink, "Path lengths use this fraction of a batch", 1, 1024},
        {"training", "style_mixing", &s.style_mixing, "Probability that a batch mixes the styles of two latents", 0,
         1}});

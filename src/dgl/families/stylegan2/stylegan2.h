@@ -19,6 +19,7 @@ struct StyleGan2FamilySettings : FamilySettings {
   int64_t r1_interval = 16;
   double pl_weight = 2, pl_decay = 0.01;
   int64_t pl_interval = 4, pl_batch_shrink = 2;
+  bool pl_correction = false;  ///< whether the generator's Adam is corrected for pl_interval even without path lengths
   double style_mixing = 0.9;
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<StyleGan2FamilySettings>(*this); }
