@@ -169,6 +169,21 @@ TEST(BigGan, StandingStatisticsAreOfFreshImages) {
   EXPECT_LT((own - standing).abs().mean().item<double>(), 0.1 * own.abs().mean().item<double>());
 }
 
+TEST(BigGan, StandingStatisticsAreOfTheLabelsThatAreDrawn) {
+  torch::NoGradGuard no_grad;
+  const auto n = networks();
+  const auto random = torch::randn({4, 12}), labels = torch::zeros({4}, torch::kLong);
+  const auto images = [&](const torch::Tensor& shares) {
+    n.g->recalibrate_batch_norm(3, shares);
+    return n.g->sample({random, labels});
+  };
+  const auto first_only = torch::tensor({1.0, 0.0, 0.0, 0.0, 0.0});
+  const auto of_first = images(first_only), of_all = images({});
+  n.g->named_parameters()["shared.weight"].slice(0, 1).add_(1);
+  EXPECT_TRUE(images(first_only).equal(of_first));
+  EXPECT_FALSE(images({}).equal(of_all));
+}
+
 TEST(BigGan, OrthogonalWeights) {
   const auto n = networks();
   const auto w = n.g->named_parameters()["blocks.0.0.conv1.weight"].view({16, -1});

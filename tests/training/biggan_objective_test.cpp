@@ -42,13 +42,14 @@ class BigGanObjectiveTest : public ::testing::Test {
     input_.real = {{torch::randn({recipe.batch, 1, 32, 32}), torch::randint(3, {recipe.batch}, torch::kLong)}};
   }
   /// What the first phase of this name reports; its gradients stay. The same random numbers every time.
-  StepOutput run(const std::string& name, const Guidance* guidance = nullptr, int64_t micro_batches = 1) {
+  StepOutput run(const std::string& name, const Guidance* guidance = nullptr, int64_t micro_batches = 1,
+                 uint64_t seed = 7) {
     for (auto& p : generator_->parameters()) p.mutable_grad().reset();
     for (auto& p : discriminator_->parameters()) p.mutable_grad().reset();
     input_.guidance = guidance;
     Workers workers(1);
     for (const Phase& phase : objective_->phases()) {
-      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, 7, micro_batches);
+      if (phase.name == name) return run_phase(*objective_, model_, phase, input_, workers, seed, micro_batches);
     }
     return {};
   }
@@ -98,6 +99,26 @@ TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
   EXPECT_EQ(phases[3].name, "g_main");
   EXPECT_EQ(objective_->batches_per_step(), 3);
   EXPECT_EQ(objective_->max_shards(48), 1);
+}
+
+// A label that is never drawn gives its embedding no gradient.
+TEST_F(BigGanObjectiveTest, LabelsOfFakesAreDrawnAsTheRecipeSays) {
+  Recipe recipe = tiny();
+  for (const char* how : {"uniform", "data"}) {
+    settings_of(recipe).fake_labels = how;
+    build(recipe);
+    input_.label_shares = torch::tensor({0.5, 0.0, 0.5});
+    std::vector<double> norms(3, 0);
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+      run("g_main", nullptr, 1, seed);
+      const torch::Tensor rows = generator_->named_parameters()["shared.weight"].grad().norm(2, {1});
+      for (size_t i = 0; i < 3; ++i) norms[i] += rows[static_cast<int64_t>(i)].item<double>();
+    }
+    EXPECT_GT(norms[0], 0);
+    EXPECT_EQ(norms[1] > 0, std::string(how) == "uniform") << norms[1];
+    EXPECT_GT(norms[2], 0);
+  }
+  EXPECT_FALSE(BigGanObjective({}, nullptr, nullptr).fake_label_shares(torch::ones({3})).defined());
 }
 
 TEST_F(BigGanObjectiveTest, PhasesLeaveTheOtherNetworkAlone) {

@@ -38,6 +38,9 @@ class Objective {
   virtual int64_t batches_per_step() const { return 1; }
   /// Into how many shards a batch may be split, each to be taken as a batch of its own: 1 if losses need all of it.
   virtual int64_t max_shards(int64_t batch) const { return 1; }
+  /// How often each label is drawn for generated images, [classes], if `of_data` says how often the data has it;
+  /// undefined: uniformly.
+  virtual torch::Tensor fake_label_shares(const torch::Tensor& of_data) const { return of_data; }
   /// Takes a phase's statistics, averaged over shards, into the objective's and the networks' state.
   virtual void update_statistics(const Scalars& statistics) {}
   /// Tensors of the objective's state (the running mean of path lengths), shared with it.

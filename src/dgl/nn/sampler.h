@@ -36,8 +36,9 @@ struct SampleSpec {
 /// How a sampler draws.
 struct SampleOptions {
   double psi = 1;  ///< truncation: the distance of latents from their mean; 1 for none
-  at::Generator
-      noise{};  ///< draws noise within the network; undefined: the stored noise, a pure function of the condition
+  /// Draws noise within the network anew for every image; undefined: the stored noise, so that images are a pure
+  /// function of the condition.
+  at::Generator noise{};
 };
 
 /// Images of a family's model: all that grids, metrics, ONNX files and `dgl sample` know of it.
@@ -57,8 +58,9 @@ class Sampler {
   virtual std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const = 0;
 
   /// Recomputes what sampling needs beside the weights, which training leaves behind: batch-norm statistics, from
-  /// random images drawn with `seed`. Most families have nothing to do.
-  virtual void recalibrate_batch_norm(uint64_t seed) {}
+  /// random images drawn with `seed`, whose labels are drawn as often as `label_shares` [classes] says (undefined:
+  /// uniformly). Most families have nothing to do.
+  virtual void recalibrate_batch_norm(uint64_t seed, const torch::Tensor& label_shares = {}) {}
 
   /// The network that samples.
   virtual Network& network() = 0;

@@ -101,7 +101,8 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
                .loss = state.losses.means(),
                .score = state.scores.means()};
   const auto sampler = sampler_of(session_.student.networks, "the student");
-  sampler->recalibrate_batch_norm(session_.seed(Stream::standing_statistics));
+  sampler->recalibrate_batch_norm(session_.seed(Stream::standing_statistics),
+                                  session_.student.objective->fake_label_shares(session_.label_shares));
   std::string distance_text;
   bool keep = true;
   if (evaluator_.has_features()) {

@@ -44,7 +44,15 @@ std::vector<ConfigKey> BigGanFamily::keys(FamilySettings& settings) const {
        {"training", "d_steps", &s.d_steps, "Discriminator steps for each of the generator, each on a batch of its own",
         1, 64},
        {"training", "orthogonal", &s.orthogonal,
-        "Weight of the generator's orthogonal regularization, which leaves embeddings out", 0, 1e6}});
+        "Weight of the generator's orthogonal regularization, which leaves embeddings out", 0, 1e6},
+       {"training",
+        "fake_labels",
+        &s.fake_labels,
+        "How labels of generated images are drawn: uniform, each as often as the others, as BigGAN-PyTorch does; data, "
+        "each as often as the data has it",
+        0,
+        0,
+        {"uniform", "data"}}});
   return keys;
 }
 

@@ -22,8 +22,9 @@ struct BigGanFamilySettings : FamilySettings {
   int64_t shared_dim = 128;
   std::string init = "orthogonal";
 
-  int64_t d_steps = 1;    ///< discriminator steps for each of the generator, each on a batch of its own
-  double orthogonal = 0;  ///< weight of the generator's orthogonal regularization
+  int64_t d_steps = 1;                  ///< discriminator steps for each of the generator, each on a batch of its own
+  double orthogonal = 0;                ///< weight of the generator's orthogonal regularization
+  std::string fake_labels = "uniform";  ///< how labels of generated images are drawn: uniform, or data, as the data has
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<BigGanFamilySettings>(*this); }
   BigGanSettings architecture() const;

@@ -229,13 +229,15 @@ std::vector<Tensor> BigGanGenerator::matrices() const {
   return weights;
 }
 
-void BigGanGenerator::recalibrate_batch_norm(uint64_t seed) {
+void BigGanGenerator::recalibrate_batch_norm(uint64_t seed, const Tensor& label_shares) {
   torch::NoGradGuard no_grad;
   const auto random = at::detail::createCPUGenerator(seed);
   const auto device = last_gain_.device();
   for (int64_t k = 1; k <= kStandingBatches; ++k) {
     const Tensor z = torch::randn({kStandingImages, shape_.z_dim}, random, torch::kFloat);
-    const Tensor labels = torch::randint(shape_.classes, {kStandingImages}, random, torch::kLong);
+    const Tensor labels = label_shares.defined()
+                              ? at::multinomial(label_shares.cpu(), kStandingImages, /*replacement=*/true, random)
+                              : torch::randint(shape_.classes, {kStandingImages}, random, torch::kLong);
     generate(z.to(device), labels.to(device), {false, 1 / static_cast<double>(k)});
   }
 }

@@ -171,7 +171,7 @@ class BigGanGenerator : public Generator {
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   /// Sets the statistics of every batch norm to the mean over 16 batches of 64 images ("standing statistics").
-  void recalibrate_batch_norm(uint64_t seed) override;
+  void recalibrate_batch_norm(uint64_t seed, const torch::Tensor& label_shares = {}) override;
 
   /// Maps z [N, z_dim] and labels [N] to images [N, C, R, R] in -1 … 1.
   torch::Tensor generate(const torch::Tensor& z, const torch::Tensor& labels, const Pass& pass);

@@ -37,7 +37,10 @@ std::vector<Phase> BigGanObjective::phases() {
 Batch BigGanObjective::draw(int64_t n, const StepInput& input) {
   const auto options = input.real[0].images.options();
   const Tensor z = at::randn({n, generator_->z_dim()}, input.random, options);
-  const Tensor labels = at::randint(generator_->classes(), {n}, input.random, options.dtype(torch::kLong));
+  const Tensor shares = fake_label_shares(input.label_shares);
+  const Tensor labels = shares.defined()
+                            ? at::multinomial(shares, n, /*replacement=*/true, input.random)
+                            : at::randint(generator_->classes(), {n}, input.random, options.dtype(torch::kLong));
   return {generator_->generate(z, labels, Pass::training()), labels};
 }
 

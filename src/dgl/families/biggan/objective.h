@@ -12,7 +12,7 @@
 namespace dgl {
 
 /// BigGAN's objective (arXiv 1809.11096, as ajbrock/BigGAN-PyTorch trains it): hinge loss, several discriminator steps
-/// for each of the generator, labels of fakes drawn evenly, optionally orthogonal regularization of the generator.
+/// for each of the generator, labels of fakes drawn uniformly, optionally orthogonal regularization of the generator.
 /// Guidance joins the generator's phase, on the same fake batch and its labels. Every pass of a network that is not
 /// frozen moves its batch statistics and power iterations on, so a batch cannot be split into shards.
 class BigGanObjective : public Objective {
@@ -22,6 +22,9 @@ class BigGanObjective : public Objective {
 
   std::vector<Phase> phases() override;
   int64_t batches_per_step() const override { return settings_.d_steps; }
+  torch::Tensor fake_label_shares(const torch::Tensor& of_data) const override {
+    return settings_.fake_labels == "data" ? of_data : torch::Tensor();
+  }
 
  private:
   /// Images of fresh latents and their labels [n].
