@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dgl/base/files.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
@@ -197,6 +198,52 @@ TEST_F(BigGanObjectiveTest, PartsOfABatchAreMeansOfPasses) {
     sum += objective_->phases()[0].loss(third(part), output).item<double>();
   }
   EXPECT_NEAR(loss, sum / 3, 1e-4 * std::abs(loss));
+}
+
+// BigGAN-PyTorch with batch_size 100, num_D_steps 4, num_D_accumulations 2 and num_G_accumulations 1: each of four
+// discriminator steps takes 2 x 100 images, and a step of the generator 1 x 100.
+TEST_F(BigGanObjectiveTest, TheAuthorsSettingsForCifar10) {
+  Recipe recipe = load_recipe(fs::path(DGL_SOURCE_DIR) / "recipes/cifar10-biggan.toml");
+  settings_of(recipe).channels = 1;
+  build(recipe);
+  input_.real = {{torch::zeros({200, 3, 32, 32}), torch::arange(200)}};
+  const auto phases = objective_->phases();
+  ASSERT_EQ(phases.size(), 5u);
+  EXPECT_EQ(objective_->batches_per_step(), 4);
+  for (const Phase& phase : phases) {
+    const bool of_discriminator = phase.name == "d_main";
+    const PhaseBatch batch = phase_batch(recipe, model_, phase, input_);
+    EXPECT_EQ(batch.micro_batches, of_discriminator ? 2 : 1) << phase.name;
+    EXPECT_EQ(batch.input.real[0].images.size(0), of_discriminator ? 200 : 100) << phase.name;
+    EXPECT_TRUE(batch.input.real[0].labels.equal(torch::arange(of_discriminator ? 200 : 100))) << phase.name;
+  }
+  EXPECT_EQ(input_.real[0].images.size(0), 200);
+}
+
+// The generator's gradient is that of fewer images in parts of the same size; without the key, of as many.
+TEST_F(BigGanObjectiveTest, AGeneratorsStepMayBeOfFewerImages) {
+  Recipe recipe = tiny();
+  recipe.accumulations = 3;
+  const auto gradient_of = [&](const PhaseBatch& batch) {
+    build(recipe);
+    Workers workers(1);
+    run_phase(*objective_, model_, objective_->phases().back(), batch.input, workers, 7, batch.micro_batches);
+    return gradient().clone();
+  };
+  const auto of_recipe = [&] {
+    build(recipe);
+    return gradient_of(phase_batch(recipe, model_, objective_->phases().back(), input_));
+  };
+  const torch::Tensor all = of_recipe();
+  recipe.batch_generator = 4;
+  const torch::Tensor of_four = of_recipe();
+  build(recipe);
+  StepInput four = input_;
+  four.real = {{input_.real[0].images.slice(0, 0, 4), input_.real[0].labels.slice(0, 0, 4)}};
+  EXPECT_TRUE(of_four.equal(gradient_of({four, 2})));
+  EXPECT_FALSE(of_four.equal(all));
+  recipe.batch_generator = 0;
+  EXPECT_TRUE(all.equal(gradient_of({input_, 3})));
 }
 
 // Of every parameter: some share a gradient's tensor.

@@ -110,6 +110,11 @@ void check(Recipe& r, const std::string& origin) {
     fail("{}: training.accumulations = {}: expected a divisor of training.batch = {}", origin, r.accumulations,
          r.batch);
   }
+  const int64_t part = r.batch / r.accumulations;
+  if (r.batch_generator > r.batch || r.batch_generator % part != 0) {
+    fail("{}: training.batch_generator = {}: expected a multiple of batch / accumulations = {}, {} at most", origin,
+         r.batch_generator, part, r.batch);
+  }
   Rational::parse(r.width, origin + ": student.width");
   if (!r.discriminator_width.empty() && r.discriminator_width != "generator") {
     Rational::parse(r.discriminator_width, origin + ": student.discriminator_width");
@@ -164,6 +169,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"training", "accumulations", &r.accumulations,
        "Equal parts of a batch that go through the networks one after another; batch statistics are taken over one", 1,
        4096},
+      {"training", "batch_generator", &r.batch_generator,
+       "Images that a generator's phases work on, in parts as large as batch / accumulations; 0: batch", 0, 65536},
       {"training", "beta1", &r.beta1, "Adam", 0, 0.999999},
       {"training", "beta2", &r.beta2, "Adam", 0, 0.999999},
       {"training", "epsilon", &r.epsilon, "Adam", 0, 1},

@@ -69,6 +69,7 @@ struct Recipe {
   double lr = 0.0025;
   double lr_discriminator = 0;  ///< 0: lr
   int64_t accumulations = 1;    ///< micro-batches of a batch, which go through the networks one after another
+  int64_t batch_generator = 0;  ///< images of a phase that trains generators alone, in micro-batches as large; 0: batch
   double beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
   bool mirror = false;
   std::string augment;        ///< of what discriminators see (data/diff_augment.h); empty: nothing

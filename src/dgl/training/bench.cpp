@@ -53,7 +53,8 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
 
   const auto median_of = [&](const Phase& phase) {
     const auto run = [&] {
-      run_phase(*objective, networks, phase, input, workers, ++seed, recipe.accumulations);
+      const PhaseBatch batch = phase_batch(recipe, networks, phase, input);
+      run_phase(*objective, networks, phase, batch.input, workers, ++seed, batch.micro_batches);
       for (const std::string& slot : phase.trains) optimizers.at(slot)->step(workers);
       if (device.is_cuda()) torch::cuda::synchronize(device.index());
     };

@@ -67,6 +67,21 @@ int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t re
   return shards * count;
 }
 
+PhaseBatch phase_batch(const Recipe& recipe, const NetworkSet& networks, const Phase& phase, const StepInput& step) {
+  PhaseBatch batch{step, recipe.accumulations};
+  const bool generators_alone = std::all_of(phase.trains.begin(), phase.trains.end(), [&](const std::string& slot) {
+    return networks.at(slot, phase.name).role == NetworkRole::generator;
+  });
+  if (recipe.batch_generator == 0 || !generators_alone) return batch;
+  batch.micro_batches = recipe.batch_generator / (recipe.batch / recipe.accumulations);
+  for (Batch& real : batch.input.real) {
+    const int64_t images = real.images.size(0) / recipe.accumulations * batch.micro_batches;
+    real.images = real.images.slice(0, 0, images);
+    if (real.labels.defined()) real.labels = real.labels.slice(0, 0, images);
+  }
+  return batch;
+}
+
 StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Phase& phase, const StepInput& input,
                      Workers& workers, uint64_t seed, int64_t micro_batches, const ProcessGroup& processes) {
   std::vector<Tensor> parameters;

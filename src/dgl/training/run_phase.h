@@ -7,6 +7,7 @@
 #include "dgl/base/workers.h"
 #include "dgl/families/objective.h"
 #include "dgl/nn/network_set.h"
+#include "dgl/recipe/recipe.h"
 
 namespace dgl {
 
@@ -14,6 +15,16 @@ namespace dgl {
 /// Objective::max_shards(); the same number in each process. Throws Error for a batch that cannot be divided so.
 int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t requested, torch::Device device,
                            const ProcessGroup& processes);
+
+/// What a phase works on in one step, and in how many micro-batches.
+struct PhaseBatch {
+  StepInput input;
+  int64_t micro_batches = 1;
+};
+
+/// All of a step's local batch in training.accumulations micro-batches; for a phase that trains generators alone, the
+/// process's share of training.batch_generator images, the first of the batch, in micro-batches as large.
+PhaseBatch phase_batch(const Recipe& recipe, const NetworkSet& networks, const Phase& phase, const StepInput& step);
 
 /// Computes the gradient of the mean loss over the batch and stores it in the .grad of the parameters that the phase
 /// trains (undefined if the loss does not depend on one). Each worker takes a shard of this process's local batch, in

@@ -103,8 +103,9 @@ void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const
                              const std::string& prefix) {
   const Recipe& recipe = session_.recipe;
   RunState& state = session_.state;
-  const StepOutput output = run_phase(*trained.objective, trained.networks, phase, input, *session_.workers, seed,
-                                      recipe.accumulations, *session_.processes);
+  const PhaseBatch batch = phase_batch(recipe, trained.networks, phase, input);
+  const StepOutput output = run_phase(*trained.objective, trained.networks, phase, batch.input, *session_.workers, seed,
+                                      batch.micro_batches, *session_.processes);
   if (&trained == &session_.student) {
     session_.guidance.update_statistics(output.statistics);
     session_.augmentation.update_statistics(output.statistics);
