@@ -9,6 +9,10 @@
 
 namespace dgl {
 
+/// Images of a set that pass through a feature network at once where its statistics are taken. Sums in another order
+/// have other last bits, so that everything that keeps or compares statistics takes this number.
+constexpr int64_t kStatisticsBatch = 64;
+
 /// Calls `use` with all images of a set in order, `batch` at a time (the last batch may be shorter). Passes images
 /// [n, C, R, R] uint8, labels [n] (undefined without labels) and the number of images so far.
 void for_each_batch(

@@ -21,7 +21,6 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int64_t kRealBatch = 64;
 constexpr int64_t kNeighbors = 3;
 constexpr double kGiB = 1 << 30;
 
@@ -149,7 +148,7 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
   }
   if (held || !real_of_label.empty() || (metrics.fid && !real_statistics)) {
     StatisticsAccumulator sums;
-    for_each_batch(dataset, kRealBatch, [&](const Tensor& images, const Tensor& real_labels, int64_t done) {
+    for_each_batch(dataset, kStatisticsBatch, [&](const Tensor& images, const Tensor& real_labels, int64_t done) {
       const Tensor features = network.features(images.to(options.samples.device)).cpu();
       if (cache && !real_statistics) sums.add(features);
       if (!real_of_label.empty()) add_by_label(real_of_label, features, real_labels);

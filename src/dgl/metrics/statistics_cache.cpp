@@ -12,6 +12,7 @@
 #include "dgl/base/json.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
+#include "dgl/metrics/dataset_statistics.h"
 
 namespace dgl {
 
@@ -77,6 +78,16 @@ void StatisticsCache::write(const FeatureStatistics& statistics,
   } catch (const Error& error) {
     note(fmt::format("{}; the statistics are not kept", error.what()));
   }
+}
+
+FeatureStatistics cached_statistics(const Dataset& dataset, FeatureNetwork& network, const fs::path& network_file,
+                                    torch::Device device, const std::function<void(const std::string&)>& note) {
+  const auto tell = note ? note : [](const std::string&) {};
+  const StatisticsCache cache(dataset, network_file, network.distance_name());
+  if (auto known = cache.read(network.dimensions(), tell)) return *std::move(known);
+  FeatureStatistics statistics = dataset_statistics(dataset, network, kStatisticsBatch, device);
+  cache.write(statistics, tell);
+  return statistics;
 }
 
 }  // namespace dgl

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "dgl/base/torch.h"
 #include "dgl/data/dataset.h"
+#include "dgl/metrics/features.h"
 #include "dgl/metrics/frechet.h"
 
 namespace dgl {
@@ -31,5 +33,11 @@ class StatisticsCache {
   std::string key_;
   int64_t count_;
 };
+
+/// Statistics of a set's images under a network that was loaded from `network_file`: those of the cache beside the set,
+/// or else computed on `device` and written there. `note`, if any, receives informational messages.
+FeatureStatistics cached_statistics(const Dataset& dataset, FeatureNetwork& network,
+                                    const std::filesystem::path& network_file, torch::Device device,
+                                    const std::function<void(const std::string&)>& note = {});
 
 }  // namespace dgl

@@ -4,19 +4,17 @@
 #include <cstdint>
 #include <vector>
 
-#include "dgl/metrics/dataset_statistics.h"
+#include "dgl/metrics/statistics_cache.h"
 
 namespace dgl {
 
-namespace {
-constexpr int64_t kRealBatch = 256;
-}
-
-Evaluator::Evaluator(const TrainingSession& session) : session_(session) {
+Evaluator::Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note)
+    : session_(session) {
   if (!session.processes->is_root() || session.recipe.run.features.empty()) return;
   features_ = load_feature_network(session.recipe.run.features);
   features_->to(session.device);
-  real_ = dataset_statistics(*session.data[session.family().output_domain()], *features_, kRealBatch, session.device);
+  real_ = cached_statistics(*session.data[session.family().output_domain()], *features_, session.recipe.run.features,
+                            session.device, note);
 }
 
 double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +14,9 @@ namespace dgl {
 /// feature network it measures nothing.
 class Evaluator {
  public:
-  /// Loads the feature network and takes the statistics of the real images, on the root process only.
-  explicit Evaluator(const TrainingSession& session);
+  /// Loads the feature network and takes the statistics of the real images from the cache beside them
+  /// (cached_statistics), on the root process only. `note`, if any, receives informational messages.
+  explicit Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note = {});
 
   bool has_features() const { return features_ != nullptr; }
   /// Name of the distance.

@@ -1,6 +1,7 @@
 #include "dgl/training/train.h"
 
 #include <memory>
+#include <string>
 
 #include "dgl/base/error.h"
 #include "dgl/training/stages.h"
@@ -25,11 +26,11 @@ int run_session(TrainingSession& session, const Evaluator& evaluator, const RunD
 int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overwrite, bool quiet) {
   const auto processes = ProcessGroup::of_environment();
   const auto session = make_session(recipe, *processes);
-  const Evaluator evaluator(*session);
+  Progress progress(quiet || !processes->is_root());
+  const Evaluator evaluator(*session, [&](const std::string& line) { progress.print(line); });
   std::unique_ptr<FolderLock> lock;
   if (processes->is_root()) lock = RunDirectory::create(out, session->recipe, overwrite).lock();
   processes->barrier();
-  Progress progress(quiet || !processes->is_root());
   return run_session(*session, evaluator, RunDirectory::open(out), progress);
 }
 
@@ -48,8 +49,8 @@ int resume_run(const std::filesystem::path& path, const std::string& device, boo
   const auto processes = ProcessGroup::of_environment();
   const auto lock = processes->is_root() ? directory.lock() : nullptr;
   const auto session = make_session(recipe, *processes);
-  const Evaluator evaluator(*session);
   Progress progress(quiet || !processes->is_root());
+  const Evaluator evaluator(*session, [&](const std::string& line) { progress.print(line); });
   return run_session(*session, evaluator, directory, progress);
 }
 
