@@ -94,6 +94,38 @@ TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   EXPECT_TRUE(told("GiB"));
 }
 
+// Measured images have noise of their own, each; those that are shown share the stored noise.
+TEST_F(Measure, NoiseIsDrawnAnewForEveryImage) {
+  torch::NoGradGuard no_grad;
+  for (const auto& item : generator_->named_parameters()) {
+    if (item.key().ends_with("noise_strength")) item.value().fill_(1);
+  }
+  options_.samples.psi = 0;  // all of the mean latent
+  const auto measured = [&] {
+    std::vector<Tensor> images;
+    for_each_sample(*generator_, options_.samples,
+                    [&](const Tensor& batch, const Tensor&) { images.push_back(batch); });
+    return at::cat(images);
+  };
+  const auto shown = [&] {
+    return to_bytes(sample_images(*generator_, draw_condition(generator_->spec(), options_.samples), options_.samples));
+  };
+  const auto expect_alike = [](const Tensor& images, bool alike) {
+    for (int64_t i = 1; i < images.size(0); ++i) EXPECT_EQ(images[i].equal(images[0]), alike) << i;
+  };
+  const Tensor images = measured(), stored = shown();
+  ASSERT_EQ(images.size(0), 70);
+  expect_alike(images, false);
+  expect_alike(stored, true);
+  EXPECT_TRUE(images.equal(measured()));
+  options_.samples.random_noise = true;
+  EXPECT_TRUE(images.equal(shown()));
+  options_.samples.seed = 1;
+  EXPECT_FALSE(images[0].equal(measured()[0]));
+  options_.samples.random_noise = false;
+  EXPECT_TRUE(stored.equal(shown()));
+}
+
 TEST_F(Measure, TheSetsStatisticsAreKeptAndTheDistanceStaysTheSame) {
   const nlohmann::json first = run("fid"), second = run("fid"), third = run("fid,pr");
   EXPECT_EQ(first["statistics_cached"], false);

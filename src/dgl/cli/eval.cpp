@@ -142,7 +142,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--batch", a->batch, "Batch size (0: 64, fewer above 256 px)")
       ->check(CLI::Range(0, 65536))
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "Random seed of the latents")->capture_default_str();
+  command->add_option("--seed", a->seed, "Random seed of latents, labels and noise")->capture_default_str();
   command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")

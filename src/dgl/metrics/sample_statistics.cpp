@@ -9,9 +9,11 @@ namespace dgl {
 
 void for_each_sample(Sampler& sampler, const DrawOptions& options,
                      const std::function<void(const torch::Tensor&, const torch::Tensor&)>& use) {
-  const Condition condition = draw_condition(sampler.spec(), options);
+  DrawOptions drawn = options;
+  drawn.random_noise = true;
+  const Condition condition = draw_condition(sampler.spec(), drawn);
   const torch::Tensor& labels = condition.labels;
-  sample_in_batches(sampler, condition, options, [&](const torch::Tensor& images, int64_t first) {
+  sample_in_batches(sampler, condition, drawn, [&](const torch::Tensor& images, int64_t first) {
     use(to_bytes(images), labels.defined() ? labels.slice(0, first, first + images.size(0)) : labels);
   });
 }

@@ -15,7 +15,8 @@ namespace dgl {
 
 namespace {
 
-constexpr uint64_t kLabelStream = 1;  // the random stream of labels, apart from that of the latents
+/// Random streams of labels and of noise, apart from that of the latents.
+constexpr uint64_t kLabelStream = 1, kNoiseStream = 2;
 
 /// How many images are drawn at once: `asked`, or as DrawOptions::batch says if that is 0.
 int64_t images_at_once(const ImageShape& image, int64_t asked) {
@@ -71,12 +72,13 @@ void sample_in_batches(Sampler& sampler, const Condition& condition, const DrawO
   torch::NoGradGuard no_grad;
   const ops::FrozenWeights frozen;
   const int64_t count = count_of(condition), batch = images_at_once(sampler.spec().output, options.batch);
+  SampleOptions how{.psi = options.psi};
+  if (options.random_noise) how.noise = make_random(options.device, stream_seed(options.seed, kNoiseStream, 0));
   for (int64_t first = 0; first < count; first += batch) {
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(count, first + batch)).to(options.device) : all;
     };
-    use(sampler.sample({part(condition.latents), part(condition.labels), part(condition.images)}, {options.psi}),
-        first);
+    use(sampler.sample({part(condition.latents), part(condition.labels), part(condition.images)}, how), first);
   }
 }
 

@@ -17,6 +17,9 @@ struct DrawOptions {
   torch::Device device = torch::kCPU;
   torch::Tensor label_shares{};  ///< [classes] how often each label is drawn; undefined: uniform
   torch::Tensor inputs{};        ///< [M, C, H, W] images for a sampler that translates them, taken in turn
+  /// Whether the noise within the network is drawn anew for every image, from a random stream of `seed` of its own. The
+  /// images are then a function of seed, batch and device. False: the network's stored noise.
+  bool random_noise = false;
 };
 
 /// Latents [count, ...] of a seed, drawn on the CPU so that every device gets the same; undefined if the sampler takes
@@ -31,7 +34,7 @@ torch::Tensor draw_labels(const SampleSpec& spec, int64_t count, uint64_t seed, 
 Condition draw_condition(const SampleSpec& spec, const DrawOptions& options);
 
 /// Sampler::sample of a condition, wherever its tensors are, batch by batch on the options' device: all images
-/// [N, C, H, W] on the CPU, contiguous. Takes batch, psi and device of the options.
+/// [N, C, H, W] on the CPU, contiguous. Takes batch, psi and device of the options, and seed if random_noise is set.
 torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const DrawOptions& options);
 
 /// Calls `use` with the images of each batch of sample_images(), on the options' device, and the index of the first of
