@@ -116,6 +116,10 @@ TEST(PrepareFolder, OtherSizesAreCroppedAndResized) {
   folder.put("in/b.png", plain_png(8, 8, "\x08"));
   expect_error([&] { pack(folder, folder / "in"); }, {"b.png", "8 x 8", "16 x 16", "--size"});
   EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "antialiased Lanczos (a = 3) as Pillow's");
+  PrepareOptions bicubic = sized(8);
+  bicubic.filter = ResizeFilter::bicubic;
+  EXPECT_EQ(pack(folder, folder / "in", bicubic).resize, "antialiased bicubic (a = -0.5) as Pillow's");
+  EXPECT_EQ(Dataset(folder / "out.dgldata").info().resize, "antialiased bicubic (a = -0.5) as Pillow's");
   folder.put("in/c.png", plain_png(20, 8, "\x09"));
   EXPECT_EQ(pack(folder, folder / "in", sized(8)).resize, "center crop, antialiased Lanczos (a = 3) as Pillow's");
   for (int64_t i = 0; i < 3; ++i)

@@ -16,6 +16,7 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
       app.add_subcommand("prepare", "Pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
   auto options = std::make_shared<PrepareOptions>();
   auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
+  auto filter = std::make_shared<std::string>("lanczos");
   command
       ->add_option(
           "SRC", options->source,
@@ -24,6 +25,11 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   command->add_option("--out", options->out, "Packed set to write: D.dgldata")->required();
   command->add_option("--size", options->size, "Side of the images in pixels, a power of two")
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--filter", *filter,
+                   "Filter that resizes, as Pillow's; a teacher should see images resized as those it was trained on")
+      ->check(CLI::IsMember({"box", "bicubic", "lanczos"}))
+      ->capture_default_str();
   command->add_flag("--labels", options->labels, "Use the top-level folders of a folder of images as labels");
   command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
   auto* gray_flag = command->add_flag("--gray,--grey", *gray, "One channel");
@@ -31,6 +37,7 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   command->add_flag("--overwrite", options->overwrite, "Replace an existing file");
   command->callback([=, &common] {
     options->channels = *gray ? 1 : *rgb ? 3 : 0;
+    options->filter = parse_resize_filter(*filter, "--filter");
     DatasetInfo info;
     {
       Progress progress(common.quiet);

@@ -45,11 +45,12 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
 /// How the images of a source are brought to one size.
 struct Method {
   bool pad = false, crop = false, resize = false;
+  ResizeFilter filter = ResizeFilter::lanczos;
 
   std::string words(int64_t side, int64_t size) const {
     if (pad) return fmt::format("pad {}->{}", side, size);
     std::string text = crop ? "center crop" : "";
-    if (resize) text += std::string(text.empty() ? "" : ", ") + "antialiased Lanczos (a = 3) as Pillow's";
+    if (resize) text += std::string(text.empty() ? "" : ", ") + resize_filter_words(filter);
     return text.empty() ? "none" : text;
   }
 };
@@ -66,7 +67,7 @@ Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& in
   if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
     fail("{} {}: expected a power of two from 8 to 1024", options.size ? "--size" : "images of side", info.resolution);
   }
-  Method method;
+  Method method{.filter = options.filter};
   bool alike = true, color = false;
   for (int64_t i = 0; i < info.count; ++i) {
     const SourceImage image = source.describe(i);
@@ -93,7 +94,7 @@ std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Metho
   if (method.pad) {
     image = pad_to(image, info.resolution);
   } else if (image.width != info.resolution || image.height != info.resolution) {
-    image = resize_lanczos(center_crop(image), info.resolution);
+    image = resize(center_crop(image), info.resolution, method.filter);
   }
   const auto area = static_cast<size_t>(info.resolution * info.resolution),
              channels = static_cast<size_t>(info.channels);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dgl/data/dataset.h"
+#include "dgl/data/resize.h"
 
 namespace dgl {
 
@@ -16,7 +17,8 @@ struct PrepareOptions {
   int64_t size = 0;         ///< side of the packed images; 0: keep the size, if all are equal power-of-two squares
   bool labels = false;      ///< for a folder: use its top-level folders as labels; other sources always keep theirs
   bool skin_tones = false;  ///< for emoji: include the skin tone variants
-  int64_t channels = 0;     ///< 1 (gray) or 3 (RGB); 0: gray if all images are gray
+  ResizeFilter filter = ResizeFilter::lanczos;  ///< what brings images of other sizes to `size`
+  int64_t channels = 0;                         ///< 1 (gray) or 3 (RGB); 0: gray if all images are gray
   bool overwrite = false;
 };
 

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <string>
 #include <vector>
+
+#include "dgl/base/error.h"
 
 namespace dgl {
 
@@ -12,10 +15,41 @@ namespace {
 
 constexpr int kPrecision = 32 - 8 - 2;  // as in Pillow: 8 bits of pixel and 2 of overshoot beside the weights
 
+double box(double x) { return x > -0.5 && x <= 0.5 ? 1 : 0; }
+
+/// Keys's cubic convolution with a = -0.5.
+double bicubic(double x) {
+  constexpr double a = -0.5;
+  const double d = std::abs(x);
+  if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
+}
+
 double lanczos3(double x) {
   if (x < -3 || x >= 3) return 0;
   const auto sinc = [](double v) { return v == 0 ? 1.0 : std::sin(v * std::numbers::pi) / (v * std::numbers::pi); };
   return sinc(x) * sinc(x / 3);
+}
+
+/// A filter's kernel, which is 0 from `support` on.
+struct Kernel {
+  ResizeFilter filter;
+  const char* name;
+  double (*weight)(double x);
+  double support;
+  const char* words;
+};
+constexpr Kernel kKernels[] = {
+    {ResizeFilter::box, "box", box, 0.5, "means over boxes as Pillow's"},
+    {ResizeFilter::bicubic, "bicubic", bicubic, 2, "antialiased bicubic (a = -0.5) as Pillow's"},
+    {ResizeFilter::lanczos, "lanczos", lanczos3, 3, "antialiased Lanczos (a = 3) as Pillow's"},
+};
+
+const Kernel& kernel_of(ResizeFilter filter) {
+  for (const Kernel& kernel : kKernels) {
+    if (kernel.filter == filter) return kernel;
+  }
+  throw InternalError("a resize filter without a kernel");
 }
 
 /// The weights of one output pixel and the first input pixel that they apply to.
@@ -24,9 +58,9 @@ struct Window {
   std::vector<int32_t> weights;
 };
 
-std::vector<Window> windows(int64_t from, int64_t to) {
+std::vector<Window> windows(int64_t from, int64_t to, const Kernel& kernel) {
   const double scale = static_cast<double>(from) / static_cast<double>(to), widened = std::max(scale, 1.0);
-  const double support = 3 * widened;
+  const double support = kernel.support * widened;
   std::vector<Window> result(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
@@ -38,7 +72,7 @@ std::vector<Window> windows(int64_t from, int64_t to) {
     std::vector<double> weights;
     double sum = 0;
     for (int64_t x = window.first; x < end; ++x) {
-      weights.push_back(lanczos3((static_cast<double>(x) - center + 0.5) * (1 / widened)));
+      weights.push_back(kernel.weight((static_cast<double>(x) - center + 0.5) * (1 / widened)));
       sum += weights.back();
     }
     for (const double weight : weights) {
@@ -51,11 +85,11 @@ std::vector<Window> windows(int64_t from, int64_t to) {
 
 uint8_t clip(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrecision, 0, 255)); }
 
-SourceImage shrink_rows(const SourceImage& image, int64_t width) {
+SourceImage resize_rows(const SourceImage& image, int64_t width, const Kernel& kernel) {
   const int64_t height = image.height, channels = image.channels;
   SourceImage out{height, width, channels, std::vector<uint8_t>(static_cast<size_t>(width * height * channels)),
                   image.label};
-  const std::vector<Window> taps = windows(image.width, width);
+  const std::vector<Window> taps = windows(image.width, width, kernel);
   for (int64_t y = 0; y < height; ++y) {
     const uint8_t* row = image.pixels.data() + y * image.width * channels;
     uint8_t* to = out.pixels.data() + y * width * channels;
@@ -74,11 +108,11 @@ SourceImage shrink_rows(const SourceImage& image, int64_t width) {
   return out;
 }
 
-SourceImage shrink_columns(const SourceImage& image, int64_t height) {
+SourceImage resize_columns(const SourceImage& image, int64_t height, const Kernel& kernel) {
   const int64_t stride = image.width * image.channels;
   SourceImage out{height, image.width, image.channels, std::vector<uint8_t>(static_cast<size_t>(stride * height)),
                   image.label};
-  const std::vector<Window> taps = windows(image.height, height);
+  const std::vector<Window> taps = windows(image.height, height, kernel);
   std::vector<int32_t> sums(static_cast<size_t>(stride));
   for (int64_t y = 0; y < height; ++y) {
     const Window& window = taps[static_cast<size_t>(y)];
@@ -117,10 +151,20 @@ SourceImage pad_to(const SourceImage& image, int64_t size) {
   return out;
 }
 
-SourceImage resize_lanczos(const SourceImage& image, int64_t size) {
+ResizeFilter parse_resize_filter(const std::string& name, const std::string& key) {
+  for (const Kernel& kernel : kKernels) {
+    if (name == kernel.name) return kernel.filter;
+  }
+  fail("{}: \"{}\": expected box, bicubic or lanczos", key, name);
+}
+
+std::string resize_filter_words(ResizeFilter filter) { return kernel_of(filter).words; }
+
+SourceImage resize(const SourceImage& image, int64_t size, ResizeFilter filter) {
+  const Kernel& kernel = kernel_of(filter);
   // A pass that keeps the size is the identity. Pillow skips it too.
-  const SourceImage narrow = image.width == size ? image : shrink_rows(image, size);
-  return narrow.height == size ? narrow : shrink_columns(narrow, size);
+  const SourceImage narrow = image.width == size ? image : resize_rows(image, size, kernel);
+  return narrow.height == size ? narrow : resize_columns(narrow, size, kernel);
 }
 
 SourceImage with_channels(const SourceImage& image, int64_t channels) {
