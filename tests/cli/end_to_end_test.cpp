@@ -88,6 +88,7 @@ TEST_F(EndToEnd, CompressKilledAndResumedGivesTheSameBits) {
     for (std::string line; std::getline(text, line);) {
       auto json = nlohmann::json::parse(line);
       json.erase("seconds");
+      EXPECT_EQ(json.erase("cpu_seconds"), 1u) << line;
       json.erase("images_per_second");
       lines.push_back(json);
     }

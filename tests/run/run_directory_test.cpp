@@ -18,6 +18,34 @@ TEST(RunState, RoundTripIsExact) {
   expect_error([&] { RunState::from_json(nlohmann::json::object(), "c.safetensors"); }, {"c.safetensors", "state"});
 }
 
+TEST(RunState, AddsTimesAndKnowsOfProcessorTimeOnlyAsAWhole) {
+  RunState state;
+  state.stages.resize(2);
+  state.stages[0].cpu_seconds = 5;
+  state.add_time(2, 1.5);
+  state.add_time(3, 2.5);
+  EXPECT_EQ(state.seconds, 5);
+  EXPECT_EQ(state.tick_seconds, 5);
+  EXPECT_EQ(state.cpu_seconds, 4);
+  EXPECT_EQ(state.stages[0].cpu_seconds, 5);
+  EXPECT_EQ(state.stages[1].seconds, 5);
+  EXPECT_EQ(state.stages[1].cpu_seconds, 4);
+  EXPECT_EQ(RunState::from_json(state.to_json(), "c").cpu_seconds, 4);
+
+  // The checkpoint of a version that did not record it: what is added later would be a part only.
+  nlohmann::json old = state.to_json();
+  old.erase("cpu_seconds");
+  for (auto& record : old["stages"]) record.erase("cpu_seconds");
+  RunState resumed = RunState::from_json(old, "c");
+  EXPECT_EQ(resumed.seconds, 5);
+  resumed.add_time(1, 1);
+  EXPECT_EQ(resumed.seconds, 6);
+  EXPECT_EQ(resumed.cpu_seconds, -1);
+  EXPECT_EQ(resumed.stages[1].cpu_seconds, -1);
+  state.add_time(1, std::nullopt);
+  EXPECT_EQ(state.cpu_seconds, -1);
+}
+
 TEST(RunDirectory, RefusesWhatItWouldHarm) {
   const TemporaryFolder folder;
   folder.put("things/a.txt", "x");

@@ -53,6 +53,23 @@ TEST_F(ReadRunLog, GathersCurvesAndStages) {
   EXPECT_EQ(log.stages[1].kimg_end, 3);
 }
 
+TEST_F(ReadRunLog, GivesDistancesTheirTimes) {
+  LogLine line;
+  line.kimg = 2;
+  line.seconds = 6;
+  line.distance = 120.5;
+  line.cpu_seconds = 4.5;
+  const RunLog log = read("{\"kimg\":1,\"fd\":200}\n{\"kimg\":1.5,\"seconds\":5}\n" + line.to_json().dump() + "\n");
+  ASSERT_EQ(log.evaluations.size(), 2u);
+  EXPECT_EQ(log.evaluations[0].distance, 200);
+  EXPECT_FALSE(log.evaluations[0].seconds);
+  EXPECT_FALSE(log.evaluations[0].cpu_seconds);
+  EXPECT_EQ(log.evaluations[1].kimg, 2);
+  EXPECT_EQ(log.evaluations[1].distance, 120.5);
+  EXPECT_EQ(log.evaluations[1].seconds, 6);
+  EXPECT_EQ(log.evaluations[1].cpu_seconds, 4.5);
+}
+
 TEST_F(ReadRunLog, PassesOverALastLineThatWasCutOff) {
   EXPECT_EQ(read("{\"kimg\":1}\n{\"kimg\":2,\"lo").kimg, 1);
   EXPECT_EQ(read("{\"kimg\":1}\n{\"kimg\":2}").kimg, 2);
@@ -83,6 +100,12 @@ TEST_F(ReadRunLog, RefusesEverMoreNames) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += fmt::format("{{\"kimg\":{},\"loss\":{{\"loss{}\":1}}}}\n", i, i);
   EXPECT_NE(error(text).find("line 33: key loss: expected at most 32 names"), std::string::npos) << error(text);
+}
+
+TEST(MeanOfLastThree, IsOfAllIfThereAreFewer) {
+  EXPECT_EQ(mean_of_last_three({{1, 100}, {2, 7}, {3, 5}, {4, 6}}), 6);
+  EXPECT_EQ(mean_of_last_three({{1, 4}, {2, 2}}), 3);
+  EXPECT_FALSE(mean_of_last_three({}));
 }
 
 TEST(Thinned, KeepsTheEndsAndTheLeast) {

@@ -32,7 +32,9 @@ void add_line(const TableReader& line, const std::string& where, RunLog& log) {
   const auto add = [&](Curve& curve, std::optional<double> value) {
     if (value) curve.push_back({*kimg, *value});
   };
-  add(log.distance, line.number("fd"));
+  const auto distance = line.number("fd");
+  add(log.distance, distance);
+  if (distance) log.evaluations.push_back({*kimg, *distance, line.number("seconds"), line.number("cpu_seconds")});
   add(log.images_per_second, line.number("images_per_second"));
   for (const auto& [group, curves] : {std::pair("loss", &log.losses), std::pair("score", &log.scores)}) {
     for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) add((*curves)[name], value);
@@ -47,6 +49,7 @@ nlohmann::json LogLine::to_json() const {
   nlohmann::json line = {{"stage", stage}, {"kimg", kimg},       {"images", images},
                          {"step", step},   {"seconds", seconds}, {"images_per_second", images_per_second},
                          {"loss", loss},   {"score", score}};
+  if (cpu_seconds) line["cpu_seconds"] = *cpu_seconds;
   if (distance) line["fd"] = *distance;
   if (best) line["best"] = true;
   return line;
@@ -67,6 +70,14 @@ RunLog read_run_log(const std::filesystem::path& path) {
     add_line(TableReader(line, where), where, log);
   }
   return log;
+}
+
+std::optional<double> mean_of_last_three(const Curve& curve) {
+  if (curve.empty()) return std::nullopt;
+  const size_t count = std::min<size_t>(3, curve.size());
+  double sum = 0;
+  for (size_t i = curve.size() - count; i < curve.size(); ++i) sum += curve[i].value;
+  return sum / static_cast<double>(count);
 }
 
 Curve thinned(const Curve& curve, size_t most) {

@@ -16,6 +16,13 @@ struct CurvePoint {
 };
 using Curve = std::vector<CurvePoint>;
 
+/// A distance in the log, with the training time until then.
+struct Evaluation {
+  double kimg = 0, distance = 0;
+  std::optional<double> seconds{};      ///< wall time of training, evaluations left out
+  std::optional<double> cpu_seconds{};  ///< processor time of the same, over all threads; empty if it was not recorded
+};
+
 /// The range of one stage, in thousands of images.
 struct StageSpan {
   int64_t number;
@@ -25,6 +32,7 @@ struct StageSpan {
 /// The content of a run's log.jsonl, as curves.
 struct RunLog {
   Curve distance, images_per_second;
+  std::vector<Evaluation> evaluations;  ///< the distances with their times
   std::map<std::string, Curve> losses, scores;
   std::vector<StageSpan> stages;
   double kimg = 0, seconds = 0;  ///< values of the last line
@@ -36,7 +44,8 @@ struct LogLine {
   double kimg = 0;
   int64_t images = 0, step = 0;
   double seconds = 0, images_per_second = 0;
-  nlohmann::json loss, score;  ///< means since the last line, by name
+  nlohmann::json loss, score;           ///< means since the last line, by name
+  std::optional<double> cpu_seconds{};  ///< processor seconds of training so far, if known
   std::optional<double> distance{};
   bool best = false;  ///< true if the distance is the lowest so far
 
@@ -47,6 +56,9 @@ struct LogLine {
 /// Reads log.jsonl, one JSON object per line. Ignores an incomplete last line without a line end, which a crash can
 /// leave. Throws Error, naming file and line, for anything else that is malformed.
 RunLog read_run_log(const std::filesystem::path& path);
+
+/// Returns the mean of a curve's last three values, or of all if there are fewer; nothing of an empty curve.
+std::optional<double> mean_of_last_three(const Curve& curve);
 
 /// Returns at most `most` points of the curve, evenly spaced, including the first, the last and the lowest.
 Curve thinned(const Curve& curve, size_t most);

@@ -82,6 +82,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
                             {"processes", input.processes},
                             {"threads", runtime_threads()},
                             {"precision", recipe.precision},
+    if (record.cpu_seconds >= 0) stage["cpu_seconds"] = record.cpu_seconds;
                             {"device", input.device.str()},
                             {"seconds", state.seconds},
                             {"remake", reproduce_command(recipe)},
@@ -106,6 +107,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
   if (input.teacher) {
     summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher().file), input.teacher_distance, input.device);
   }
+  if (state.cpu_seconds >= 0) summary["cpu_seconds"] = state.cpu_seconds;
   return summary;
 }
 

@@ -100,6 +100,7 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
                .images_per_second = session_.images_per_second(),
                .loss = state.losses.means(),
                .score = state.scores.means()};
+  if (state.cpu_seconds >= 0) line.cpu_seconds = state.cpu_seconds;
   const auto sampler = sampler_of(session_.student.networks, "the student");
   sampler->recalibrate_batch_norm(session_.seed(Stream::standing_statistics),
                                   session_.student.objective->fake_label_shares(session_.label_shares));

@@ -1,10 +1,12 @@
 #include "dgl/training/stages.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "dgl/base/error.h"
 #include "dgl/base/interrupt.h"
+#include "dgl/base/processor_time.h"
 #include "dgl/base/runtime.h"
 
 namespace dgl {
@@ -79,7 +81,7 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
   const Recipe& recipe = session.recipe;
   RunState& state = session.state;
   const auto finished = [&] { return state.stage > static_cast<int64_t>(session.stages.size()); };
-  double last = now_seconds();
+  double last = now_seconds(), last_processor = processor_seconds();
   while (!finished()) {
     const Stage& stage = session.current_stage();
     begin_stage(session, stage);
@@ -90,11 +92,12 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
         handle_divergence(session, checkpointer, directory, progress, error.what());
         continue;
       }
-      const double now = now_seconds();
-      state.seconds += now - last;
-      state.tick_seconds += now - last;
-      state.stages.back().seconds += now - last;
+      const double now = now_seconds(), processor = processor_seconds();
+      // On a GPU the processor only hands out work.
+      state.add_time(now - last,
+                     session.device.is_cpu() ? std::optional<double>(processor - last_processor) : std::nullopt);
       last = now;
+      last_processor = processor;
       recorder.show_progress(stage);
     }
     const bool done = state.stage_images >= stage.images;
@@ -107,6 +110,7 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
       checkpointer.save(directory.checkpoint(state.step));
       if (session.processes->is_root()) directory.prune(recipe.checkpoint_keep);
       last = now_seconds();
+      last_processor = processor_seconds();
     }
     const auto signal = static_cast<int>(session.processes->all_reduce_max(InterruptGuard::received()));
     if (signal && !finished()) {
