@@ -33,6 +33,20 @@ TEST(PrecisionRecall, ASetCoversItselfAndFarOnesDoNotMeet) {
   EXPECT_EQ(precision_recall(a, a + 100).recall, 0);
 }
 
+TEST(PrecisionRecall, BlocksOfDistancesComeToTheWhole) {
+  torch::manual_seed(2);
+  const Tensor real = torch::randn({1100, 4}, torch::kDouble),
+               fake = torch::randn({1000, 4}, torch::kDouble) * 0.8 + 0.3;
+  const auto share = [](const Tensor& points, const Tensor& centers) {
+    const Tensor radii = std::get<0>(at::cdist(centers, centers).kthvalue(4, 1));
+    return at::cdist(points, centers).le(radii).any(1).to(torch::kDouble).mean().item<double>();
+  };
+  const PrecisionRecall found = precision_recall(real, fake);
+  EXPECT_NEAR(found.precision, share(fake, real), 1e-3);
+  EXPECT_NEAR(found.recall, share(real, fake), 1e-3);
+  EXPECT_GT(found.precision, found.recall + 0.02);
+}
+
 TEST(PrecisionRecall, Errors) {
   const Tensor a = torch::ones({4, 3});
   expect_error([&] { precision_recall(a, torch::ones({3, 3}), 3); }, {"4 real and 3 fake", "k = 3"});
