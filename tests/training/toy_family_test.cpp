@@ -3,6 +3,7 @@
 #include "dgl/base/files.h"
 #include "dgl/data/packed.h"
 #include "dgl/families/model_file.h"
+#include "dgl/metrics/classifier.h"
 #include "dgl/nn/profile.h"
 #include "dgl/run/run_log.h"
 #include "dgl/training/bench.h"
@@ -179,6 +180,53 @@ TEST_F(TrainingParts, TheRecorderWritesALineSamplesAndTheBest) {
   EXPECT_TRUE(fs::exists(directory_.sample("000000")));
   EXPECT_TRUE(fs::exists(directory_.best()));
   EXPECT_TRUE(session_->state.losses.sum.empty());
+}
+
+TEST_F(TrainingParts, AFinishedModelIsMeasuredByMoreThanTheDistance) {
+  const auto put_network = [&](const std::string& name, uint64_t seed) {
+    torch::manual_seed(seed);
+    ClassifierShape shape;
+    shape.distance = name;
+    shape.resolution = 8;
+    shape.features = 3;
+    shape.classes = 2;
+    save_classifier(folder_ / name, Classifier(shape), 0);
+    return (folder_ / name).string();
+  };
+  const std::string first = put_network("fd_first", 1), second = put_network("fd_second", 2);
+  const auto sampler = sampler_of(session_->student.networks, "m");
+  constexpr int64_t kSamples = Evaluator::kMostFeatures + 3;
+  session_->recipe.run.features = first;
+  const Evaluator plain(*session_);
+  EXPECT_EQ(plain.judge_name(), "");
+  const FinalMeasures unjudged = plain.measure(*sampler, 2, Stream::final_evaluation, plain.real_images());
+  EXPECT_FALSE(unjudged.judge_distance);
+  EXPECT_TRUE(unjudged.kid_mean);
+  EXPECT_FALSE(unjudged.precision);  // of two images
+
+  session_->recipe.run.judge_features = second;
+  const Evaluator judged(*session_);
+  EXPECT_EQ(judged.judge_name(), "fd_second");
+  const FinalMeasures measures = judged.measure(*sampler, kSamples, Stream::final_evaluation, judged.real_images());
+  EXPECT_EQ(measures.distance, plain.distance(*sampler, kSamples, Stream::final_evaluation));
+  EXPECT_NE(measures.judge_distance, measures.distance);
+  ASSERT_TRUE(measures.precision);
+  // All real images are one, from which the others differ.
+  EXPECT_EQ(*measures.recall, 0);
+  EXPECT_GT(*measures.kid_mean, 0);
+  session_->recipe.run.features = second;
+  session_->recipe.run.judge_features = "";
+  EXPECT_EQ(measures.judge_distance, Evaluator(*session_).distance(*sampler, kSamples, Stream::final_evaluation));
+
+  const auto expect_refused = [&](const std::string& features, const std::string& judge,
+                                  const std::vector<std::string>& words) {
+    session_->recipe.run.features = features;
+    session_->recipe.run.judge_features = judge;
+    expect_error([&] { const Evaluator evaluator(*session_); }, words);
+  };
+  expect_refused(first, first, {"fd_first", "evaluation.judge_features", "another network"});
+  expect_refused("", first, {"fd_first", "expected evaluation.features"});
+  expect_refused(first, (folder_ / "none").string(), {"none"});
 }
 
 TEST_F(TrainingParts, ADivergenceEndsTheStagesOrGoesBack) {

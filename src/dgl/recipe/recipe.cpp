@@ -235,6 +235,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"guidance", "keep_optimizer", &g.keep_optimizer,
        "Whether stage 2 continues with stage 1's Adam (the authors start it afresh)"},
       {"evaluation", "features", &r.feature_file, "Feature network that the distance is tracked with; empty: none"},
+      {"evaluation", "judge_features", &r.judge_feature_file,
+       "Another feature network, which only measures the result and the teacher at the end of a run and which no term "
+       "of training may use; empty: none"},
       {"evaluation", "samples", &r.samples, "Generated images per evaluation", 2, 1e7},
       {"evaluation", "final_samples", &r.final_samples, "Generated images for the result, drawn with other latents", 2,
        1e7},
@@ -251,6 +254,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "teacher", &teacher.file, ""},
       {"run", "from_stage1", &r.run.from_stage1, ""},
       {"run", "features", &r.run.features, ""},
+      {"run", "judge_features", &r.run.judge_features, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},
       {"run", "threads", &r.run.threads, "", 0, 1024},

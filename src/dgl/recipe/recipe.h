@@ -40,7 +40,7 @@ struct RunRecipe {
   std::string command;  ///< train, compress or boost
   std::string data;     ///< packed set of the first data domain
   std::string data_b;   ///< of the second, for a family that has two
-  std::string from_stage1, features, device = "auto";
+  std::string from_stage1, features, judge_features, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
 };
@@ -86,8 +86,9 @@ struct Recipe {
   GuidanceRecipe guidance;  // [guidance]
 
   // [evaluation]
-  std::string feature_file;  ///< a feature network; empty: no distance is tracked
-  int64_t samples = 5000;    ///< generated images per evaluation
+  std::string feature_file;        ///< a feature network; empty: no distance is tracked
+  std::string judge_feature_file;  ///< another one, which only measures the result; empty: none
+  int64_t samples = 5000;          ///< generated images per evaluation
   int64_t final_samples = 10000;
 
   bool reference = false;  ///< [ops]: plain reference operations in place of the fast ones

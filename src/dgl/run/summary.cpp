@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/progress.h"
@@ -21,10 +22,20 @@ namespace dgl {
 
 namespace {
 
-nlohmann::json describe(const NetworkSet& model, const std::string& file, std::optional<double> distance,
+nlohmann::json describe(const NetworkSet& model, const std::string& file, const std::optional<FinalMeasures>& measures,
                         torch::Device device) {
   nlohmann::json json = {{"file", file}};
-  if (distance) json["fd"] = *distance;
+  if (measures) {
+    json["fd"] = measures->distance;
+    const std::pair<const char*, std::optional<double>> others[] = {{"judge_fd", measures->judge_distance},
+                                                                    {"kid_mean", measures->kid_mean},
+                                                                    {"kid_std", measures->kid_deviation},
+                                                                    {"precision", measures->precision},
+                                                                    {"recall", measures->recall}};
+    for (const auto& [name, value] : others) {
+      if (value) json[name] = *value;
+    }
+  }
   const auto sampler = family_of(model, file).sampler(model);
   for (const NetworkSlot& slot : model) {
     Network& network = *slot.best();
@@ -54,6 +65,9 @@ std::string reproduce_command(const Recipe& recipe) {
   add("--data", recipe.run.data);
   add("--data-b", recipe.run.data_b);
   add("--features", recipe.run.features);
+  if (!recipe.run.judge_features.empty()) {
+    command += " --set " + shell_word("evaluation.judge_features=" + recipe.run.judge_features);
+  }
   add("--from-stage1", recipe.run.from_stage1);
   if (recipe.run.from_teacher) command += " --from-teacher";
   if (recipe.run.device != "auto") add("--device", recipe.run.device);
@@ -68,6 +82,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
     nlohmann::json stage = {{"stage", record.stage},       {"name", record.name},
                             {"lambda", record.lambda},     {"kimg_start", record.kimg_start},
                             {"kimg_end", record.kimg_end}, {"seconds", record.seconds}};
+    if (record.cpu_seconds >= 0) stage["cpu_seconds"] = record.cpu_seconds;
     if (record.fd_end >= 0) {
       stage["fd_end"] = record.fd_end;
       stage["fd_best"] = record.fd_best;
@@ -82,7 +97,6 @@ nlohmann::json make_summary(const SummaryInput& input) {
                             {"processes", input.processes},
                             {"threads", runtime_threads()},
                             {"precision", recipe.precision},
-    if (record.cpu_seconds >= 0) stage["cpu_seconds"] = record.cpu_seconds;
                             {"device", input.device.str()},
                             {"seconds", state.seconds},
                             {"remake", reproduce_command(recipe)},
@@ -93,21 +107,24 @@ nlohmann::json make_summary(const SummaryInput& input) {
                               {"channels", input.data.channels},
                               {"resize", input.data.resize}}},
                             {"stages", stages}};
+  if (state.cpu_seconds >= 0) summary["cpu_seconds"] = state.cpu_seconds;
   for (const int64_t label : input.row_labels) {
     summary["grid_rows"].push_back(input.data.classes[static_cast<size_t>(label)]);
   }
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
     summary["metric_samples"] = recipe.final_samples;
-    summary["result"] = {{"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", *input.result_distance}};
+    summary["result"] = {
+        {"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", input.result_measures.value().distance}};
+    if (input.distance_last3) summary["result"]["fd_last3"] = *input.distance_last3;
   }
+  if (!input.judge_metric.empty()) summary["judge_metric"] = input.judge_metric;
   const char* role = input.teacher ? "student" : "model";
-  summary[role] = describe(*input.result, "model.safetensors", input.result_distance, input.device);
+  summary[role] = describe(*input.result, "model.safetensors", input.result_measures, input.device);
   summary[role]["width"] = input.teacher ? recipe.width : "1";
   if (input.teacher) {
-    summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher().file), input.teacher_distance, input.device);
+    summary["teacher"] = describe(*input.teacher, name_of(recipe.teacher().file), input.teacher_measures, input.device);
   }
-  if (state.cpu_seconds >= 0) summary["cpu_seconds"] = state.cpu_seconds;
   return summary;
 }
 

@@ -14,6 +14,15 @@
 
 namespace dgl {
 
+/// How far a finished model's images are from the real ones, over `evaluation.final_samples` images.
+struct FinalMeasures {
+  double distance = 0;  ///< Fréchet distance on the features of `evaluation.features`
+  /// Kernel distance, precision and recall on the same features, over at most 10 000 images of each kind. Precision and
+  /// recall need more than three.
+  std::optional<double> kid_mean{}, kid_deviation{}, precision{}, recall{};
+  std::optional<double> judge_distance{};  ///< Fréchet distance on the features of `evaluation.judge_features`
+};
+
 /// The input of a finished run's summary.
 struct SummaryInput {
   Recipe recipe;
@@ -25,7 +34,9 @@ struct SummaryInput {
   const NetworkSet* result = nullptr;
   const NetworkSet* teacher = nullptr;  ///< null if the run has no teacher
   std::string metric;                   ///< name of the distance; empty: none was measured
-  std::optional<double> result_distance, teacher_distance;
+  std::string judge_metric;             ///< name of the judge's distance; empty: there is none
+  std::optional<FinalMeasures> result_measures, teacher_measures;
+  std::optional<double> distance_last3;  ///< mean of the last three evaluations of the run
 };
 
 /// Returns summary.json of a run (docs/formats.md): stages, result, and size, cost, latency and distance of student and

@@ -2,22 +2,54 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <vector>
 
+#include "dgl/base/error.h"
+#include "dgl/metrics/kid.h"
+#include "dgl/metrics/precision_recall.h"
 #include "dgl/metrics/statistics_cache.h"
 
 namespace dgl {
 
+namespace {
+constexpr int64_t kRealBatch = 256;
+constexpr int64_t kNeighbors = 3;  // of precision and recall
+
+/// Indices of all of `count` images or, if there are more, of `most` at equal intervals: sets are often sorted.
+std::vector<int64_t> evenly_spaced(int64_t count, int64_t most) {
+  const int64_t kept = std::min(count, most);
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < kept; ++i) indices.push_back(i * count / kept);
+  return indices;
+}
+
+}  // namespace
+
 Evaluator::Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note)
-    : session_(session) {
+    : session_(session), note_(note) {
+  const std::string& judge = session.recipe.run.judge_features;
+  if (!judge.empty() && session.recipe.run.features.empty()) {
+    fail("evaluation.judge_features = \"{}\": expected evaluation.features with it", judge);
+  }
   if (!session.processes->is_root() || session.recipe.run.features.empty()) return;
   features_ = load_feature_network(session.recipe.run.features);
   features_->to(session.device);
-  real_ = cached_statistics(*session.data[session.family().output_domain()], *features_, session.recipe.run.features,
-                            session.device, note);
+  const Dataset& real = *session.data[session.family().output_domain()];
+  real_ = cached_statistics(real, *features_, session.recipe.run.features, session.device, note_);
+  if (judge.empty()) return;
+  std::error_code missing;  // which load_feature_network() reports
+  if (std::filesystem::equivalent(judge, session.recipe.run.features, missing)) {
+    fail("{}: evaluation.judge_features: expected another network than evaluation.features", judge);
+  }
+  judge_ = load_feature_network(judge);
+  judge_->to(session.device);
+  judge_->features(real.images({0}).to(session.device));  // throws before training if it does not fit
 }
 
-double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) const {
+DrawOptions Evaluator::draw_options(const Sampler& sampler, int64_t samples, Stream stream) const {
   DrawOptions options;
   options.count = samples;
   options.seed = session_.seed(stream);
@@ -29,7 +61,61 @@ double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) con
     for (int64_t i = 0; i < std::min(samples, inputs.info().count); ++i) indices.push_back(i);
     options.inputs = to_unit_range(inputs.images(indices));
   }
-  return frechet_distance(sample_statistics(sampler, *features_, options), real_);
+  return options;
+}
+
+double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) const {
+  return frechet_distance(sample_statistics(sampler, *features_, draw_options(sampler, samples, stream)), real_);
+}
+
+Evaluator::RealImages Evaluator::real_images() const {
+  const Dataset& data = *session_.data[session_.family().output_domain()];
+  RealImages real;
+  std::vector<torch::Tensor> parts;
+  const std::vector<int64_t> kept = evenly_spaced(data.info().count, kMostFeatures);
+  for (size_t first = 0; first < kept.size(); first += kRealBatch) {
+    const size_t last = std::min(kept.size(), first + kRealBatch);
+    const std::vector<int64_t> batch(kept.begin() + static_cast<int64_t>(first),
+                                     kept.begin() + static_cast<int64_t>(last));
+    parts.push_back(features_->features(data.images(batch).to(session_.device)).cpu());
+  }
+  real.features = at::cat(parts);
+  if (judge_) real.judges = cached_statistics(data, *judge_, session_.recipe.run.judge_features, session_.device, note_);
+  return real;
+}
+
+FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream stream, const RealImages& real) const {
+  const std::vector<int64_t> kept = evenly_spaced(samples, kMostFeatures);
+  std::vector<torch::Tensor> parts;
+  StatisticsAccumulator sums, judges_sums;
+  int64_t done = 0;
+  size_t next = 0;
+  for_each_sample(sampler, draw_options(sampler, samples, stream), [&](const torch::Tensor& images, const auto&) {
+    const torch::Tensor features = features_->features(images);
+    sums.add(features);
+    if (judge_) judges_sums.add(judge_->features(images));
+    std::vector<int64_t> rows;
+    for (; next < kept.size() && kept[next] < done + images.size(0); ++next) rows.push_back(kept[next] - done);
+    parts.push_back(features.cpu().index_select(0, torch::tensor(rows, torch::kLong)));
+    done += images.size(0);
+  });
+  const torch::Tensor fake = at::cat(parts);
+  FinalMeasures measures{.distance = frechet_distance(sums.finish(), real_)};
+  if (judge_) measures.judge_distance = frechet_distance(judges_sums.finish(), *real.judges);
+  const int64_t fewest = std::min(real.features.size(0), fake.size(0));
+  KidOptions options;
+  options.subset_size = std::min(options.subset_size, fewest);
+  if (fewest > 1) {
+    const Kid kid = kernel_distance(real.features, fake, options);
+    measures.kid_mean = kid.mean;
+    measures.kid_deviation = kid.deviation;
+  }
+  if (fewest > kNeighbors) {
+    const PrecisionRecall shares = precision_recall(real.features, fake, kNeighbors);
+    measures.precision = shares.precision;
+    measures.recall = shares.recall;
+  }
+  return measures;
 }
 
 }  // namespace dgl

@@ -3,19 +3,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dgl/metrics/sample_statistics.h"
+#include "dgl/run/summary.h"
 #include "dgl/training/session.h"
 
 namespace dgl {
 
 /// Measures the distance of samplers to a session's real images, on the features that its recipe names. Without a
-/// feature network it measures nothing.
+/// feature network it measures nothing. A second feature network, the judge (`evaluation.judge_features`), measures
+/// only finished models, so that nothing in training can be chosen by it.
 class Evaluator {
  public:
-  /// Loads the feature network and takes the statistics of the real images from the cache beside them
-  /// (cached_statistics), on the root process only. `note`, if any, receives informational messages.
+  /// Loads the feature networks and takes the statistics of the real images from the cache beside them
+  /// (cached_statistics), on the root process only. `note`, if any, receives informational messages. Throws Error if a
+  /// network cannot be read or does not fit the images, or if the judge is the network of the tracked distance.
   explicit Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note = {});
 
   bool has_features() const { return features_ != nullptr; }
@@ -24,9 +28,27 @@ class Evaluator {
   /// Distance of `samples` images of a sampler, drawn from the random stream `stream`.
   double distance(Sampler& sampler, int64_t samples, Stream stream) const;
 
+  /// Name of the judge's distance; empty without a judge.
+  std::string judge_name() const { return judge_ ? judge_->distance_name() : ""; }
+  /// What measure() needs of the real images.
+  struct RealImages {
+    torch::Tensor features;                   ///< [n, d] of at most kMostFeatures images, evenly spaced in the set
+    std::optional<FeatureStatistics> judges;  ///< of all images, on the judge's features
+  };
+  RealImages real_images() const;
+  /// All measures of a finished model, over the same images as distance() draws. Kernel distance, precision and recall
+  /// take at most kMostFeatures of them, evenly spaced.
+  FinalMeasures measure(Sampler& sampler, int64_t samples, Stream stream, const RealImages& real) const;
+
+  /// Precision and recall compare every pair of images, so that 10 000 of each kind are usual.
+  static constexpr int64_t kMostFeatures = 10000;
+
  private:
+  DrawOptions draw_options(const Sampler& sampler, int64_t samples, Stream stream) const;
+
   const TrainingSession& session_;
-  std::shared_ptr<FeatureNetwork> features_;
+  std::function<void(const std::string&)> note_;
+  std::shared_ptr<FeatureNetwork> features_, judge_;
   FeatureStatistics real_;
 };
 

@@ -159,16 +159,22 @@ void RunRecorder::finish() {
   if (evaluator_.has_features()) {
     input.metric = evaluator_.distance_name();
     progress_.print(fmt::format("measuring the result over {} samples", recipe.final_samples));
-    input.result_distance = evaluator_.distance(*sampler, recipe.final_samples, Stream::final_evaluation);
+    input.judge_metric = evaluator_.judge_name();
+    input.distance_last3 = mean_of_last_three(read_run_log(directory_.log()).distance);
+    const Evaluator::RealImages real = evaluator_.real_images();
+    const auto measure = [&](Sampler& from) {
+      return evaluator_.measure(from, recipe.final_samples, Stream::final_evaluation, real);
+    };
+    input.result_measures = measure(*sampler);
     if (session_.teacher) {
       const auto teacher = family_of(*session_.teacher, recipe.teacher().file).sampler(*session_.teacher);
       // A teacher of another size has no distance to these images.
       if (teacher && teacher->spec().output == sampler->spec().output) {
-        input.teacher_distance = evaluator_.distance(*teacher, recipe.final_samples, Stream::final_evaluation);
+        input.teacher_measures = measure(*teacher);
       }
     }
     result.info["distance"] = {
-        {"name", input.metric}, {"samples", recipe.final_samples}, {"value", *input.result_distance}};
+        {"name", input.metric}, {"samples", recipe.final_samples}, {"value", input.result_measures->distance}};
   }
   write_grid(directory_.sample("final"), draw_grid(*sampler), grid_.columns);
   save_model(directory_.model(), result);
