@@ -53,12 +53,21 @@ class StudyCommand : public ::testing::Test {
   static fs::path at(const std::string& name) { return *folder_ / name; }
   static Outcome run(const Words& words) { return Program(*folder_)(words); }
   static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
-  /// A study's results.json without the times, which no two runs share.
+  /// A study's results.json without the times and what follows from them, which no two runs share.
   static nlohmann::json results_of(const std::string& out) {
     nlohmann::json results = json_of(out + "/results.json");
+    results.erase("budgets");
     for (auto& arm : results["arms"]) {
-      arm.erase("time");
-      for (auto& run : arm["runs"]) EXPECT_EQ(run.erase("seconds_per_kimg"), 1u) << run;
+      for (const char* key : {"time", "seconds", "fd_at_budget", "ratio_at_budget", "seconds_to_teacher",
+                              "seconds_to_control", "seconds_to_control_ratio", "curve_seconds"}) {
+        arm.erase(key);
+      }
+      for (auto& run : arm["runs"]) {
+        for (const char* key : {"seconds_per_kimg", "cpu_seconds_per_kimg", "evaluations"}) {
+          EXPECT_EQ(run.erase(key), 1u) << run;
+        }
+        for (const char* key : {"fd_at_budget", "seconds_to_teacher", "seconds_to_control", "threads"}) run.erase(key);
+      }
     }
     return results;
   }
@@ -84,6 +93,53 @@ TEST_F(StudyCommand, ComparesArmsOverSeeds) {
   EXPECT_NE(read_file(at("whole/report.html")).find("<h1>Squares</h1>"), std::string::npos);
   const Outcome list = run({"study", "s.toml", "--out", "whole", "--list"});
   EXPECT_NE(list.out.find("6 of 6 runs done"), std::string::npos) << list.out;
+}
+
+TEST_F(StudyCommand, ComparesByTheClockAndByAnotherJudge) {
+  // Another network of the same images, which the runs have not seen.
+  const Outcome trained = run({"train", "--recipe", "f.toml", "--data", "d.dgldata", "--out", "judge", "--seed", "5",
+                               "--set", "network.distance=fd_other"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  std::string text = std::string("equal = \"seconds\"\n") + kStudy;
+  text.replace(text.find("set = ["), 7, "set = [\"evaluation.judge_features=judge/model.safetensors\", ");
+  text.replace(text.find("\"guidance.lambda=1\""), 19, "\"guidance.lambda=1\", \"guidance.stage2_kimg=0.2\"");
+  folder_->put("clock.toml", text);
+  const Outcome outcome = run({"study", "clock.toml", "--out", "clock", "--jobs", "2"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto results = json_of("clock/results.json");
+  EXPECT_EQ(results["clock"], "processor");
+  EXPECT_EQ(results["judge_metric"], "fd_other");
+  EXPECT_EQ(results["budgets"].size(), 2u);
+  EXPECT_GT(results["teacher"]["judge_fd"].get<double>(), 0);
+  const auto &alone = results["arms"][0], &ramp = results["arms"][1];
+  EXPECT_EQ(alone["curve_seconds"].size(), 6u);
+  EXPECT_EQ(ramp["curve_seconds"].size(), 7u);
+  EXPECT_EQ(ramp["ratio_at_budget"]["count"], 2);
+  EXPECT_EQ(ramp["judge_ratio"]["count"], 2);
+  for (const auto& arm : {alone, ramp}) {
+    for (const auto& one : arm["runs"]) {
+      EXPECT_GT(one["judge_fd"].get<double>(), 0);
+      EXPECT_NE(one["judge_fd"], one["fd"]);
+      for (const char* key : {"precision", "recall"}) {
+        EXPECT_GE(one[key].get<double>(), 0);
+        EXPECT_LE(one[key].get<double>(), 1);
+      }
+      EXPECT_TRUE(one.contains("kid_mean"));
+      const auto& last = one["evaluations"].back();
+      // Training on one thread: what the processor did is not more than what passed, to a thread that reads ahead.
+      EXPECT_GT(last[3].get<double>(), 0);
+      EXPECT_LT(last[3].get<double>(), 2 * last[2].get<double>());
+    }
+  }
+  const auto summary = json_of("clock/arms/ramp/seed0/summary.json");
+  EXPECT_EQ(summary["judge_metric"], "fd_other");
+  EXPECT_GT(summary["cpu_seconds"].get<double>(), summary["stages"][1]["cpu_seconds"].get<double>());
+  const std::string page = read_file(at("clock/report.html"));
+  EXPECT_NE(page.find("<h2>Arms at equal seconds</h2>"), std::string::npos);
+  EXPECT_NE(page.find("fd_other<br>"), std::string::npos);
+  // The judge decides nothing: the student is the same without it.
+  EXPECT_EQ(json_of("clock/arms/alone/seed1/summary.json")["student"]["fd"],
+            json_of("whole/arms/alone/seed1/summary.json")["student"]["fd"]);
 }
 
 TEST_F(StudyCommand, IsDoneOnceOnly) {

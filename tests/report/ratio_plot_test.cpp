@@ -26,7 +26,8 @@ TEST(RatioTicks, AreRoundAndFew) {
 }
 
 TEST(RatioPlot, PutsRatiosOnALogarithmicAxis) {
-  const std::string html = ratio_plot({{"a", {{0, 0.5}, {1, 2}, {2, 1}}, 1, 0.25}, {"b", {{0, 4}}, 4, std::nullopt}});
+  const std::string html =
+      ratio_plot({{"a", {{0, 0.5}, {1, 2}, {2, 1}}, 1, std::pair(0.25, 2.0)}, {"b", {{0, 4}}, 4, std::nullopt}});
   const auto at = places(html, "<circle cx=\"");
   ASSERT_EQ(at.size(), 4u);
   EXPECT_NEAR(at[0], 2, 1e-2);  // the axis reaches from 0.5 to 4, with room at its ends
@@ -36,7 +37,10 @@ TEST(RatioPlot, PutsRatiosOnALogarithmicAxis) {
   const auto mean = places(html, "\"mean\" x1=\"");
   ASSERT_EQ(mean.size(), 2u);
   EXPECT_NEAR(mean[0], at[2], 1e-2);
-  EXPECT_EQ(places(html, "\"error\" x1=\"").size(), 1u);  // one run has no error
+  const auto from = places(html, "\"error\" x1=\"");
+  ASSERT_EQ(from.size(), 1u);     // one run has no interval
+  EXPECT_NEAR(from[0], 2, 1e-2);  // it begins where the axis does
+  EXPECT_NE(html.find("aria-label=\"a: 1.00 (0.250 to 2.00); seed 0"), std::string::npos) << html;
 }
 
 TEST(RatioPlot, IsNothingWithoutRuns) {

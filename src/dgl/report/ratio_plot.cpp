@@ -39,9 +39,10 @@ std::string row_html(const RatioRow& row, const Axis& axis, const std::vector<do
     marks += line_html(tick == 1 ? "even" : "tick", axis.place(tick), axis.place(tick), "0", "100%");
   }
   const bool drawn = row.mean && *row.mean > 0;
-  if (drawn && row.error) {
-    const double least = std::max(*row.mean - *row.error, axis.low);
-    marks += line_html("error", axis.place(least), axis.place(*row.mean + *row.error), "50%", "50%");
+  if (drawn && row.interval) {
+    // The axis shows the runs; an interval of few of them reaches beyond it.
+    const auto [low, high] = *row.interval;
+    marks += line_html("error", axis.place(std::max(low, axis.low)), axis.place(high), "50%", "50%");
   }
   for (const RatioRow::Run& run : row.runs) {
     const std::string text = fmt::format("seed {:g}: {}", run.seed, figure_text(run.ratio));
@@ -50,7 +51,10 @@ std::string row_html(const RatioRow& row, const Axis& axis, const std::vector<do
                          axis.place(run.ratio), text);
   }
   if (drawn) marks += line_html("mean", axis.place(*row.mean), axis.place(*row.mean), "12%", "88%");
-  const std::string value = row.mean ? mean_text(*row.mean, row.error) : "";
+  std::string value = row.mean ? figure_text(*row.mean) : "";
+  if (drawn && row.interval) {
+    value += fmt::format(" ({} to {})", figure_text(row.interval->first), figure_text(row.interval->second));
+  }
   return fmt::format("<div>{0}</div><svg role=\"img\" aria-label=\"{0}: {1}{2}\">{3}</svg><div>{1}</div>\n",
                      escape_html(row.name), value, seeds, marks);
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dgl {
@@ -12,12 +13,13 @@ struct RatioRow {
     double seed, ratio;
   };
   std::string name;
-  std::vector<Run> runs;  ///< each relative to the control's run of the same seed; ratios are finite and above 0
-  std::optional<double> mean, error;  ///< mean of the ratios and its error, if known
+  std::vector<Run> runs;       ///< each relative to the control's run of the same seed; ratios are finite and above 0
+  std::optional<double> mean;  ///< geometric mean of the ratios, if known
+  std::optional<std::pair<double, double>> interval;  ///< of the mean, if known, both ends above 0
 };
 
 /// Returns an HTML plot that needs no script: one row per arm on a common logarithmic axis, with a point per run, the
-/// mean and its error. Empty if no row has a run.
+/// mean and its interval. Empty if no row has a run.
 std::string ratio_plot(const std::vector<RatioRow>& rows);
 
 /// Returns at most nine round numbers within [low, high], 0 < low < 1 < high, for the ticks of a logarithmic axis: 0.8,

@@ -18,6 +18,7 @@
 #include "dgl/report/page_files.h"
 #include "dgl/report/pictures.h"
 #include "dgl/report/ratio_plot.h"
+#include "dgl/report/study_tables.h"
 
 namespace dgl {
 
@@ -25,99 +26,43 @@ namespace {
 
 constexpr uint64_t kMaxResultsBytes = 64 << 20;
 constexpr size_t kMaxPictures = 32;
-/// Number of runs required to divide a difference by its error. Two runs estimate the error too poorly.
-constexpr double kFewestRuns = 3;
-
-/// Formats a spread as "27.5 ± 0.4", or "–" if it is empty. The error needs two runs.
-std::string spread_text(const TableReader& spread, bool sign = false) {
-  const auto mean = spread.number("mean");
-  if (!mean) return "–";
-  return (sign && *mean > 0 ? "+" : "") + mean_text(*mean, spread.number("error"));
-}
-
-std::string table_section(const TableReader& results, const std::string& metric) {
-  std::string rows;
-  const std::string control = results.text("control").value_or("");
-  const auto arms = results.objects("arms");
-  const bool timed =
-      std::any_of(arms.begin(), arms.end(), [](const TableReader& arm) { return arm.object("time").number("mean"); });
-  for (const TableReader& arm : arms) {
-    const std::string name = arm.text("name").value_or("");
-    const TableReader difference = arm.object("difference"), fd = arm.object("fd");
-    const bool is_control = name == control;
-    const auto mean = difference.number("mean"), error = difference.number("error");
-    const bool counts = difference.number("count").value_or(0) >= kFewestRuns;
-    int64_t failed = 0;
-    for (const TableReader& run : arm.objects("runs")) failed += run.text("failure").has_value();
-    std::string runs = fmt::format("{:g}", fd.number("count").value_or(0));
-    if (failed > 0) runs += fmt::format(", {} failed", failed);
-    rows += fmt::format(
-        "<tr><th "
-        "scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n",
-        escape_html(name), runs, spread_text(fd), fd.number("deviation") ? figure_text(*fd.number("deviation")) : "–",
-        spread_text(arm.object("fd_end")), is_control ? "control" : spread_text(difference, true),
-        is_control ? "" : spread_text(arm.object("ratio")),
-        counts && mean && error && *error > 0 ? fmt::format("{:+.1f}", *mean / *error) : "–",
-        timed ? fmt::format("<td>{}</td>", is_control ? "" : spread_text(arm.object("time"))) : "");
-  }
-  const TableReader teacher = results.object("teacher");
-  if (const auto fd = teacher.number("fd")) {
-    rows += fmt::format(
-        "<tr><th scope=\"row\">teacher</th><td></td><td>{}</td><td></td><td></td><td></td><td></td><td></td>{}</tr>\n",
-        mean_text(*fd, teacher.number("error")), timed ? "<td></td>" : "");
-  }
-  const std::string time_head =
-      timed ? fmt::format("<th scope=\"col\">Time<br><small>to {}</small></th>", escape_html(control)) : "";
-  return fmt::format(
-      "<section><h2>Arms</h2>\n<p class=\"hint\">Means over seeds ± standard errors; smaller is better. Differences "
-      "are "
-      "paired: each run against the control arm’s of the same seed, of which an arm may have fewer than the control "
-      "has; "
-      "the ratio is the geometric mean of theirs{4}. Errors are counted in from three runs on.</p>\n<div "
-      "class=\"scroll\"><table><thead><tr>"
-      "<td></td><th scope=\"col\">Runs</th><th scope=\"col\">{0}<br><small>of the result</small></th>"
-      "<th scope=\"col\">Deviation<br><small>between seeds</small></th><th scope=\"col\">{0}<br><small>at the last "
-      "image</small></th><th scope=\"col\">Difference<br><small>to {1}</small></th><th "
-      "scope=\"col\">Ratio<br><small>to {1}</small></th><th scope=\"col\">"
-      "Difference<br>"
-      "<small>in errors</small></th>{3}</tr></thead><tbody>\n{2}</tbody></table></div></section>",
-      escape_html(metric), escape_html(control), rows, time_head,
-      timed ? ", and the time that of what an image took" : "");
-}
-
 /// Shows each run relative to the control arm's run of the same seed.
 std::string ratios_section(const TableReader& results, const std::string& metric) {
   const std::string control = results.text("control").value_or("");
   const auto arms = results.objects("arms");
+  const bool seconds = compares_seconds(results);
+  const char* const key = seconds ? "fd_at_budget" : "fd";
   std::map<double, double> control_fd;  // by seed
   for (const TableReader& arm : arms) {
     if (arm.text("name") != control) continue;
     for (const TableReader& run : arm.objects("runs")) {
-      if (const auto seed = run.number("seed"), fd = run.number("fd"); seed && fd && *fd > 0) control_fd[*seed] = *fd;
+      if (const auto seed = run.number("seed"), fd = run.number(key); seed && fd && *fd > 0) control_fd[*seed] = *fd;
     }
   }
   std::vector<RatioRow> rows;
   for (const TableReader& arm : arms) {
     const std::string name = arm.text("name").value_or("");
     if (name == control) continue;
-    RatioRow row{name, {}, arm.object("ratio").number("mean"), arm.object("ratio").number("error")};
+    const TableReader ratio = arm.object(seconds ? "ratio_at_budget" : "ratio");
+    RatioRow row{name, {}, ratio.number("mean"), ratio_interval(ratio)};
     for (const TableReader& run : arm.objects("runs")) {
-      const auto seed = run.number("seed"), fd = run.number("fd");
+      const auto seed = run.number("seed"), fd = run.number(key);
       if (!seed || !fd) continue;
       const auto at = control_fd.find(*seed);
-      const double ratio = at == control_fd.end() ? 0 : *fd / at->second;
-      if (ratio > 0 && std::isfinite(ratio)) row.runs.push_back({*seed, ratio});
+      const double value = at == control_fd.end() ? 0 : *fd / at->second;
+      if (value > 0 && std::isfinite(value)) row.runs.push_back({*seed, value});
     }
     rows.push_back(row);
   }
   const std::string plot = ratio_plot(rows);
   if (plot.empty()) return "";
   return fmt::format(
-      "<section><h2>Run by run, beside {0}</h2>\n<p class=\"hint\">Each point is a run: its {1} over that of {0} with "
+      "<section><h2>Run by run, beside {0}</h2>\n<p class=\"hint\">Each point is a run: its {1}{3} over that of {0} "
+      "with "
       "the same seed, on a "
-      "logarithmic axis; left of 1 is better. The bar is the geometric mean, the line its standard "
-      "error.</p>\n{2}</section>",
-      escape_html(control), escape_html(metric), plot);
+      "logarithmic axis; left of 1 is better. The bar is the geometric mean, the line its 95 % "
+      "interval.</p>\n{2}</section>",
+      escape_html(control), escape_html(metric), plot, seconds ? " at equal seconds" : "");
 }
 
 std::string runs_section(const TableReader& results) {
@@ -174,19 +119,28 @@ std::string pictures_section(const fs::path& out, const TableReader& results) {
   return "<section><h2>Samples</h2>\n<div class=\"figures\">\n" + figures + "</div></section>";
 }
 
-/// Returns the arms' curves for report.js.
-nlohmann::json chart_data(const TableReader& results, const std::string& metric) {
+/// Returns the arms' curves of a key, each point of x, mean, least and greatest, and raises `end` to the last x.
+nlohmann::json arm_curves(const TableReader& results, const char* key, double& end) {
   nlohmann::json arms = nlohmann::json::array();
-  double kimg = 0;
   for (const TableReader& arm : results.objects("arms")) {
-    const auto curve = arm.rows("curve", 4);  // kimg, mean, least, greatest
+    const auto curve = arm.rows(key, 4);
     if (curve.empty()) continue;
-    for (const std::vector<double>& point : curve) kimg = std::max(kimg, point[0]);
+    for (const std::vector<double>& point : curve) end = std::max(end, point[0]);
     arms.push_back({{"name", arm.text("name").value_or("")}, {"points", curve}});
   }
+  return arms;
+}
+
+/// Returns the arms' curves for report.js.
+nlohmann::json chart_data(const TableReader& results, const std::string& metric) {
+  double kimg = 0, seconds = 0;
+  const nlohmann::json arms = arm_curves(results, "curve", kimg);
+  const nlohmann::json arms_seconds = arm_curves(results, "curve_seconds", seconds);
   nlohmann::json data = {{"metric", metric},
                          {"kimg", kimg},
+                         {"seconds", seconds},
                          {"arms", arms},
+                         {"arms_seconds", arms_seconds},
                          {"stages", nlohmann::json::array()},
                          {"distance", nlohmann::json::array()},
                          {"losses", nlohmann::json::object()},
@@ -209,11 +163,21 @@ void write_study_report(const fs::path& out) {
   for (const TableReader& arm : results.objects("arms")) {
     for (const TableReader& run : arm.objects("runs")) seeds.insert(run.number("seed").value_or(0));
   }
-  std::string lead = fmt::format("{} arms over {} seeds, all with the same images seen.",
-                                 results.objects("arms").size(), seeds.size());
+  std::string lead =
+      fmt::format("{} arms over {} seeds, {}.", results.objects("arms").size(), seeds.size(),
+                  compares_seconds(results) ? "compared at equal seconds" : "all with the same images seen");
   if (const auto samples = results.number("metric_samples"))
     lead += fmt::format(" {} over {:g} samples.", escape_html(metric), *samples);
   const std::string title = results.text("title").value_or(results.text("study").value_or("study"));
+  const std::string seconds_chart =
+      data["arms_seconds"].empty()
+          ? ""
+          : "<div class=\"chart\" data-chart=\"arms\"><div class=\"chart-head\"><h3>The same over seconds</h3></div>"
+            "<p class=\"hint\">" +
+                seconds_words(results, "clock") +
+                ", evaluations left out: the mean of the runs’ seconds at the same images.</p>"
+                "<div class=\"plot\"><canvas id=\"arms-seconds\" role=\"img\" aria-label=\"Distance over "
+                "seconds\"></canvas></div></div>";
   const std::string chart =
       data["arms"].empty()
           ? ""
@@ -224,7 +188,11 @@ void write_study_report(const fs::path& out) {
             "<button type=\"button\" data-scale=\"logarithmic\">log</button></div></div>"
             "<p class=\"hint\">Means over seeds; the bands reach from the least to the greatest.</p>"
             "<div class=\"plot\"><canvas id=\"arms\" role=\"img\" aria-label=\"Distance to the real "
-            "images\"></canvas></div></div></section>";
+            "images\"></canvas></div></div>" +
+                seconds_chart + "</section>";
+  const std::string seconds_table = seconds_section(results, metric);
+  const std::string tables = compares_seconds(results) ? seconds_table + arms_section(results, metric)
+                                                       : arms_section(results, metric) + seconds_table;
   const std::string page =
       fill_page(page_html(), {{"title", escape_html(title)},
                               {"run", escape_html(results.text("study").value_or(""))},
@@ -232,7 +200,7 @@ void write_study_report(const fs::path& out) {
                               {"lead", "<p class=\"lead\">" + lead + "</p>"},
                               {"tiles", ""},
                               {"pictures", pictures_section(out, results)},
-                              {"table", table_section(results, metric) + ratios_section(results, metric)},
+                              {"table", tables + ratios_section(results, metric) + judges_section(results, metric)},
                               {"charts", chart},
                               {"stages", ""},
                               {"strip", ""},

@@ -86,6 +86,7 @@ int64_t images_of(const StudyArm& arm, const Recipe& recipe) {
 void check_arms(const Study& study, const std::string& where) {
   if (study.arms.empty()) fail("{}expected one [[arms]] at least", where);
   int64_t first = 0;
+  std::string judge;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (study.arms[k].name == study.arms[i].name) fail("{}two arms are called {}", where, study.arms[i].name);
@@ -95,11 +96,20 @@ void check_arms(const Study& study, const std::string& where) {
       fail("{}arm {}: evaluation.features = \"{}\": expected a feature network, whose distance is compared", where,
            study.arms[i].name, recipe.feature_file);
     }
+    if (!recipe.judge_feature_file.empty() && !fs::exists(recipe.run.judge_features)) {
+      fail("{}arm {}: evaluation.judge_features = \"{}\": the file is missing", where, study.arms[i].name,
+           recipe.judge_feature_file);
+    }
+    if (i == 0) judge = recipe.run.judge_features;
+    if (recipe.run.judge_features != judge) {
+      fail("{}arm {}: evaluation.judge_features = \"{}\": expected that of arm {}, since one judge compares them",
+           where, study.arms[i].name, recipe.judge_feature_file, study.arms[0].name);
+    }
     const int64_t images = images_of(study.arms[i], recipe);
     if (i == 0) first = images;
-    if (images != first) {
-      fail("{}arm {} sees {} images, arm {} {}; arms are compared at equal images", where, study.arms[0].name, first,
-           study.arms[i].name, images);
+    if (images != first && !study.equal_seconds) {
+      fail("{}arm {} sees {} images, arm {} {}; arms are compared at equal images unless equal = \"seconds\"", where,
+           study.arms[0].name, first, study.arms[i].name, images);
     }
   }
   const auto named = [&](const StudyArm& arm) { return arm.name == study.control; };
@@ -123,6 +133,7 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
   for (TeacherRecipe& teacher : result.guidance.teachers)
     teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
   result.run.features = absolute_path(find_beside(result.feature_file, recipe_file));
+  result.run.judge_features = absolute_path(find_beside(result.judge_feature_file, recipe_file));
   return result;
 }
 
@@ -141,6 +152,12 @@ Study load_study(const fs::path& path) {
   for (const TableReader& arm : table.objects("arms")) {
     study.arms.push_back(read_arm(arm, fmt::format("{}arm {}: ", where, study.arms.size() + 1)));
   }
+  const std::string equal = text_of(table, "equal", "images", where);
+  if (equal != "images" && equal != "seconds") fail("{}equal = \"{}\": expected images or seconds", where, equal);
+  study.equal_seconds = equal == "seconds";
+  study.seconds = table.number("seconds");
+  if (study.seconds && !study.equal_seconds) fail("{}seconds: expected equal = \"seconds\" with it", where);
+  if (study.seconds && !(*study.seconds > 0)) fail("{}seconds = {}: expected above 0", where, *study.seconds);
   study.control = table.text("control").value_or(study.arms.empty() ? "" : study.arms[0].name);
   table.expect_no_more(kWhat);
   check_arms(study, where);
@@ -210,7 +227,8 @@ void prune_unused_stages(std::vector<StudyRun>& runs) {
 }
 
 std::string recipe_identity(Recipe recipe) {
-  for (std::string* path : {&recipe.run.data, &recipe.run.data_b, &recipe.run.features}) *path = file_name(*path);
+  RunRecipe& run = recipe.run;
+  for (std::string* path : {&run.data, &run.data_b, &run.features, &run.judge_features}) *path = file_name(*path);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
   recipe.run.from_stage1.clear();
   recipe.run.device.clear();
@@ -223,6 +241,7 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
   for (const StudyArm& arm : study.arms) {
     const Recipe recipe = study.arm_recipe(arm, 0);
     files.insert(recipe.run.features);
+    if (!recipe.run.judge_features.empty()) files.insert(recipe.run.judge_features);
     for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }
   std::map<std::string, std::set<std::string>> hashes;  // two files may have one name

@@ -20,7 +20,8 @@ struct StudyArm {
   std::vector<std::string> overrides;  ///< recipe keys, "guidance.lambda=0.3"
 };
 
-/// An experiment: arms over seeds, from shared stage-1 states, at equal numbers of images (docs/studies.md).
+/// An experiment: arms over seeds, from shared stage-1 states, compared at equal numbers of images or at equal training
+/// time (docs/studies.md).
 struct Study {
   std::string name;                    ///< name of the file, without its extension
   std::string title;                   ///< title in reports
@@ -28,7 +29,9 @@ struct Study {
   std::string teacher, data;           ///< absolute paths
   std::vector<std::string> overrides;  ///< recipe keys of all arms
   std::vector<int64_t> seeds;
-  std::string control;  ///< the arm that the others are compared with
+  std::string control;            ///< the arm that the others are compared with
+  bool equal_seconds = false;     ///< compared at equal seconds of training; false: arms see equal numbers of images
+  std::optional<double> seconds;  ///< with equal_seconds, the most seconds to compare at, above 0
   std::vector<StudyArm> arms;
 
   /// Returns the recipe of an arm's run, complete except for the stage 1 that it starts from.
@@ -36,8 +39,8 @@ struct Study {
 };
 
 /// Reads a study. The files that it names are searched for at their path, beside the study and beside its folder.
-/// Throws Error, naming file and key, for an unknown key, a wrong type, a value out of range, a missing file, or arms
-/// that see unequal numbers of images.
+/// Throws Error, naming file and key, for an unknown key, a wrong type, a value out of range, a missing file, arms that
+/// see unequal numbers of images unless `equal = "seconds"`, or arms with different judges.
 Study load_study(const std::filesystem::path& path);
 
 /// Returns the first lines in which two texts differ: that of `a` and that of `b`.

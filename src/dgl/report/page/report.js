@@ -89,8 +89,11 @@
     }
   }
 
-  // curves: [{name, points: [[kimg, value], ...], ink, dash}]
-  function draw(id, curves, title, type) {
+  const overImages = { end: data.kimg, title: "kimg (thousands of images)", unit: " kimg" };
+  const overSeconds = { end: data.seconds, title: "seconds of training", unit: " s" };
+
+  // curves: [{name, points: [[x, value], ...], ink, dash}]; over: what x is
+  function draw(id, curves, title, type, over = overImages) {
     const canvas = document.getElementById(id);
     if (!canvas) return null;
     const datasets = curves.map((curve, i) => ({
@@ -120,8 +123,8 @@
         interaction: { mode: "nearest", axis: "x", intersect: false },
         scales: {
           x: {
-            type: "linear", min: data.kimg && first > data.kimg / 2 ? first : 0, max: data.kimg || undefined, grid: {},
-            title: { display: true, text: "kimg (thousands of images)" },
+            type: "linear", min: over.end && first > over.end / 2 ? first : 0, max: over.end || undefined, grid: {},
+            title: { display: true, text: over.title },
             ticks: { maxTicksLimit: 9, maxRotation: 0, callback: (v) => (v >= 10 ? String(Math.round(v)) : figure(v)) },
           },
           y: yAxis(type || "linear", title),
@@ -130,7 +133,7 @@
           legend: { display: datasets.length > 1, position: "bottom", labels: { boxWidth: 18, boxHeight: 1, padding: 12 } },
           tooltip: {
             callbacks: {
-              title: (items) => (items.length ? figure(items[0].parsed.x) + " kimg" : ""),
+              title: (items) => (items.length ? figure(items[0].parsed.x) + over.unit : ""),
               label: (item) => item.dataset.label + ": " + figure(item.parsed.y),
             },
           },
@@ -163,18 +166,20 @@
     if (data.teacher !== undefined) {
       curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "c2", dash: [6, 4] });
     }
-    offerScales(draw("distance", curves, data.metric, "linear"), curves.flatMap((curve) => curve.points.map(([, y]) => y)));
+    offerScales([draw("distance", curves, data.metric, "linear")], curves.flatMap((curve) => curve.points.map(([, y]) => y)));
   }
 
-  // Connects the buttons that choose a chart's scale, given its values.
-  function offerScales(chart, values) {
+  // Connects the buttons that choose the scale of charts, given their values.
+  function offerScales(charts, values) {
     const least = Math.min(...values);
     const buttons = document.querySelectorAll("[data-scale]");
     const choose = (type) => {
-      chart.options.scales.y = yAxis(type, data.metric, values);
       buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.scale === type)));
-      paint(chart);
-      chart.update("none");
+      charts.forEach((chart) => {
+        chart.options.scales.y = yAxis(type, data.metric, values);
+        paint(chart);
+        chart.update("none");
+      });
     };
     if (least <= 0) buttons.forEach((b) => { b.disabled = b.dataset.scale !== "linear"; });
     // Only a log scale shows the end of a curve that falls by a large factor.
@@ -183,18 +188,17 @@
   }
 
   // Draws the arms of a study: their means, and bands from the lowest to the highest seed.
-  function drawArms() {
-    if (!data.arms || !data.arms.length) return;
-    const curves = data.arms.map((arm, i) => ({ name: arm.name, points: arm.points, ink: "c" + (i % 6 + 1), dash: i >= 6 ? [2, 2] : null }));
+  function drawArms(id, arms, over) {
+    const curves = arms.map((arm, i) => ({ name: arm.name, points: arm.points, ink: "c" + (i % 6 + 1), dash: i >= 6 ? [2, 2] : null }));
     if (data.teacher !== undefined) {
-      curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "soft", dash: [6, 4] });
+      curves.push({ name: "teacher", points: [[0, data.teacher], [over.end, data.teacher]], ink: "soft", dash: [6, 4] });
     }
-    const chart = draw("arms", curves, data.metric, "linear");
+    const chart = draw(id, curves, data.metric, "linear", over);
     const band = (arm, at, fill) => ({
-      label: "", data: arm.points.map((p) => ({ x: p[0], y: p[at] })), ink: "c" + (data.arms.indexOf(arm) % 6 + 1),
+      label: "", data: arm.points.map((p) => ({ x: p[0], y: p[at] })), ink: "c" + (arms.indexOf(arm) % 6 + 1),
       borderWidth: 0, pointRadius: 0, pointHitRadius: 0, fill, veil: true,
     });
-    data.arms.forEach((arm) => {
+    arms.forEach((arm) => {
       if (arm.points.every((p) => p[2] === p[3])) return;
       chart.data.datasets.push(band(arm, 2, false), band(arm, 3, "-1"));
     });
@@ -202,7 +206,14 @@
     chart.options.plugins.legend.labels.filter = shown;
     chart.options.plugins.tooltip.filter = shown;
     chart.options.plugins.legend.display = true;
-    offerScales(chart, data.arms.flatMap((arm) => arm.points.flatMap((p) => [p[2], p[3]])).concat(data.teacher === undefined ? [] : [data.teacher]));
+    return chart;
+  }
+
+  function drawStudy() {
+    if (!data.arms || !data.arms.length) return;
+    const drawn = [drawArms("arms", data.arms, overImages)];
+    if (data.arms_seconds.length) drawn.push(drawArms("arms-seconds", data.arms_seconds, overSeconds));
+    offerScales(drawn, data.arms.flatMap((arm) => arm.points.flatMap((p) => [p[2], p[3]])).concat(data.teacher === undefined ? [] : [data.teacher]));
   }
 
   const scoreNames = { real: "on real images", fake: "on generated images", teacher_fake: "the teacher’s, on generated images" };
@@ -210,7 +221,7 @@
   function drawAll() {
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawDistance();
-    drawArms();
+    drawStudy();
     draw("losses-g", group(data.losses, "g_"));
     draw("losses-d", group(data.losses, "d_"));
     draw("losses", group(data.losses, ""));
