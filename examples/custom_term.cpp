@@ -12,7 +12,7 @@ class ContrastTerm : public dgl::GuidanceTerm {
  public:
   explicit ContrastTerm(double lambda) : lambda_(lambda) {}
   dgl::GuidanceResult evaluate(const dgl::GuidanceInput& input) const override {
-    const torch::Tensor difference = input.fake.std() - input.real().std();
+    const torch::Tensor difference = input.fake.std() - input.real(/*augmented=*/false).std();
     dgl::GuidanceResult result;
     result.loss = lambda_ * difference.square();
     return result;

@@ -95,6 +95,24 @@ TEST_F(Errors, TeachersAndWidths) {
   expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t"}), {"stage1"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--from-stage1", "t", "--stage2-kimg", "0"}),
                {"0 images", "stage2_kimg"});
+  // A start that the teacher cannot give.
+  const Words inherit{"--teacher", "t/model.safetensors", "--set", "student.init=teacher", "--set"};
+  const auto with = [](Words words, const std::string& last) {
+    words.push_back(last);
+    return words;
+  };
+  expect_error(compress(with(inherit, "network.channel_max=64")), {"t/model", "fewer than the student's"});
+  expect_error(compress(with(inherit, "network.mapping_layers=5")), {"t/model", "no tensor mapping.fc4"});
+  expect_error(compress(with(inherit, "network.mapping_layers=3")), {"t/model", "mapping.fc3", "the student none"});
+  expect_error(compress(with(inherit, "student.discriminator_freeze=9")),
+               {"student.discriminator_freeze = 9", "3 blocks"});
+  expect_error(compress(with(inherit, "student.keep_channels=best")), {"student.keep_channels", "strided", "norm"});
+  expect_error(compress(with(inherit, "training.lr_schedule=falling")), {"training.lr_schedule", "falling"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--set", "guidance.pair=1", "--set", "network.z_dim=5"}),
+               {"t/model", "guidance.pair", "latents"});
+  expect_error(compress({"--teacher", "t/model.safetensors", "--set", "guidance.align_features=1", "--set",
+                         "student.discriminator_width=1/2"}),
+               {"guidance.align_features", "student.discriminator_width"});
   // A teacher of 16 x 16 images.
   expect_status(0, {"prepare", "squares", "--size", "16", "--out", "d16.dgldata"}, {});
   expect_status(

@@ -122,7 +122,7 @@ TEST(Guidance, RealImagesAreJudgedWithTheirOwnLabels) {
   const auto confidence = [&](const torch::Tensor& images, const torch::Tensor& theirs) {
     return at::sigmoid(discriminator->forward(images, theirs, 1)).mean().item<double>();
   };
-  const auto term = guidance.evaluate({fake, labels, 0, {}, [&] { return real; }, real_labels});
+  const auto term = guidance.evaluate({fake, labels, 0, {}, [&](bool) { return real; }, real_labels});
   EXPECT_NEAR(term.statistics.at("teacher0.confidence").item<double>(),
               confidence(real, real_labels) - confidence(fake, labels), 1e-6);
   EXPECT_GT(std::abs(confidence(real, real_labels) - confidence(real, labels)), 1e-4);

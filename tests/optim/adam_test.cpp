@@ -38,6 +38,23 @@ TEST(Adam, AgreesWithLibtorch) {
   EXPECT_LT((a->bias - b->bias).abs().max().item<double>(), 1e-6);
 }
 
+// As an Adam whose learning rate is that much lower.
+TEST(Adam, AStepMayTakeAShareOfTheRate) {
+  torch::nn::Linear a(5, 3), b(5, 3);
+  {
+    torch::NoGradGuard no_grad;
+    b->weight.copy_(a->weight);
+  }
+  Adam one(*a, {0.01, 0.3, 0.95, 1e-6}), other(*b, {0.005, 0.3, 0.95, 1e-6});
+  for (int i = 0; i < 3; ++i) {
+    a->weight.mutable_grad() = torch::full_like(a->weight, i + 1);
+    b->weight.mutable_grad() = torch::full_like(b->weight, i + 1);
+    one.step(workers, 0.5);
+    other.step(workers);
+  }
+  EXPECT_TRUE(a->weight.allclose(b->weight, 1e-6, 1e-8));
+}
+
 TEST(Adam, AMissingGradientCountsAsZero) {
   torch::nn::Linear a(2, 1), b(2, 1);
   {

@@ -91,7 +91,7 @@ TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
   Recipe recipe = tiny();
   settings_of(recipe).d_steps = 3;
   build(recipe);
-  const auto phases = objective_->phases();
+  const auto phases = training_phases(recipe, *objective_);
   ASSERT_EQ(phases.size(), 4u);
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(phases[i].name, "d_main");
@@ -207,7 +207,7 @@ TEST_F(BigGanObjectiveTest, TheAuthorsSettingsForCifar10) {
   settings_of(recipe).channels = 1;
   build(recipe);
   input_.real = {{torch::zeros({200, 3, 32, 32}), torch::arange(200)}};
-  const auto phases = objective_->phases();
+  const auto phases = training_phases(recipe, *objective_);
   ASSERT_EQ(phases.size(), 5u);
   EXPECT_EQ(objective_->batches_per_step(), 4);
   for (const Phase& phase : phases) {
@@ -227,12 +227,13 @@ TEST_F(BigGanObjectiveTest, AGeneratorsStepMayBeOfFewerImages) {
   const auto gradient_of = [&](const PhaseBatch& batch) {
     build(recipe);
     Workers workers(1);
-    run_phase(*objective_, model_, objective_->phases().back(), batch.input, workers, 7, batch.micro_batches);
+    run_phase(*objective_, model_, training_phases(recipe, *objective_).back(), batch.input, workers, 7,
+              batch.micro_batches);
     return gradient().clone();
   };
   const auto of_recipe = [&] {
     build(recipe);
-    return gradient_of(phase_batch(recipe, model_, objective_->phases().back(), input_));
+    return gradient_of(phase_batch(recipe, model_, training_phases(recipe, *objective_).back(), input_));
   };
   const torch::Tensor all = of_recipe();
   recipe.batch_generator = 4;

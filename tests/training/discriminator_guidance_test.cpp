@@ -74,6 +74,36 @@ TEST_F(DiscriminatorGuidanceTest, NoneLeavesTheGameAlone) {
                                               at::softplus(scores(student_, fake_.images)).mean());
 }
 
+// The authors' forms, over real and generated images.
+TEST_F(DiscriminatorGuidanceTest, ProbabilitiesAndFeaturesAreAligned) {
+  DiscriminatorGuidance how;
+  how.align_probability = 0.5;
+  how.align_features = 2;
+  const StepOutput output = judge(how);
+  Tensor entropy = torch::zeros({}), difference = torch::zeros({});
+  for (const Tensor& x : {input_.real[0].images, fake_.images}) {
+    const Tensor p = at::sigmoid(scores(teacher_, x)), q = at::sigmoid(scores(student_, x));
+    entropy = entropy - (p * q.log() + (1 - p) * (1 - q).log()).mean() / 2;
+    const auto features = [&](const NetworkSet& model) {
+      return model.discriminator()->judge(x, {}, 1, true).features;
+    };
+    ASSERT_EQ(features(student_).size(), 1u);
+    difference = difference + (features(student_)[0] - features(teacher_)[0]).abs().mean().detach() / 2;
+  }
+  expect_near(output.losses.at("d_align_probability"), 0.5 * entropy);
+  expect_near(output.losses.at("d_align_features"), 2 * difference);
+}
+
+TEST_F(DiscriminatorGuidanceTest, APriorIsPartOfTheScores) {
+  DiscriminatorGuidance how;
+  how.logit_prior = 0.5;
+  const StepOutput output = judge(how);
+  const auto sum = [&](const Tensor& x) { return scores(student_, x) + 0.5 * scores(teacher_, x); };
+  expect_near(output.losses.at("d_main"),
+              at::softplus(-sum(input_.real[0].images)).mean() + at::softplus(sum(fake_.images)).mean());
+  expect_near(output.scores.at("real"), sum(input_.real[0].images).mean());
+}
+
 TEST_F(DiscriminatorGuidanceTest, TeacherDataTakesThePlaceOfRealImages) {
   DiscriminatorGuidance how;
   how.teacher_data = 1;

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "dgl/base/torch.h"
 #include "dgl/guidance/guidance.h"
+#include "dgl/guidance/pair_term.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
@@ -96,10 +98,10 @@ TEST_F(StyleGan2ObjectiveTest, PhasesFollowTheRecipe) {
     for (const Phase& phase : make_objective(recipe, model)->phases()) all.push_back(phase.name);
     return all;
   };
-  EXPECT_EQ(names(recipe_, model_), (std::vector<std::string>{"g_main", "g_reg", "d_main", "d_reg"}));
+  EXPECT_EQ(names(recipe_, model_), (std::vector<std::string>{"g_main", "g_reg", "d_main", "d_reg", "g_guidance"}));
   Recipe plain = recipe_;
   settings_of(plain).pl_weight = settings_of(plain).r1_gamma = 0;
-  EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main"}));
+  EXPECT_EQ(names(plain, model_), (std::vector<std::string>{"g_main", "d_main", "g_guidance"}));
 }
 
 // c = k / (k + 1); lr * c, beta^c.
@@ -154,21 +156,118 @@ TEST_F(StyleGan2ObjectiveTest, GuidanceAddsItsGradientToTheGenerator) {
   EXPECT_FALSE(has_gradient(*discriminator_));
 }
 
-// Lazily: in the steps in which teachers are asked their gradient counts several times, in the others not at all.
-TEST_F(StyleGan2ObjectiveTest, TeachersThatAreAskedSeldomCountMore) {
+// D = D_s + c D_t in every loss, the penalty of its gradient included; neither loss reaches the teacher's weights.
+TEST_F(StyleGan2ObjectiveTest, APriorAddsTheTeachersScores) {
+  Guidance guidance = guided(0);
+  guidance.guide_discriminator({.logit_prior = 0.5}, nullptr, {{1, 8, 8}});
+  const double alone = run("g_main").at("g_main").item<double>();
+  const torch::Tensor without = flat_gradient(*generator_);
+  EXPECT_NE(run("g_main", &guidance).at("g_main").item<double>(), alone);
+  EXPECT_GT((flat_gradient(*generator_) - without).norm().item<double>(), 1e-3 * without.norm().item<double>());
+  run("d_main", &guidance);
+  EXPECT_TRUE(has_gradient(*discriminator_));
+  EXPECT_FALSE(has_gradient(*teacher_.discriminator()));
+  const auto sum = [&](const torch::Tensor& images) {
+    return discriminator_->forward(images, {}) + 0.5 * teacher_.discriminator()->forward(images, {});
+  };
+  const torch::Tensor real = input_.real[0].images.clone().set_requires_grad(true);
+  const torch::Tensor gradient = torch::autograd::grad({sum(real).sum()}, {real})[0];
+  EXPECT_NEAR(run("d_reg", &guidance).at("d_reg").item<double>(),
+              settings_of(recipe_).r1_gamma / 2 * gradient.square().sum({1, 2, 3}).mean().item<double>(), 1e-6);
+}
+
+// An image of the student stands for the teacher's of the same latents, styles and noise: a student that equals its
+// teacher is at distance 0, in any features, whether styles are mixed or not.
+TEST_F(StyleGan2ObjectiveTest, PairsShareLatentsAndNoise) {
+  for (const double mixing : {0.0, 1.0}) {
+    settings_of(recipe_).style_mixing = mixing;
+    objective_ = make_objective(recipe_, model_);
+    for (const std::string& distance : pair_term_distances()) {
+      Guidance guidance = guided(0);
+      guidance.set_generator(teacher_.network<Generator>("generator"));
+      guidance.add(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
+                                                          .discriminator = teacher_.discriminator(),
+                                                          .distance = distance,
+                                                          .mu = constant_schedule(2)}));
+      copy_weights(*teacher_.network("generator"), *generator_);
+      EXPECT_EQ(run("g_main", &guidance).at("g_pair").item<double>(), 0) << distance;
+      {
+        const torch::NoGradGuard no_grad;
+        for (auto& p : generator_->parameters()) p.add_(0.05 * torch::randn_like(p));
+      }
+      const double far = run("g_main", &guidance).at("g_pair").item<double>();
+      EXPECT_GT(far, 0) << distance;
+      EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), far);
+      EXPECT_TRUE(has_gradient(*generator_));
+      EXPECT_FALSE(has_gradient(*teacher_.network("generator")));
+      EXPECT_FALSE(has_gradient(*teacher_.discriminator()));
+    }
+  }
+}
+
+// FreezeD: what the other blocks learn is the same, and the frozen ones get no gradient.
+TEST_F(StyleGan2ObjectiveTest, FrozenBlocksDoNotTrain) {
+  ASSERT_EQ(discriminator_->blocks(), (std::vector<std::string>{"b8."}));
+  for (const char* phase : {"d_main", "d_reg"}) {
+    discriminator_->freeze({});
+    run(phase);
+    std::map<std::string, torch::Tensor> all;
+    for (const auto& item : discriminator_->named_parameters()) all[item.key()] = item.value().grad();
+    discriminator_->freeze(discriminator_->blocks());
+    run(phase);
+    for (const auto& item : discriminator_->named_parameters()) {
+      const torch::Tensor& gradient = item.value().grad();
+      if (item.key().starts_with("b8.")) {
+        EXPECT_FALSE(gradient.defined()) << item.key();
+      } else {
+        ASSERT_EQ(gradient.defined(), all[item.key()].defined()) << item.key();
+        if (gradient.defined()) {
+          EXPECT_TRUE(gradient.allclose(all[item.key()], 1e-4, 1e-7)) << item.key();
+        }
+      }
+    }
+  }
+  run("g_main");
+  EXPECT_TRUE(has_gradient(*generator_));
+}
+
+// Where teachers are asked in every fourth step, their gradient counts four times in a step of its own, and the main
+// phase has none of it: Adam's moments take both as those of a lazy regularizer.
+TEST_F(StyleGan2ObjectiveTest, TeachersThatAreAskedSeldomHaveAStepOfTheirOwn) {
+  const auto names = [&](int64_t interval) {
+    recipe_.guidance.interval = interval;
+    std::map<std::string, int64_t> intervals;
+    for (const Phase& phase : training_phases(recipe_, *objective_)) intervals[phase.name] = phase.interval;
+    return intervals;
+  };
+  EXPECT_FALSE(names(1).contains("g_guidance"));
+  EXPECT_EQ(names(4).at("g_guidance"), 4);
+  const auto phases = training_phases(recipe_, *objective_);
+  const NetworkSlot &g = model_.at("generator", "test"), &d = model_.at("discriminator", "test");
+  const AdamOptions alone = adam_options(recipe_, g, phases, false),
+                    guided_too = adam_options(recipe_, g, phases, true);
+  EXPECT_NEAR(guided_too.lr, alone.lr * 4 / 5, 1e-9);
+  EXPECT_NEAR(guided_too.beta2, std::pow(alone.beta2, 0.8), 1e-9);
+  EXPECT_EQ(adam_options(recipe_, d, phases, true).lr, adam_options(recipe_, d, phases, false).lr);
+
   run("g_main");
   const torch::Tensor without = flat_gradient(*generator_);
   const Guidance guidance = guided(1);
-  const double once = run("g_main", &guidance).at("g_guidance").item<double>();
-  const torch::Tensor with_one = flat_gradient(*generator_);
-  input_.guidance_scale = 4;
-  EXPECT_EQ(run("g_main", &guidance).at("g_guidance").item<double>(), once);
-  const torch::Tensor with_four = flat_gradient(*generator_);
-  EXPECT_LT(((with_four - without) - 4 * (with_one - without)).norm().item<double>(),
-            1e-4 * (with_four - without).norm().item<double>());
+  run("g_main", &guidance);
+  const torch::Tensor of_term = flat_gradient(*generator_) - without;
   input_.guidance_scale = 0;
   EXPECT_EQ(run("g_main", &guidance).count("g_guidance"), 0u);
   EXPECT_TRUE(flat_gradient(*generator_).equal(without));
+  input_.guidance_scale = 4;
+  input_.guidance_alone = true;
+  const Scalars losses = run("g_guidance", &guidance);
+  EXPECT_EQ(losses.size(), 1u);
+  EXPECT_GT(losses.at("g_guidance").item<double>(), 0);
+  EXPECT_LT((flat_gradient(*generator_) - 4 * of_term).norm().item<double>(), 1e-4 * 4 * of_term.norm().item<double>());
+  // A schedule that is at 0 asks for nothing.
+  const Guidance silent = guided(0);
+  EXPECT_TRUE(run("g_guidance", &silent).empty());
+  EXPECT_EQ(flat_gradient(*generator_).abs().max().item<double>(), 0);
 }
 
 // gamma / 2 * E |grad_x D(x)|^2 (Mescheder et al. 2018), the gradient by finite differences of the score.

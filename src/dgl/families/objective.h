@@ -20,8 +20,12 @@ struct Phase {
   /// shards concurrently; modifies only `output`. With a single shard it may also update buffers such as batch-norm
   /// statistics.
   std::function<torch::Tensor(const StepInput& input, StepOutput& output)> loss;
-  int64_t interval = 1;      ///< runs in every interval-th step
-  int64_t batch = 0;         ///< which of the step's batches of real images it works on
+  int64_t interval = 1;  ///< runs in every interval-th step
+  int64_t batch = 0;     ///< which of the step's batches of real images it works on
+  /// True for a phase of the generator's guidance terms alone: its loss is the main phase's function, of which
+  /// add_guidance() keeps the terms (StepInput::guidance_alone). It runs where teachers are asked in every n-th step
+  /// only, as a lazy regularizer of that interval; elsewhere the terms are part of the main phase.
+  bool guidance = false;
   bool regularizer = false;  ///< true for a lazy regularizer, false for a main phase
   /// Interval of a lazy regularizer that the optimizers are corrected for, though it is not among the phases; 0: none.
   int64_t corrected_for = 0;

@@ -12,10 +12,25 @@ struct DiscriminatorGuidance {
   double duality_gap = 0;
   /// D_s's loss of real images x weighted by sigmoid(D_t(x)), of fakes by 1 - sigmoid(D_t(G(z))).
   bool smooth_labels = false;
-  /// c of the alignment: D_s also minimizes c * mean (D_s(x) - D_t(x))^2 over real and generated images.
+  /// c of an alignment of scores: D_s also minimizes c * mean (D_s(x) - D_t(x))^2 over real and generated images. It is
+  /// not the authors'.
   double align = 0;
+  /// c of the authors' alignment of scores: c * mean cross-entropy of sigmoid(D_s(x)) to the probability
+  /// sigmoid(D_t(x)), over real and generated images.
+  double align_probability = 0;
+  /// c of their alignment of features: c * mean |phi_s - phi_t| over the outputs of the last three blocks, three
+  /// resolutions, of real and generated images. Both discriminators have as many channels there.
+  double align_features = 0;
+  /// c of the prior: D_s(x) + c * D_t(x) takes the place of D_s(x) in all losses of the student's generator and
+  /// discriminator. At the optimum it is the sum that tells real images from the student's, for any c, so that D_s
+  /// learns what D_t does not know; lambda times a frozen score, in contrast, moves the optimum.
+  double logit_prior = 0;
 
-  bool any() const { return teacher_data > 0 || duality_gap > 0 || smooth_labels || align > 0; }
+  bool any() const {
+    return teacher_data > 0 || duality_gap > 0 || smooth_labels || aligns() || align_features > 0 || logit_prior > 0;
+  }
+  /// Whether scores are aligned.
+  bool aligns() const { return align > 0 || align_probability > 0; }
   /// Whether images of G_t are needed.
   bool wants_images() const { return teacher_data > 0 || duality_gap > 0; }
 };

@@ -1,7 +1,9 @@
 #include "dgl/guidance/discriminator_term.h"
 
+#include <cstdint>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "dgl/base/torch.h"
 #include "dgl/guidance/fit_images.h"
@@ -13,8 +15,8 @@ using torch::Tensor;
 namespace {
 
 /// Scores [N] or [N, P] of images of any size.
-Tensor judge(Discriminator& d, const Tensor& images, const Tensor& labels) {
-  return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? labels : Tensor());
+Tensor judge(Discriminator& d, const Tensor& images, const Tensor& labels, int64_t chunks = 1) {
+  return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? labels : Tensor(), chunks);
 }
 
 }  // namespace
@@ -24,24 +26,30 @@ DiscriminatorTerm::DiscriminatorTerm(DiscriminatorTeacher teacher) : teacher_(st
   teacher_.discriminator->eval();
 }
 
-Tensor DiscriminatorTerm::score(const Tensor& images, const Tensor& labels) const {
-  return mean_over_patches(judge(*teacher_.discriminator, images, labels));
+Tensor DiscriminatorTerm::score(const Tensor& images, const Tensor& labels, int64_t chunks) const {
+  return mean_over_patches(judge(*teacher_.discriminator, images, labels, chunks));
+}
+
+std::vector<Tensor> DiscriminatorTerm::features(const Tensor& images, const Tensor& labels) const {
+  Discriminator& d = *teacher_.discriminator;
+  const Tensor fitted = fit_images(images, d.channels(), d.resolution());
+  return d.judge(fitted, d.classes() > 0 ? labels : Tensor(), /*chunks=*/1, /*features=*/true).features;
 }
 
 GuidanceResult DiscriminatorTerm::evaluate(const GuidanceInput& input) const {
   const double lambda = teacher_.lambda(input.progress);
   if (lambda == 0) return {};
-  const Tensor patches = judge(*teacher_.discriminator, input.fake, input.labels);
+  const Tensor& images = input.images(teacher_.augmented);
+  const Tensor patches = judge(*teacher_.discriminator, images, input.labels);
   const Tensor scores = mean_over_patches(patches), losses = mean_over_patches(teacher_.loss->generator(patches));
   GuidanceResult result;
   Tensor weight;
   if (teacher_.weight) {
     const auto real_scores = [&] {
       const torch::NoGradGuard no_grad;
-      return score(input.real(), input.real_labels);
+      return score(input.real(teacher_.augmented), input.real_labels);
     };
-    weight =
-        teacher_.weight->evaluate({input.fake, scores, losses.mean(), input.own_loss, real_scores}, result.statistics);
+    weight = teacher_.weight->evaluate({images, scores, losses.mean(), input.own_loss, real_scores}, result.statistics);
   }
   result.loss = lambda * (weight.defined() ? weight * losses : losses).mean();
   result.scores = scores.detach();

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dgl/base/torch.h"
 #include "dgl/guidance/guidance_term.h"
@@ -20,7 +22,9 @@ struct DiscriminatorTeacher {
   Schedule lambda{};
   std::shared_ptr<Weight> weight{};  ///< null for a uniform weight of 1
   bool resize = false;               ///< brings images of another size or channels to its own
-  size_t domain = 0;                 ///< data domain that it judges
+  bool augmented =
+      false;          ///< whether it judges augmented images, as it was trained with: others it may never have seen
+  size_t domain = 0;  ///< data domain that it judges
 };
 
 /// The term of DGL-GAN (arXiv 2112.06502, section 3):
@@ -39,8 +43,10 @@ class DiscriminatorTerm : public GuidanceTerm {
   std::map<std::string, torch::Tensor> state() const override;
 
   const DiscriminatorTeacher& teacher() const { return teacher_; }
-  /// The teacher's scores [N], means over patches, of images of any size.
-  torch::Tensor score(const torch::Tensor& images, const torch::Tensor& labels) const;
+  /// The teacher's scores [N], means over patches, of images of any size; `chunks` as in Discriminator::judge().
+  torch::Tensor score(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks = 1) const;
+  /// The outputs of its blocks.
+  std::vector<torch::Tensor> features(const torch::Tensor& images, const torch::Tensor& labels) const;
 
  private:
   DiscriminatorTeacher teacher_;

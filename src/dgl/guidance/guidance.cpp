@@ -66,8 +66,13 @@ void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared
     }
   }
   discriminator_ = how;
-  generator_ = std::move(generator);
+  if (generator) generator_ = std::move(generator);
   student_ = student;
+}
+
+Tensor Guidance::logit_prior(const Tensor& images, const Tensor& labels, int64_t chunks) const {
+  if (discriminator_.logit_prior == 0) return {};
+  return discriminator_.logit_prior * first_discriminator().score(images, labels, chunks);
 }
 
 Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Generator& random) const {
@@ -78,6 +83,11 @@ Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Gener
   sizes.insert(sizes.begin(), n);
   const Condition condition{at::randn(sizes, random, options), spec.classes > 0 ? labels : Tensor(), {}};
   return fit_images(generator_->sample(condition, {1, random}), student_.image.channels, student_.image.height);
+}
+
+std::vector<Tensor> Guidance::teacher_features(const Tensor& images, const Tensor& labels) const {
+  const torch::NoGradGuard no_grad;
+  return first_discriminator().features(images, labels);
 }
 
 Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) const {
@@ -92,9 +102,13 @@ GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {
     const GuidanceResult term = terms_[i]->evaluate(input);
     if (!term.loss.defined()) continue;
     sum.loss = sum.loss.defined() ? sum.loss + term.loss : term.loss;
-    if (!sum.scores.defined()) {
+    if (!sum.scores.defined() && term.scores.defined()) {
       sum.scores = term.scores;
       sum.weight = term.weight;
+    }
+    for (const auto& [name, value] : term.losses) {
+      Tensor& total = sum.losses[name];
+      total = total.defined() ? total + value : value;
     }
     for (const auto& [name, value] : term.statistics) sum.statistics[prefix_of(i) + name] = value;
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/torch.h"
@@ -37,6 +38,14 @@ class Guidance {
   /// Images [n, C, R, R] of the teacher's generator, of fresh latents and `labels` [n] (or undefined), without
   /// gradients.
   torch::Tensor teacher_images(int64_t n, const torch::Tensor& labels, const at::Generator& random) const;
+  /// The generator that a term's originals come from: the first teacher's; null unless set.
+  void set_generator(std::shared_ptr<Sampler> generator) { generator_ = std::move(generator); }
+  const std::shared_ptr<Sampler>& generator() const { return generator_; }
+  /// DiscriminatorGuidance::logit_prior times the first teacher's scores [N], differentiable in the images; `chunks` as
+  /// in Discriminator::judge(). Undefined if there is no prior.
+  torch::Tensor logit_prior(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks) const;
+  /// Feature maps of the first teacher's blocks for images, without gradients.
+  std::vector<torch::Tensor> teacher_features(const torch::Tensor& images, const torch::Tensor& labels) const;
   /// The first teacher's scores [N] of images, without gradients.
   torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels) const;
 

@@ -11,13 +11,21 @@ namespace dgl {
 
 /// One batch of generated images, to be judged.
 struct GuidanceInput {
-  torch::Tensor fake{};      ///< [N, C, R, R] with gradients
+  torch::Tensor fake{};      ///< [N, C, R, R] with gradients, as the generator made them
   torch::Tensor labels{};    ///< [N], or undefined
   double progress = 0;       ///< of the stage, 0 … 1
   torch::Tensor own_loss{};  ///< scalar: what the student's own discriminator makes the generator minimize on `fake`
-  std::function<torch::Tensor()> real{};  ///< computes real images [N, C, R, R] as discriminators see them
-  torch::Tensor real_labels{};            ///< their labels [N], or undefined
-  size_t domain = 0;                      ///< data domain of the images
+  std::function<torch::Tensor(bool augmented)> real{};  ///< real images [N, C, R, R], as they are or augmented
+  torch::Tensor real_labels{};                          ///< their labels [N], or undefined
+  size_t domain = 0;                                    ///< data domain of the images
+  torch::Tensor augmented{};  ///< the generated images as the student's discriminator sees them; undefined: as they are
+  std::function<torch::Tensor()> original{};  ///< computes the images [N, C, R, R] that they stand for, such as the
+                                              ///< teacher's of the same latents; empty if there are none
+
+  /// The generated images, as they are or as the student's discriminator sees them.
+  const torch::Tensor& images(bool as_augmented) const {
+    return as_augmented && augmented.defined() ? augmented : fake;
+  }
 };
 
 /// What guidance adds for one batch.
@@ -25,6 +33,7 @@ struct GuidanceResult {
   torch::Tensor loss{};    ///< scalar, lambda and weight included; undefined if nothing is added
   torch::Tensor scores{};  ///< [N], of the first teacher with a score, detached; undefined if there is none
   torch::Tensor weight{};  ///< mean of that teacher's weight, a scalar; undefined for a uniform one
+  Scalars losses{};        ///< parts of the loss to be logged under their own names
   Scalars statistics{};    ///< for update_statistics()
 };
 

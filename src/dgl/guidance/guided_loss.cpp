@@ -1,32 +1,75 @@
 #include "dgl/guidance/guided_loss.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 
 namespace dgl {
 
 using torch::Tensor;
 
-Tensor add_guidance(const Tensor& loss, const Tensor& fake, const Tensor& labels, const StepInput& input,
-                    StepOutput& output, size_t domain) {
+namespace {
+
+/// Blocks whose outputs are aligned, from the last on.
+constexpr size_t kAlignedBlocks = 3;
+
+/// Adds the first teacher's scores as a prior, if guidance says so.
+Tensor with_prior(const Tensor& scores, const Tensor& images, const Tensor& labels, int64_t chunks,
+                  const StepInput& input) {
+  const Tensor prior = input.guidance ? input.guidance->logit_prior(images, labels, chunks) : Tensor();
+  if (!prior.defined()) return scores;
+  return scores + (scores.dim() == 1 ? prior : prior.unsqueeze(1));
+}
+
+}  // namespace
+
+Tensor feature_difference(const std::vector<Tensor>& own, const std::vector<Tensor>& teacher, int64_t n) {
+  const size_t blocks = std::min({kAlignedBlocks, own.size(), teacher.size()});
+  Tensor sum;
+  for (size_t i = 1; i <= blocks; ++i) {
+    const Tensor theirs = teacher[teacher.size() - i], ours = own[own.size() - i].slice(0, 0, n);
+    if (ours.sizes() != theirs.sizes()) {
+      fail(
+          "guidance.align_features: features of {} x {} x {} in the student's discriminator and of {} x {} x {} in the "
+          "teacher's; expected the same (student.discriminator_width)",
+          ours.size(1), ours.size(2), ours.size(3), theirs.size(1), theirs.size(2), theirs.size(3));
+    }
+    const Tensor term = (ours.to(torch::kFloat) - theirs.to(torch::kFloat)).abs().mean();
+    sum = sum.defined() ? sum + term : term;
+  }
+  return sum / static_cast<double>(blocks);
+}
+
+Tensor guided_scores(Discriminator& discriminator, const Tensor& images, const Tensor& labels, int64_t chunks,
+                     const StepInput& input) {
+  return with_prior(discriminator.forward(images, labels, chunks), images, labels, chunks, input);
+}
+
+Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInput& input, StepOutput& output) {
   if (!input.guidance || input.guidance_scale == 0) return loss;
-  const Batch& real = input.real.at(domain);
-  GuidanceInput guidance{.fake = fake,
-                         .labels = labels,
+  const Batch& real = input.real.at(fakes.domain);
+  GuidanceInput guidance{.fake = fakes.images,
+                         .labels = fakes.labels,
                          .progress = input.progress,
                          .own_loss = loss,
-                         .real = [&] { return input.augment(real.images); },
+                         .real = [&](bool augmented) { return augmented ? input.augment(real.images) : real.images; },
                          .real_labels = real.labels,
-                         .domain = domain};
+                         .domain = fakes.domain,
+                         .augmented = fakes.augmented,
+                         .original = fakes.original};
   const GuidanceResult term = input.guidance->evaluate(guidance);
-  if (!term.loss.defined()) return loss;
+  if (input.guidance_alone) output.losses.clear();  // those of the main phase, which has them in its own step
+  if (!term.loss.defined()) return input.guidance_alone ? loss * 0 : loss;
   output.losses["g_guidance"] = term.loss.detach();
+  output.losses.insert(term.losses.begin(), term.losses.end());
   if (term.scores.defined()) output.scores["teacher_fake"] = term.scores.mean();
   if (term.weight.defined()) output.scores["teacher_weight"] = term.weight;
   output.statistics.insert(term.statistics.begin(), term.statistics.end());
-  return loss + term.loss * input.guidance_scale;
+  const Tensor scaled = term.loss * input.guidance_scale;
+  return input.guidance_alone ? scaled : loss + scaled;
 }
 
 Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& discriminator, const Batch& fake,
@@ -48,11 +91,13 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
   }
   const auto chunks = static_cast<int64_t>(images.size());
   const Tensor all_labels = fake.labels.defined() ? at::cat(labels) : fake.labels;
-  const auto scores = discriminator.forward(at::cat(images), all_labels, chunks).chunk(chunks);
+  const Tensor all_images = at::cat(images);
+  Judgement judgement = discriminator.judge(all_images, all_labels, chunks, how.align_features > 0);
+  const auto scores = with_prior(judgement.scores, all_images, all_labels, chunks, input).chunk(chunks);
   Tensor real_losses = adversarial.discriminator_real(scores[0]),
          fake_losses = adversarial.discriminator_fake(scores[1]);
   std::vector<Tensor> teacher;
-  if (how.smooth_labels || how.align > 0) {
+  if (how.smooth_labels || how.aligns()) {
     for (size_t i = 0; i < 2; ++i) teacher.push_back(guidance->teacher_scores(images[i], labels[i]));
   }
   if (how.smooth_labels) {
@@ -68,9 +113,18 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
     loss = loss + term;
   };
   if (how.duality_gap > 0) add("d_duality", how.duality_gap * adversarial.discriminator_fake(scores[2]).mean());
-  if (how.align > 0) {
-    const Tensor own = at::cat({mean_over_patches(scores[0]), mean_over_patches(scores[1])});
-    add("d_align", how.align * (own - at::cat(teacher)).square().mean());
+  if (how.aligns()) {
+    const Tensor own = at::cat({mean_over_patches(scores[0]), mean_over_patches(scores[1])}), theirs = at::cat(teacher);
+    if (how.align > 0) add("d_align", how.align * (own - theirs).square().mean());
+    if (how.align_probability > 0) {
+      add("d_align_probability",
+          how.align_probability * at::binary_cross_entropy_with_logits(own, at::sigmoid(theirs)));
+    }
+  }
+  if (how.align_features > 0) {
+    const auto theirs = guidance->teacher_features(at::cat({images[0], images[1]}),
+                                                   fake.labels.defined() ? at::cat({labels[0], labels[1]}) : Tensor());
+    add("d_align_features", how.align_features * feature_difference(judgement.features, theirs, 2 * n));
   }
   if (input.augmentation) input.augmentation->watch(scores[0], !replaced, output.statistics);
   return loss;

@@ -22,7 +22,8 @@ using Scalars = std::map<std::string, torch::Tensor>;
 struct StepInput {
   std::vector<Batch> real;             ///< a batch of real images per data domain, on the training device
   const Guidance* guidance = nullptr;  ///< null in a stage without guidance
-  int64_t guidance_scale = 1;  ///< scale of the guidance term: the lazy interval on steps that evaluate it, else 0
+  int64_t guidance_scale = 1;          ///< scale of the guidance term; 0 where another phase has it
+  bool guidance_alone = false;         ///< whether a generator's loss is the guidance term alone (Phase::guidance)
   const Augmentation* augmentation = nullptr;  ///< of what discriminators see; may be null
   double progress = 0;                         ///< of the stage, 0 … 1
   at::Generator random;                        ///< source of all random numbers

@@ -1,5 +1,6 @@
 #include "dgl/nn/network.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -62,8 +63,13 @@ void copy_weights(const torch::nn::Module& source, torch::nn::Module& target) {
   copy(source.named_buffers(), target.named_buffers());
 }
 
-void set_requires_grad(torch::nn::Module& module, bool on) {
-  for (auto& parameter : module.parameters()) parameter.set_requires_grad(on);
+bool Network::trains(const std::string& parameter) const {
+  return std::none_of(frozen_.begin(), frozen_.end(),
+                      [&](const std::string& prefix) { return parameter.starts_with(prefix); });
+}
+
+void set_requires_grad(Network& network, bool on) {
+  for (auto& item : network.named_parameters()) item.value().set_requires_grad(on && network.trains(item.key()));
 }
 
 }  // namespace dgl

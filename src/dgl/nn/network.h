@@ -5,9 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/nn/channels.h"
 #include "dgl/nn/sampler.h"
 
 namespace dgl {
@@ -26,6 +28,8 @@ class Network : public torch::nn::Module {
   /// family.
   virtual nlohmann::json settings() const = 0;
   virtual Cost cost() const = 0;
+  /// Which sizes of its tensors depend on the width. Empty for networks that are not narrowed.
+  virtual ChannelLayout channel_layout() const { return {}; }
   /// One forward pass on random inputs of `batch` images on `device`, to be timed. Runs without gradients.
   virtual std::function<void()> example_pass(int64_t batch, torch::Device device) = 0;
 
@@ -36,8 +40,15 @@ class Network : public torch::nn::Module {
   void set_reference(bool on) { reference_ = on; }
   bool reference() const { return reference_; }
 
+  /// Keeps the parameters whose names begin with one of `prefixes` as they are in training: set_requires_grad() then
+  /// leaves them without gradients.
+  void freeze(std::vector<std::string> prefixes) { frozen_ = std::move(prefixes); }
+  /// Whether training may change the parameter of this name.
+  bool trains(const std::string& parameter) const;
+
  private:
   bool reference_ = false;
+  std::vector<std::string> frozen_;
 };
 
 /// "fp32" or "bf16" as a type of feature maps. Throws Error that names `key` for another word.
@@ -79,6 +90,9 @@ class Discriminator : public Network {
     return judge(images, labels, chunks, /*features=*/false).scores;
   }
 
+  /// Prefixes of the parameters of its blocks, from the image on; the last layers, which all scores need, are in none.
+  virtual std::vector<std::string> blocks() const { return {}; }
+
   std::function<void()> example_pass(int64_t batch, torch::Device device) override;
 };
 
@@ -92,7 +106,7 @@ void check_pair(const Generator& generator, const Discriminator& discriminator, 
 /// Copies parameters and buffers from `source` to `target`, networks of the same shape.
 void copy_weights(const torch::nn::Module& source, torch::nn::Module& target);
 
-/// Sets requires_grad of every parameter.
-void set_requires_grad(torch::nn::Module& module, bool on);
+/// Sets requires_grad of every parameter that training may change; the frozen ones never require it.
+void set_requires_grad(Network& network, bool on);
 
 }  // namespace dgl

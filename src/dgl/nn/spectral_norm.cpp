@@ -41,4 +41,8 @@ Tensor SpectralWeight::normalized(const Pass& pass) {
   return ops::FrozenWeights::derived(weight_, "spectral", [&] { return spectral_normalized(weight_, u0_, false); });
 }
 
+void SpectralWeight::iterate(int steps) {
+  for (int i = 0; i < steps; ++i) spectral_normalized(weight_, u0_, true);
+}
+
 }  // namespace dgl

@@ -24,6 +24,8 @@ class SpectralWeight : public torch::nn::Module {
  public:
   SpectralWeight(at::IntArrayRef sizes, bool has_bias);
   torch::Tensor normalized(const Pass& pass);
+  /// Takes `steps` steps of the power iteration, after the weight has been replaced.
+  void iterate(int steps);
   const torch::Tensor& weight() const { return weight_; }
   /// Undefined if there is no bias.
   const torch::Tensor& bias() const { return bias_; }

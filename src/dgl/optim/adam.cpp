@@ -68,16 +68,18 @@ double Adam::gradient_norm_at_once() const {
   return gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<double>();
 }
 
-void Adam::step(Workers& workers) {
+void Adam::step(Workers& workers, double rate) {
   torch::NoGradGuard no_grad;
   ++steps_;
-  const double correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
+  AdamOptions options = options_;
+  options.lr *= rate;
+  const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(steps_));
   for (auto& slot : slots_) {
     const torch::Tensor& g = slot.parameter.grad();
     if (is_plain(slot) && g.defined()) slot.parameter.mutable_grad() = g.contiguous();
   }
-  step_at_once(correction1, correction2);
+  step_at_once(options, correction1, correction2);
   workers.run([&](int64_t worker) {
     for (auto& slot : slots_) {
       if (!is_plain(slot)) continue;
@@ -86,14 +88,14 @@ void Adam::step(Workers& workers) {
       const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
       const int64_t n = slot.parameter.numel(), count = workers.count();
       parallel_for(n * worker / count, n * (worker + 1) / count, 65536, [&](int64_t first, int64_t last) {
-        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options_,
+        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options,
                correction1, correction2);
       });
     }
   });
 }
 
-void Adam::step_at_once(double correction1, double correction2) {
+void Adam::step_at_once(const AdamOptions& options, double correction1, double correction2) {
   std::vector<torch::Tensor> parameters, m, v, gradients;
   for (const auto& slot : slots_) {
     if (is_plain(slot)) continue;
@@ -104,14 +106,14 @@ void Adam::step_at_once(double correction1, double correction2) {
     gradients.push_back(g.defined() ? g : torch::zeros_like(slot.parameter));
   }
   if (parameters.empty()) return;
-  at::_foreach_mul_(m, options_.beta1);
-  at::_foreach_add_(m, gradients, 1 - options_.beta1);
-  at::_foreach_mul_(v, options_.beta2);
-  at::_foreach_addcmul_(v, gradients, gradients, 1 - options_.beta2);
+  at::_foreach_mul_(m, options.beta1);
+  at::_foreach_add_(m, gradients, 1 - options.beta1);
+  at::_foreach_mul_(v, options.beta2);
+  at::_foreach_addcmul_(v, gradients, gradients, 1 - options.beta2);
   auto denominators = at::_foreach_sqrt(v);
   at::_foreach_div_(denominators, std::sqrt(correction2));
-  at::_foreach_add_(denominators, options_.epsilon);
-  at::_foreach_addcdiv_(parameters, m, denominators, -options_.lr / correction1);
+  at::_foreach_add_(denominators, options.epsilon);
+  at::_foreach_addcdiv_(parameters, m, denominators, -options.lr / correction1);
 }
 
 void Adam::put(TensorFile& file, const std::string& prefix) const {

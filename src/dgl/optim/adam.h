@@ -26,10 +26,12 @@ class Adam {
 
   /// Returns the L2 norm of all gradients; NaN or infinity if a gradient is not finite.
   double gradient_norm(Workers& workers) const;
-  void step(Workers& workers);
+  /// Takes a step at the learning rate times `rate`.
+  void step(Workers& workers, double rate = 1);
   /// Steps so far, by which the moments are corrected.
   int64_t steps() const { return steps_; }
   const AdamOptions& options() const { return options_; }
+  void set_options(const AdamOptions& options) { options_ = options; }
 
   /// put() adds the moments as `prefix` + "m." or "v." + name, and the step count as `prefix` + "steps". get() reads
   /// them.
@@ -45,7 +47,7 @@ class Adam {
   /// operations on lists of tensors: a GPU launch per parameter would take longer than its arithmetic.
   bool is_plain(const Slot& slot) const;
   double gradient_norm_at_once() const;
-  void step_at_once(double correction1, double correction2);
+  void step_at_once(const AdamOptions& options, double correction1, double correction2);
 
   AdamOptions options_;
   std::vector<Slot> slots_;

@@ -10,9 +10,12 @@
 #include "dgl/base/files.h"
 #include "dgl/base/toml_file.h"
 #include "dgl/data/diff_augment.h"
+#include "dgl/guidance/matching_term.h"
+#include "dgl/guidance/pair_term.h"
 #include "dgl/guidance/schedule.h"
 #include "dgl/guidance/weight.h"
 #include "dgl/losses/adversarial.h"
+#include "dgl/nn/inherit.h"
 
 namespace dgl {
 
@@ -127,8 +130,11 @@ void check(Recipe& r, const std::string& origin) {
     const TeacherRecipe& teacher = r.guidance.teachers[i];
     const std::string table = origin + (i == 0 ? ": guidance" : ": guidance.teachers");
     make_schedule(teacher.schedule, teacher.lambda, table + ".schedule");
+    make_schedule(teacher.pair_schedule, teacher.pair, table + ".pair_schedule");
+    make_schedule(teacher.match_schedule, teacher.match, table + ".match_schedule");
     make_weight(teacher.weight, table + ".weight");
   }
+  make_schedule(r.lr_schedule, 1, origin + ": training.lr_schedule");
 }
 
 }  // namespace
@@ -146,6 +152,26 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "shipped; "
        "generator: that of its generator; or a width"},
       {"student", "narrow_constant", &r.narrow_constant, "Whether a StyleGAN2's 4 x 4 constant input narrows too"},
+      {"student",
+       "init",
+       &r.init,
+       "What the student's generator starts from: random weights, or the channels that it keeps of its teacher's",
+       0,
+       0,
+       {"random", "teacher"}},
+      {"student",
+       "discriminator_init",
+       &r.discriminator_init,
+       "What the student's own discriminator starts from: random weights, or its teacher's, narrowed if it is narrower",
+       0,
+       0,
+       {"random", "teacher"}},
+      {"student", "keep_channels", &r.keep_channels,
+       "Which channels a student that starts from its teacher keeps: strided, evenly spaced; norm, those with the "
+       "largest weights behind them",
+       0, 0, channel_rule_names()},
+      {"student", "discriminator_freeze", &r.discriminator_freeze,
+       "Blocks of the student's own discriminator, from the image on, that stay as they start (FreezeD)", 0, 64},
       {"training", "batch", &r.batch, "Images of a step", 1, 65536},
       {"training", "shards", &r.shards,
        "Shards that a batch is split into over all processes, each worked on by a thread; 0: one per thread. Results "
@@ -166,6 +192,11 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        {"fp32", "bf16"}},
       {"training", "lr", &r.lr, "Learning rate of Adam, before the correction for lazy regularization", 0, 1},
       {"training", "lr_discriminator", &r.lr_discriminator, "Learning rate of discriminators; 0: lr", 0, 1},
+      {"training", "lr_schedule", &r.lr_schedule,
+       "Factor of all learning rates over the images of both stages, in the words of guidance.schedule; decay:0.1 "
+       "falls to a tenth"},
+      {"training", "lr_warmup_kimg", &r.lr_warmup_kimg,
+       "Thousands of images in which all learning rates rise from 0, in a straight line", 0, kMany},
       {"training", "accumulations", &r.accumulations,
        "Equal parts of a batch that go through the networks one after another; batch statistics are taken over one", 1,
        4096},
@@ -211,8 +242,28 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "scales its "
        "gradient on the image to that of the student's discriminator; confidence:DECAY, how well it tells real from "
        "fake"},
+      {"guidance", "pair", &teacher.pair,
+       "Weight of the distance of the student's images from its teacher generator's of the same latents", 0, 1e6},
+      {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
+      {"guidance", "pair_distance", &teacher.pair_distance,
+       "That distance: unit or l1, of the teacher discriminator's features, scaled to length 1 or as they are; pixel, "
+       "of the images themselves",
+       0, 0, pair_term_distances()},
+      {"guidance", "match", &teacher.match,
+       "Weight of the distance of the student's images, as a set, from real ones in the teacher discriminator's "
+       "features",
+       0, 1e6},
+      {"guidance", "match_schedule", &teacher.match_schedule, "Its schedule over stage 2, as guidance.schedule"},
+      {"guidance", "match_distance", &teacher.match_distance,
+       "That distance: mmd, the maximum mean discrepancy of batches; frechet, of Gaussians with running moments", 0, 0,
+       matching_distance_names()},
+      {"guidance", "logit_prior", &g.for_discriminator.logit_prior,
+       "c: the student's losses take the sum of its own discriminator's score and c · the first teacher's", 0, 1e6},
       {"guidance", "interval", &g.interval,
-       "Guidance is evaluated in every interval-th step and scaled by interval, as lazy regularization", 1, 1024},
+       "Teachers are asked in every interval-th step; above 1 their terms have an optimizer step of their own there, "
+       "as "
+       "lazy regularizers do",
+       1, 1024},
       {"guidance", "loss", &teacher.loss, "Loss that the teacher was trained with; empty: its family's", 0, 0,
        loss_choices()},
       {"guidance", "resize", &g.resize, "Brings images to a teacher's resolution and channels if they differ"},
@@ -226,10 +277,18 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "Weights the discriminator's losses by the teacher's sigmoid(s) of real images and 1 - sigmoid(s) of fakes"},
       {"guidance", "align", &g.for_discriminator.align,
        "c: the student's discriminator also minimizes c · (its score - the teacher's)²", 0, 1e6},
+      {"guidance", "align_probability", &g.for_discriminator.align_probability,
+       "c: it also minimizes c · the cross-entropy of its probability to the teacher's, as the authors' does", 0, 1e6},
+      {"guidance", "align_features", &g.for_discriminator.align_features,
+       "c: it also minimizes c · the mean absolute difference of its features from the teacher's at the last three "
+       "resolutions, as the authors' does; both are equally wide",
+       0, 1e6},
       {"guidance", "train_teacher", &g.train_teacher,
        "The first teacher's discriminator continues to learn, from the same real images and the student's fakes, by "
        "its "
        "family's own loss"},
+      {"guidance", "train_teacher_interval", &g.train_teacher_interval, "It learns in every so many steps, if it does",
+       1, 1024},
       {"guidance", "stage1_kimg", &g.stage1_kimg, "Length of stage 1, without guidance", 0, kMany},
       {"guidance", "stage2_kimg", &g.stage2_kimg, "Length of stage 2, guided", 0, kMany},
       {"guidance", "keep_optimizer", &g.keep_optimizer,
@@ -268,7 +327,13 @@ std::vector<ConfigKey> teacher_keys(TeacherRecipe& t) {
           {kTeachers, "lambda", &t.lambda, "As in [guidance]", 0, 1e6},
           {kTeachers, "schedule", &t.schedule, "As in [guidance]"},
           {kTeachers, "weight", &t.weight, "As in [guidance]"},
-          {kTeachers, "loss", &t.loss, "As in [guidance]", 0, 0, loss_choices()}};
+          {kTeachers, "loss", &t.loss, "As in [guidance]", 0, 0, loss_choices()},
+          {kTeachers, "pair", &t.pair, "As in [guidance]", 0, 1e6},
+          {kTeachers, "pair_schedule", &t.pair_schedule, "As in [guidance]"},
+          {kTeachers, "pair_distance", &t.pair_distance, "As in [guidance]", 0, 0, pair_term_distances()},
+          {kTeachers, "match", &t.match, "As in [guidance]", 0, 1e6},
+          {kTeachers, "match_schedule", &t.match_schedule, "As in [guidance]"},
+          {kTeachers, "match_distance", &t.match_distance, "As in [guidance]", 0, 0, matching_distance_names()}};
 }
 
 Recipe::Recipe(const std::string& name, const std::string& origin)

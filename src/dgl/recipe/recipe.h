@@ -20,6 +20,13 @@ struct TeacherRecipe {
   std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
   std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
   std::string loss;                   ///< that the teacher was trained with; empty: its family's
+  double pair = 0;                    ///< weight of the distance to its generator's images (guidance/pair_term.h)
+  std::string pair_schedule = "constant", pair_distance = "unit";
+  double match = 0;  ///< weight of the distance to real images, as sets (guidance/matching_term.h)
+  std::string match_schedule = "constant", match_distance = "mmd";
+
+  /// Whether it tells the student's generator anything.
+  bool guides() const { return lambda > 0 || pair > 0 || match > 0; }
 };
 
 /// What a recipe says of teachers and of the two stages.
@@ -27,9 +34,10 @@ struct GuidanceRecipe {
   /// The first is the one that the student is compared with; there always is one, which a run of `dgl train` does not
   /// use.
   std::vector<TeacherRecipe> teachers{1};
-  int64_t interval = 1;                     ///< guidance is evaluated in every interval-th step, scaled by `interval`
+  int64_t interval = 1;  ///< teachers are asked in every interval-th step, above 1 in an optimizer step of their own
   DiscriminatorGuidance for_discriminator;  ///< teacher_data, duality_gap, smooth_labels, align
   bool train_teacher = false;               ///< whether the first teacher's discriminator continues to learn
+  int64_t train_teacher_interval = 1;       ///< in every so many steps
   bool resize = false;                      ///< whether images are brought to a teacher's size
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 continues with stage 1's Adam
@@ -58,6 +66,10 @@ struct Recipe {
   std::string width = "1/2";        ///< of the generator's feature maps
   std::string discriminator_width;  ///< of the student's discriminator; empty: full; "generator": as the generator's
   bool narrow_constant = false;     ///< whether a StyleGAN2's 4 x 4 constant input narrows too
+  std::string init = "random";      ///< of its generators: random, or teacher for the teacher's channels
+  std::string discriminator_init = "random";  ///< of its discriminators
+  std::string keep_channels = "strided";      ///< which channels of the teacher (nn/inherit.h)
+  int64_t discriminator_freeze = 0;           ///< blocks of its discriminators, from the image on, that do not train
 
   // [training]
   int64_t batch = 32;
@@ -67,8 +79,10 @@ struct Recipe {
   int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do
   std::string precision = "fp32";
   double lr = 0.0025;
-  double lr_discriminator = 0;  ///< 0: lr
-  int64_t accumulations = 1;    ///< micro-batches of a batch, which go through the networks one after another
+  double lr_discriminator = 0;           ///< 0: lr
+  std::string lr_schedule = "constant";  ///< factor of all rates over the images of the run (guidance/schedule.h)
+  double lr_warmup_kimg = 0;             ///< within which the rates rise from 0, at first
+  int64_t accumulations = 1;             ///< micro-batches of a batch, which go through the networks one after another
   int64_t batch_generator = 0;  ///< images of a phase that trains generators alone, in micro-batches as large; 0: batch
   double beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
   bool mirror = false;

@@ -27,7 +27,8 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   const FamilySettings& settings = *recipe.network;
   const NetworkSet networks = make_networks(recipe, widths_beside(recipe, width), device);
   const auto objective = family.objective(settings, networks);
-  const std::vector<Phase> phases = objective->phases();
+  std::vector<Phase> phases = training_phases(recipe, *objective);
+  if (!guided) std::erase_if(phases, [](const Phase& phase) { return phase.guidance; });
   const Optimizers optimizers = make_optimizers(recipe, networks, phases);
   Guidance guidance;
   if (guided) {
@@ -75,17 +76,10 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   for (const Phase& phase : phases) {
     if (!result.contains(phase.name)) {  // else the same again
       result["phases"].push_back(phase.name);
-      const bool takes_guidance =
-          guided && !phase.regularizer && networks.at(phase.trains.at(0), phase.name).role == NetworkRole::generator;
-      const int64_t interval = recipe.guidance.interval;
-      input.guidance_scale = interval;
-      double seconds = median_of(phase);
-      if (takes_guidance && interval > 1) {
-        input.guidance_scale = 0;
-        const double alone = median_of(phase);
-        seconds = alone + (seconds - alone) / static_cast<double>(interval);
-      }
-      result[phase.name] = seconds;
+      const bool in_main_phase = recipe.guidance.interval == 1;
+      input.guidance_alone = phase.guidance;
+      input.guidance_scale = phase.guidance ? phase.interval : in_main_phase ? 1 : 0;
+      result[phase.name] = median_of(phase);
     }
     step += result[phase.name].get<double>() / static_cast<double>(phase.interval);
   }

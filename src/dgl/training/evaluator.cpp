@@ -80,7 +80,8 @@ Evaluator::RealImages Evaluator::real_images() const {
     parts.push_back(features_->features(data.images(batch).to(session_.device)).cpu());
   }
   real.features = at::cat(parts);
-  if (judge_) real.judges = cached_statistics(data, *judge_, session_.recipe.run.judge_features, session_.device, note_);
+  if (judge_)
+    real.judges = cached_statistics(data, *judge_, session_.recipe.run.judge_features, session_.device, note_);
   return real;
 }
 

@@ -73,19 +73,40 @@ NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Devi
   return networks;
 }
 
+namespace {
+
+bool trains(const Phase& phase, const NetworkSlot& slot) {
+  return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
+}
+
+}  // namespace
+
+std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective) {
+  std::vector<Phase> phases = objective.phases();
+  const int64_t interval = recipe.guidance.interval;
+  if (interval == 1) std::erase_if(phases, [](const Phase& phase) { return phase.guidance; });
+  for (Phase& phase : phases) {
+    if (phase.guidance) phase.interval = interval;
+  }
+  return phases;
+}
+
+AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases, bool guided) {
+  const bool own_rate = slot.role == NetworkRole::discriminator && recipe.lr_discriminator > 0;
+  AdamOptions options{own_rate ? recipe.lr_discriminator : recipe.lr, recipe.beta1, recipe.beta2, recipe.epsilon};
+  for (const Phase& phase : phases) {
+    const bool lazy = phase.regularizer || (phase.guidance && guided);
+    const int64_t interval = lazy ? phase.interval : phase.corrected_for;
+    if (interval > 0 && trains(phase, slot)) options = options.corrected_for(interval);
+  }
+  return options;
+}
+
 Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, const std::vector<Phase>& phases) {
   Optimizers optimizers;
   for (const NetworkSlot& slot : networks) {
-    const auto trains = [&](const Phase& phase) {
-      return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
-    };
-    if (std::none_of(phases.begin(), phases.end(), trains)) continue;
-    const bool own_rate = slot.role == NetworkRole::discriminator && recipe.lr_discriminator > 0;
-    AdamOptions options{own_rate ? recipe.lr_discriminator : recipe.lr, recipe.beta1, recipe.beta2, recipe.epsilon};
-    for (const Phase& phase : phases) {
-      const int64_t interval = phase.regularizer ? phase.interval : phase.corrected_for;
-      if (interval > 0 && trains(phase)) options = options.corrected_for(interval);
-    }
+    if (std::none_of(phases.begin(), phases.end(), [&](const Phase& phase) { return trains(phase, slot); })) continue;
+    const AdamOptions options = adam_options(recipe, slot, phases, /*guided=*/false);
     optimizers.emplace(slot.name, std::make_unique<Adam>(*slot.network, options));
   }
   return optimizers;

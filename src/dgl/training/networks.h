@@ -27,7 +27,15 @@ std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, co
 /// One Adam for each slot.
 using Optimizers = std::map<std::string, std::unique_ptr<Adam>>;
 
-/// Adam as the recipe says for the slots that `phases` train, corrected for the lazy regularizers among them.
+/// The phases that train a recipe's networks: the objective's, and among them those of guidance alone if teachers are
+/// asked in every guidance.interval-th step only.
+std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective);
+
+/// Adam's settings for a slot that `phases` train, corrected for the lazy regularizers among them, and for phases of
+/// guidance in a `guided` stage.
+AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases, bool guided);
+
+/// Adam as the recipe says for the slots that `phases` train, in a stage without guidance.
 Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, const std::vector<Phase>& phases);
 
 }  // namespace dgl

@@ -89,7 +89,9 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
     const bool trained = std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
     set_requires_grad(*slot.network, trained);
     if (!trained) continue;
-    for (const Tensor& parameter : slot.network->parameters()) parameters.push_back(parameter);
+    for (const Tensor& parameter : slot.network->parameters()) {
+      if (parameter.requires_grad()) parameters.push_back(parameter);
+    }
   }
   const int64_t shards = workers.count(), chunks = shards * micro_batches, all_chunks = chunks * processes.count();
   std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the micro-batches of each

@@ -8,8 +8,13 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/toml_file.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
+#include "dgl/guidance/guided_loss.h"
+#include "dgl/guidance/matching_term.h"
+#include "dgl/guidance/pair_term.h"
+#include "dgl/nn/inherit.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/run/run_directory.h"
 #include "dgl/training/checkpointer.h"
@@ -40,6 +45,27 @@ void open_data(TrainingSession& session) {
   if (recipe.network->conditional) session.label_shares = label_shares(*session.data[0]).to(session.device);
 }
 
+/// Whether a model's own recipe says that its discriminator saw augmented images.
+bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
+  const auto recipe = model.info.find("recipe");
+  if (recipe == model.info.end() || !recipe->is_string()) return false;
+  const nlohmann::json table = parse_toml(recipe->get<std::string>(), origin + ": its recipe");
+  return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
+}
+
+/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents.
+void check_originals(const TrainingSession& session, const std::string& file) {
+  const auto teacher = family_of(*session.teacher, file).sampler(*session.teacher);
+  if (!teacher) fail("{}: the teacher has no generator, whose images guidance.pair compares with", file);
+  const SampleSpec theirs = teacher->spec(), own = sampler_of(session.student.networks, "the student")->spec();
+  if (theirs.latent_shape != own.latent_shape || theirs.classes != own.classes || theirs.output != own.output) {
+    fail(
+        "{}: the teacher's generator takes other latents or labels, or makes images of another size, than the student; "
+        "guidance.pair expects the same",
+        file);
+  }
+}
+
 /// Adds a teacher to the session's guidance.
 void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
   model.to(session.device);
@@ -53,8 +79,23 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
                         .loss = make_adversarial_loss(loss, "guidance.loss"),
                         .lambda = make_schedule(how.schedule, how.lambda, "guidance.schedule"),
                         .weight = make_weight(how.weight, "guidance.weight"),
-                        .resize = session.recipe.guidance.resize},
+                        .resize = session.recipe.guidance.resize,
+                        .augmented = saw_augmented_images(model, how.file)},
                        session.student_shape());
+  if (how.pair > 0) {
+    session.guidance.add(std::make_unique<PairTerm>(
+        PairTeacher{.name = how.file,
+                    .discriminator = discriminator,
+                    .distance = how.pair_distance,
+                    .mu = make_schedule(how.pair_schedule, how.pair, "guidance.pair_schedule")}));
+  }
+  if (how.match > 0) {
+    session.guidance.add(std::make_unique<MatchingTerm>(
+        MatchingTeacher{.name = how.file,
+                        .discriminator = discriminator,
+                        .distance = how.match_distance,
+                        .weight = make_schedule(how.match_schedule, how.match, "guidance.match_schedule")}));
+  }
 }
 
 void open_teachers(TrainingSession& session) {
@@ -65,6 +106,7 @@ void open_teachers(TrainingSession& session) {
   for (size_t i = 1; i < wanted.teachers.size(); ++i) {
     add_teacher(session, load_model(wanted.teachers[i].file), wanted.teachers[i]);
   }
+  session.guidance.set_generator(family_of(*session.teacher, first.file).sampler(*session.teacher));
   session.guidance.guide_discriminator(wanted.for_discriminator,
                                        family_of(*session.teacher, first.file).sampler(*session.teacher),
                                        session.student_shape());
@@ -77,7 +119,7 @@ std::vector<Stage> plan_stages(const Recipe& recipe) {
   std::vector<Stage> stages{{1, "alone", images(recipe.kimg), 0, false}};
   if (recipe.has_student()) {
     bool guided = g.for_discriminator.any() || g.train_teacher;
-    for (const TeacherRecipe& teacher : g.teachers) guided = guided || teacher.lambda > 0;
+    for (const TeacherRecipe& teacher : g.teachers) guided = guided || teacher.guides();
     stages = {{1, "alone", second_only ? 0 : images(g.stage1_kimg), 0, false},
               {2, guided ? "guided" : "alone", images(g.stage2_kimg), recipe.teacher().lambda, guided}};
   }
@@ -119,6 +161,7 @@ std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
   }
   taught->objective = family.objective(*recipe.network, taught->networks);
   taught->phases = taught->objective->phases();
+  std::erase_if(taught->phases, [](const Phase& phase) { return phase.guidance; });
   taught->optimizers = make_optimizers(recipe, taught->networks, taught->phases);
   std::erase_if(taught->optimizers, [&](const auto& item) {
     return taught->networks.at(item.first, file).role != NetworkRole::discriminator;
@@ -170,6 +213,60 @@ void begin_from_teacher(TrainingSession& session) {
   }
 }
 
+/// Starts the student's networks from the teacher's, where the recipe says so.
+void inherit_from_teacher(TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  const std::string& file = recipe.teacher().file;
+  for (const NetworkSlot& slot : session.student.networks) {
+    const bool judges = slot.role == NetworkRole::discriminator;
+    if ((judges ? recipe.discriminator_init : recipe.init) != "teacher") continue;
+    const std::string key = judges ? "student.discriminator_init" : "student.init";
+    const NetworkSlot* theirs = session.teacher->find(slot.name);
+    if (!theirs || !theirs->best()) {
+      fail("{}: the teacher has no {}, from which the student's is to start ({} = \"teacher\")", file, slot.name, key);
+    }
+    // The average makes the teacher's best images. A trained network starts there too, as its average does.
+    const Network& source = *theirs->best();
+    if (const Family& family = family_of(source.settings(), file); family.name() != recipe.family) {
+      fail("{}: the teacher's {} is of {}, which {} cannot start from ({} = \"teacher\")", file, slot.name,
+           family.name(), recipe.family, key);
+    }
+    inherit_weights(source, *slot.network, recipe.keep_channels, file);
+    if (slot.average) copy_weights(*slot.network, *slot.average);
+  }
+}
+
+/// Keeps the first blocks of the student's discriminators as they are.
+void freeze_discriminators(const TrainingSession& session) {
+  const auto wanted = static_cast<size_t>(session.recipe.discriminator_freeze);
+  if (wanted == 0) return;
+  for (const NetworkSlot& slot : session.student.networks) {
+    auto* discriminator = dynamic_cast<Discriminator*>(slot.network.get());
+    if (!discriminator) continue;
+    auto blocks = discriminator->blocks();
+    if (wanted > blocks.size()) {
+      fail("student.discriminator_freeze = {}: the {} has {} blocks", wanted, slot.name, blocks.size());
+    }
+    blocks.resize(wanted);
+    discriminator->freeze(std::move(blocks));
+  }
+}
+
+/// Throws Error unless the student's discriminator has features that can be aligned to the first teacher's.
+void check_alignment(const TrainingSession& session) {
+  if (session.recipe.guidance.for_discriminator.align_features == 0) return;
+  const auto discriminator = session.student.networks.discriminator();
+  if (!discriminator) fail("guidance.align_features: {} has no discriminator of its own", session.recipe.family);
+  const torch::NoGradGuard no_grad;
+  const ImageShape shape = session.student_shape().image;
+  const torch::Tensor image = torch::zeros({1, shape.channels, shape.height, shape.width}, session.device);
+  const torch::Tensor label = torch::zeros({1}, torch::dtype(torch::kLong).device(session.device));
+  discriminator->eval();  // so that nothing is tracked
+  const auto own = discriminator->judge(image, label, /*chunks=*/1, /*features=*/true).features;
+  discriminator->train();
+  feature_difference(own, session.guidance.teacher_features(image, label), 1);
+}
+
 /// Gives all processes the first one's weights, which may have been drawn otherwise on another kind of processor.
 void broadcast_weights(const TrainingSession& session) {
   std::vector<torch::Tensor> all;
@@ -182,10 +279,24 @@ void broadcast_weights(const TrainingSession& session) {
 
 }  // namespace
 
-TrainingSession::TrainingSession(const Recipe& wanted) : recipe(wanted), augmentation(wanted.augmentation()) {}
+TrainingSession::TrainingSession(const Recipe& wanted)
+    : recipe(wanted),
+      augmentation(wanted.augmentation()),
+      lr_schedule(make_schedule(wanted.lr_schedule, 1, "training.lr_schedule")) {}
 
 uint64_t TrainingSession::seed(Stream stream, uint64_t k) const {
   return stream_seed(static_cast<uint64_t>(recipe.seed), static_cast<uint64_t>(stream), k);
+}
+
+double TrainingSession::lr_factor() const {
+  int64_t seen = state.stage_images, all = 0;
+  for (const Stage& stage : stages) {
+    all += stage.images;
+    if (stage.number < state.stage) seen += stage.images;
+  }
+  const double warmup = recipe.lr_warmup_kimg * 1000, next = static_cast<double>(seen + recipe.batch);
+  const double ramp = warmup > 0 ? std::min(1.0, next / warmup) : 1;
+  return ramp * lr_schedule(static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(1, all)));
 }
 
 double TrainingSession::images_per_second() const {
@@ -205,7 +316,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   TrainedNetworks& student = session->student;
   student.networks = make_networks(recipe, student_widths(recipe), session->device);
   student.objective = session->family().objective(*recipe.network, student.networks);
-  student.phases = student.objective->phases();
+  student.phases = training_phases(recipe, *student.objective);
   recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
                                      session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());
@@ -216,6 +327,12 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   }
   session->reset_optimizers();
   if (recipe.has_student()) {
+    for (const TeacherRecipe& teacher : recipe.guidance.teachers) {
+      if (teacher.pair > 0) check_originals(*session, recipe.teacher().file);
+    }
+    inherit_from_teacher(*session);
+    freeze_discriminators(*session);
+    check_alignment(*session);
     if (recipe.guidance.train_teacher) session->taught = make_taught(*session);
     if (!recipe.run.from_stage1.empty()) begin_from_stage1(*session);
     if (recipe.run.from_teacher) begin_from_teacher(*session);

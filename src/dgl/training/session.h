@@ -57,6 +57,7 @@ struct TrainingSession {
 
   std::unique_ptr<Workers> workers;
   std::vector<Stage> stages;
+  Schedule lr_schedule;  ///< factor of the learning rates over the images of all stages
   RunState state;
 
   explicit TrainingSession(const Recipe& recipe);
@@ -68,6 +69,8 @@ struct TrainingSession {
   uint64_t seed(Stream stream, uint64_t k = 0) const;
   /// Fresh optimizers of the student, as at the start of a stage.
   void reset_optimizers() { student.optimizers = make_optimizers(recipe, student.networks, student.phases); }
+  /// Factor of the learning rates for the next step.
+  double lr_factor() const;
   const Stage& current_stage() const { return stages.at(static_cast<size_t>(state.stage - 1)); }
   /// Images per second since the last checkpoint.
   double images_per_second() const;

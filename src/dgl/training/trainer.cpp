@@ -70,7 +70,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
   StepInput input;
   input.label_shares = session_.label_shares;
   input.guidance = stage.guided ? &session_.guidance : nullptr;
-  input.guidance_scale = state.step % interval == 0 ? interval : 0;
+  input.guidance_scale = interval == 1 ? 1 : 0;
   input.progress = static_cast<double>(state.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = session_.augmentation.any() ? &session_.augmentation : nullptr;
   return input;
@@ -82,21 +82,36 @@ void Trainer::step(const Stage& stage) {
   TrainedNetworks& student = session_.student;
   const uint64_t stream = static_cast<uint64_t>(Stream::step) + kStreamsPerRetry * static_cast<uint64_t>(state.retries);
   const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe.seed), stream, static_cast<uint64_t>(state.step));
+  begin(stage);
   StepInput input = make_input(stage);
+  const int64_t main_scale = input.guidance_scale;
   const auto real = draw_batches(student.objective->batches_per_step());
   for (size_t i = 0; i < student.phases.size(); ++i) {
     const Phase& phase = student.phases[i];
-    if (state.step % phase.interval != 0) continue;
+    if (state.step % phase.interval != 0 || (phase.guidance && !stage.guided)) continue;
     input.real = real[static_cast<size_t>(phase.batch)];
+    input.guidance_alone = phase.guidance;
+    input.guidance_scale = phase.guidance ? phase.interval : main_scale;
     optimize_phase(student, phase, input, stream_seed(seed, kStudentPhases, i), "");
   }
-  if (stage.guided && session_.taught) train_teacher(input, real, seed);
+  if (stage.guided && session_.taught && state.step % recipe.guidance.train_teacher_interval == 0)
+    train_teacher(input, real, seed);
   const int64_t images = recipe.batch * student.objective->batches_per_step();
   ++state.step;
   state.images += images;
   state.stage_images += images;
   state.tick_images += images;
   update_averages(images);
+}
+
+void Trainer::begin(const Stage& stage) {
+  if (stage_ == stage.number) return;
+  TrainedNetworks& student = session_.student;
+  for (const auto& [slot, optimizer] : student.optimizers) {
+    const NetworkSlot& trained = student.networks.at(slot, "the student");
+    optimizer->set_options(adam_options(session_.recipe, trained, student.phases, stage.guided));
+  }
+  stage_ = stage.number;
 }
 
 void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const StepInput& input, uint64_t seed,
@@ -127,7 +142,8 @@ void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const
           fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state.step, kimg));
     }
   }
-  for (const std::string& slot : phase.trains) trained.optimizers.at(slot)->step(*session_.workers);
+  for (const std::string& slot : phase.trains)
+    trained.optimizers.at(slot)->step(*session_.workers, session_.lr_factor());
 }
 
 void Trainer::train_teacher(StepInput& input, const std::vector<std::vector<Batch>>& real, uint64_t seed) {

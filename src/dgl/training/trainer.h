@@ -20,6 +20,8 @@ class Trainer {
   void step(const Stage& stage);
 
  private:
+  /// Sets the optimizers to the stage, which decides what they are corrected for.
+  void begin(const Stage& stage);
   StepInput make_input(const Stage& stage) const;
   /// The step's batches of real images: [batch of the step][domain].
   std::vector<std::vector<Batch>> draw_batches(int64_t count) const;
@@ -29,6 +31,7 @@ class Trainer {
   void update_averages(int64_t images);
 
   TrainingSession& session_;
+  int64_t stage_ = 0;  ///< number of the stage that the optimizers are set to
 };
 
 }  // namespace dgl

@@ -256,6 +256,12 @@ BigGanDiscriminator::BigGanDiscriminator(const BigGanDiscriminatorShape& shape) 
   embed_ = register_module("embed", std::make_shared<SpectralWeight>(at::IntArrayRef{shape.classes, in}, false));
 }
 
+std::vector<std::string> BigGanDiscriminator::blocks() const {
+  std::vector<std::string> prefixes;
+  for (size_t i = 0; i < blocks_.size(); ++i) prefixes.push_back("blocks." + std::to_string(i) + ".");
+  return prefixes;
+}
+
 Judgement BigGanDiscriminator::judge(const Tensor& images, const Tensor& labels, int64_t /*chunks*/, bool features) {
   const ops::ReferenceScope scope(reference());
   Judgement judgement;

@@ -149,6 +149,8 @@ class DiscriminatorBlock : public torch::nn::Module {
  public:
   DiscriminatorBlock(int64_t in, int64_t out, bool first, bool down);
   torch::Tensor forward(const torch::Tensor& x, const Pass& pass);
+  /// Whether the input reaches the output through a convolution, or unchanged.
+  bool has_shortcut() const { return shortcut_ != nullptr; }
 
  private:
   bool first_, down_;
@@ -166,6 +168,7 @@ class BigGanGenerator : public Generator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  ChannelLayout channel_layout() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   /// The mean latent is 0.
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
@@ -199,7 +202,9 @@ class BigGanDiscriminator : public Discriminator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  ChannelLayout channel_layout() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
+  std::vector<std::string> blocks() const override;
   /// In training mode every pass updates the power-iteration vectors. Features are the outputs of the blocks.
   Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) override;
 

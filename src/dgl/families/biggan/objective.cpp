@@ -28,26 +28,29 @@ std::vector<Phase> BigGanObjective::phases() {
                       .loss = [this](const StepInput& in, StepOutput& out) { return discriminator_main(in, out); },
                       .batch = i});
   }
-  phases.push_back({.name = "g_main", .trains = {"generator"}, .loss = [this](const StepInput& in, StepOutput& out) {
-                      return generator_main(in, out);
-                    }});
+  for (const bool guidance : {false, true}) {
+    phases.push_back({.name = guidance ? "g_guidance" : "g_main",
+                      .trains = {"generator"},
+                      .loss = [this](const StepInput& in, StepOutput& out) { return generator_main(in, out); },
+                      .guidance = guidance});
+  }
   return phases;
 }
 
-Batch BigGanObjective::draw(int64_t n, const StepInput& input) {
+BigGanObjective::Draw BigGanObjective::draw(int64_t n, const StepInput& input) {
   const auto options = input.real[0].images.options();
   const Tensor z = at::randn({n, generator_->z_dim()}, input.random, options);
   const Tensor shares = fake_label_shares(input.label_shares);
   const Tensor labels = shares.defined()
                             ? at::multinomial(shares, n, /*replacement=*/true, input.random)
                             : at::randint(generator_->classes(), {n}, input.random, options.dtype(torch::kLong));
-  return {generator_->generate(z, labels, Pass::training()), labels};
+  return {{generator_->generate(z, labels, Pass::training()), labels}, z};
 }
 
 Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& output) {
-  Batch fakes = draw(input.real[0].images.size(0), input);
-  fakes.images = input.augment(fakes.images);
-  Tensor loss = loss_->generator(discriminator_->forward(fakes.images, fakes.labels, 1)).mean();
+  const auto [fakes, latents] = draw(input.real[0].images.size(0), input);
+  const Tensor augmented = input.augment(fakes.images), &labels = fakes.labels;
+  Tensor loss = loss_->generator(guided_scores(*discriminator_, augmented, labels, 1, input)).mean();
   output.losses["g_main"] = loss.detach();
   if (settings_.orthogonal > 0) {
     Tensor penalty = torch::zeros({}, loss.options());
@@ -56,7 +59,10 @@ Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& outpu
     output.losses["g_orthogonal"] = penalty.detach();
     loss = loss + penalty;
   }
-  return add_guidance(loss, fakes.images, fakes.labels, input, output);
+  const auto original = [&input, &z = latents, &labels] {
+    return input.guidance->generator()->sample({z, labels, {}});
+  };
+  return add_guidance(loss, {fakes.images, augmented, labels, original}, input, output);
 }
 
 Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& output) {
@@ -64,7 +70,7 @@ Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& o
   Batch fakes;
   {
     torch::NoGradGuard no_grad;
-    fakes = draw(n, input);
+    fakes = draw(n, input).fakes;
   }
   return discriminator_loss(*loss_, *discriminator_, fakes, input, output);
 }

@@ -28,7 +28,11 @@ class BigGanObjective : public Objective {
 
  private:
   /// Images of fresh latents and their labels [n].
-  Batch draw(int64_t n, const StepInput& input);
+  struct Draw {
+    Batch fakes;
+    torch::Tensor latents;  ///< [n, z_dim] that they are made from
+  };
+  Draw draw(int64_t n, const StepInput& input);
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
 

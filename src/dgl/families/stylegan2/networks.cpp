@@ -230,6 +230,12 @@ StyleGan2Discriminator::StyleGan2Discriminator(const StyleGan2DiscriminatorShape
       "out", std::make_shared<EqualLinear>(shape.fc_features, mapping_ ? shape.mapping.w_dim() : 1, false));
 }
 
+std::vector<std::string> StyleGan2Discriminator::blocks() const {
+  std::vector<std::string> prefixes;
+  for (int64_t r = shape_.resolution; r > 4; r /= 2) prefixes.push_back("b" + std::to_string(r) + ".");
+  return prefixes;
+}
+
 Judgement StyleGan2Discriminator::judge(const Tensor& images, const Tensor& labels, int64_t chunks, bool features) {
   const ops::ReferenceScope scope(reference());
   Judgement judgement;

@@ -161,6 +161,7 @@ class StyleGan2Generator : public Generator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  ChannelLayout channel_layout() const override;
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
@@ -206,8 +207,10 @@ class StyleGan2Discriminator : public Discriminator {
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }
   Cost cost() const override { return shape_.cost(); }
+  ChannelLayout channel_layout() const override;
   /// Features are the outputs of the residual blocks.
   Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) override;
+  std::vector<std::string> blocks() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
  private:

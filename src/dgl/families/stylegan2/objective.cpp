@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/regularizers.h"
@@ -45,6 +46,7 @@ std::vector<Phase> StyleGan2Objective::phases() {
   if (settings_.r1_gamma > 0) {
     add_regularizer("d_reg", "discriminator", &StyleGan2Objective::discriminator_r1, settings_.r1_interval);
   }
+  add("g_guidance", "generator", &StyleGan2Objective::generator_main).guidance = true;
   return phases;
 }
 
@@ -72,26 +74,48 @@ StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& in
   if (generator_->classes() > 0) {
     drawn.labels = at::multinomial(input.label_shares, n, /*replacement=*/true, input.random);
   }
-  const auto latents = [&] { return at::randn({n, generator_->z_dim()}, input.random, options); };
-  const Tensor w = generator_->map(latents(), drawn.labels);
-  output.statistics["w_mean"] = w.detach().mean(0);
-  drawn.styles = w.unsqueeze(1).expand({-1, layers, -1});
-  if (settings_.style_mixing == 0 || at::rand({1}, input.random, options).item<double>() >= settings_.style_mixing)
-    return drawn;
-  // From a random layer on, the styles are another latent's of the same label.
-  const auto cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
-  const Tensor other = generator_->map(latents(), drawn.labels);
-  drawn.styles = at::cat({drawn.styles.slice(1, 0, cut), other.unsqueeze(1).expand({-1, layers - cut, -1})}, 1);
+  std::vector<Tensor> styles;
+  const auto add_style = [&] {
+    drawn.latents.push_back(at::randn({n, generator_->z_dim()}, input.random, options));
+    styles.push_back(generator_->map(drawn.latents.back(), drawn.labels));
+  };
+  add_style();
+  output.statistics["w_mean"] = styles[0].detach().mean(0);
+  drawn.cut = layers;
+  if (settings_.style_mixing > 0 && at::rand({1}, input.random, options).item<double>() < settings_.style_mixing) {
+    drawn.cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
+    add_style();
+  }
+  drawn.styles = mix_styles(styles, drawn.cut);
   return drawn;
+}
+
+Tensor StyleGan2Objective::mix_styles(const std::vector<Tensor>& styles, int64_t cut) const {
+  const int64_t layers = generator_->num_ws();
+  const auto of_layers = [](const Tensor& w, int64_t count) { return w.unsqueeze(1).expand({-1, count, -1}); };
+  const Tensor first = of_layers(styles[0], layers);
+  if (styles.size() == 1) return first;
+  return at::cat({first.slice(1, 0, cut), of_layers(styles[1], layers - cut)}, 1);
 }
 
 Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
   const Draw drawn = draw(input.real[0].images.size(0), input, output);
-  const Tensor fake = input.augment(generator_->synthesize(drawn.styles, input.random));
-  const Tensor fake_scores = discriminator_->forward(fake, drawn.labels, 1);
-  const Tensor loss = loss_->generator(fake_scores).mean();
+  const at::Generator noise = input.random.clone();
+  const Tensor fake = generator_->synthesize(drawn.styles, input.random), augmented = input.augment(fake);
+  const Tensor loss = loss_->generator(guided_scores(*discriminator_, augmented, drawn.labels, 1, input)).mean();
   output.losses["g_main"] = loss.detach();
-  return add_guidance(loss, fake, drawn.labels, input, output);
+  const auto original = [&] { return teacher_images(drawn, noise.clone(), *input.guidance); };
+  return add_guidance(loss, {fake, augmented, drawn.labels, original}, input, output);
+}
+
+Tensor StyleGan2Objective::teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const {
+  const torch::NoGradGuard no_grad;
+  const auto teacher = std::dynamic_pointer_cast<StyleGan2Generator>(guidance.generator());
+  if (!teacher) fail("the teacher has no StyleGAN2 generator, whose images the student's stand for (guidance.pair)");
+  const Tensor labels = teacher->classes() > 0 ? drawn.labels : Tensor();
+  std::vector<Tensor> styles;
+  for (const Tensor& z : drawn.latents) styles.push_back(teacher->map(z, labels));
+  return teacher->synthesize(mix_styles(styles, drawn.cut), noise);
 }
 
 Tensor StyleGan2Objective::generator_path_length(const StepInput& input, StepOutput& output) {
@@ -122,7 +146,7 @@ Tensor StyleGan2Objective::discriminator_main(const StepInput& input, StepOutput
 Tensor StyleGan2Objective::discriminator_r1(const StepInput& input, StepOutput& output) {
   const ops::TwiceDifferentiable twice;
   const Tensor real = input.real[0].images.detach().clone().set_requires_grad(true);
-  const Tensor scores = discriminator_->forward(input.augment(real), input.real[0].labels, 1);
+  const Tensor scores = guided_scores(*discriminator_, input.augment(real), input.real[0].labels, 1, input);
   const Tensor loss = r1_penalty(scores, real) * (settings_.r1_gamma / 2);
   output.losses["d_reg"] = loss.detach();
   return loss * static_cast<double>(settings_.r1_interval);

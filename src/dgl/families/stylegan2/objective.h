@@ -31,8 +31,14 @@ class StyleGan2Objective : public Objective {
   struct Draw {
     torch::Tensor styles;  ///< [n, num_ws, w_dim] of fresh latents, mixed from two with the recipe's probability
     torch::Tensor labels;  ///< [n], each as often as among the real images; undefined without labels
+    std::vector<torch::Tensor> latents;  ///< one or two of [n, z_dim]
+    int64_t cut = 0;                     ///< from this layer on, the styles are the second latent's
   };
   Draw draw(int64_t n, const StepInput& input, StepOutput& output);
+  /// Styles [n, num_ws, w_dim] of one w [n, w_dim], or of two: the second from layer `cut` on.
+  torch::Tensor mix_styles(const std::vector<torch::Tensor>& styles, int64_t cut) const;
+  /// The images of the teacher's generator for the same latents and noise.
+  torch::Tensor teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const;
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor generator_path_length(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);

@@ -1,0 +1,52 @@
+#include "dgl/guidance/pair_term.h"
+
+#include <utility>
+
+#include "dgl/base/error.h"
+#include "dgl/base/torch.h"
+#include "dgl/guidance/fit_images.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+constexpr const char* kPixel = "pixel";
+}
+
+std::vector<std::string> pair_term_distances() {
+  auto names = pair_distance_names();
+  names.emplace_back(kPixel);
+  return names;
+}
+
+PairTerm::PairTerm(PairTeacher teacher)
+    : teacher_(std::move(teacher)),
+      distance_(make_pair_distance(teacher_.distance == kPixel ? "l1" : teacher_.distance, "guidance.pair_distance")) {
+  set_requires_grad(*teacher_.discriminator, false);
+  teacher_.discriminator->eval();
+}
+
+FeatureMaps PairTerm::maps(const Tensor& images, const Tensor& labels) const {
+  if (teacher_.distance == kPixel) return {images};
+  Discriminator& d = *teacher_.discriminator;
+  const Tensor fitted = fit_images(images, d.channels(), d.resolution());
+  return d.judge(fitted, d.classes() > 0 ? labels : Tensor(), /*chunks=*/1, /*features=*/true).features;
+}
+
+GuidanceResult PairTerm::evaluate(const GuidanceInput& input) const {
+  const double mu = teacher_.mu(input.progress);
+  if (mu == 0) return {};
+  if (!input.original) fail("{}: images of this family stand for no others (guidance.pair)", teacher_.name);
+  FeatureMaps original;
+  {
+    const torch::NoGradGuard no_grad;
+    original = maps(input.original(), input.labels);
+  }
+  GuidanceResult result;
+  result.loss = mu * distance_(maps(input.fake, input.labels), original).mean();
+  result.losses["g_pair"] = result.loss.detach();
+  return result;
+}
+
+}  // namespace dgl

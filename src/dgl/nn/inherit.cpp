@@ -1,0 +1,166 @@
+#include "dgl/nn/inherit.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "dgl/base/error.h"
+#include "dgl/base/torch.h"
+#include "dgl/nn/spectral_norm.h"
+
+namespace dgl {
+
+using torch::Tensor;
+
+namespace {
+
+/// Steps of the power iteration after a weight has lost rows or columns. 30 bring the estimate of a random matrix of
+/// this size within a few per cent; training goes on iterating.
+constexpr int kSpectralSteps = 30;
+
+using TensorsByName = std::map<std::string, Tensor>;
+
+/// Parameters and buffers, shared with the module.
+TensorsByName tensors_of(const torch::nn::Module& module) {
+  TensorsByName tensors;
+  for (const auto& item : module.named_parameters()) tensors.emplace(item.key(), item.value());
+  for (const auto& item : module.named_buffers()) tensors.emplace(item.key(), item.value());
+  return tensors;
+}
+
+/// The channels of a group: how many the source has and the target keeps.
+struct Group {
+  int64_t source = 0, target = 0;
+};
+
+/// Sum of absolute weights by channel of the axis `dim` [channels], times its scale.
+Tensor importance_on(const Tensor& weight, size_t dim, const ChannelAxis& axis, const TensorsByName& tensors) {
+  const int64_t channels = (weight.size(static_cast<int64_t>(dim)) - axis.extra) / axis.repeats;
+  Tensor sums = weight.abs().transpose(0, static_cast<int64_t>(dim)).flatten(1).sum(1);
+  sums = sums.slice(0, 0, channels * axis.repeats).view({channels, axis.repeats}).sum(1);
+  return axis.scaled_by.empty() ? sums : sums * tensors.at(axis.scaled_by).abs();
+}
+
+/// Chooses the channels that are kept of each group.
+class ChannelChoice {
+ public:
+  ChannelChoice(const std::string& rule, const ChannelLayout& layout, const TensorsByName& source)
+      : by_norm_(rule == "norm"), layout_(layout), source_(source) {}
+
+  /// Indices [target] of the channels of a group that are kept, ascending.
+  Tensor kept(const std::string& name, const Group& group) const {
+    const Tensor all = torch::arange(group.target, torch::kLong);
+    if (group.source == group.target) return all;
+    if (!by_norm_) return (all * group.source).div(group.target, "floor");
+    Tensor sums = torch::zeros({group.source});
+    for (const auto& [tensor, axes] : layout_) {
+      for (size_t dim = 0; dim < axes.size(); ++dim) {
+        if (axes[dim].input && axes[dim].group == name)
+          sums += importance_on(source_.at(tensor).cpu(), dim, axes[dim], source_).cpu();
+      }
+    }
+    // Of equal sums, the first channels stay, on every processor.
+    return std::get<0>(
+        std::get<1>(sums.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true)).slice(0, 0, group.target).sort());
+  }
+
+ private:
+  bool by_norm_;
+  const ChannelLayout& layout_;
+  const TensorsByName& source_;
+};
+
+/// Entries that stand for the kept channels and for all that is beside them.
+Tensor entries(const Tensor& kept, const ChannelAxis& axis, int64_t source_size) {
+  const Tensor places = (kept.unsqueeze(1) * axis.repeats + torch::arange(axis.repeats)).flatten();
+  return at::cat({places, torch::arange(source_size - axis.extra, source_size)});
+}
+
+/// Sizes of all groups, checked.
+std::map<std::string, Group> groups_of(const ChannelLayout& layout, const TensorsByName& source,
+                                       const TensorsByName& target, const std::string& origin) {
+  std::map<std::string, Group> groups;
+  for (const auto& [name, tensor] : source) {
+    if (!target.contains(name)) {
+      fail("{}: the teacher has a tensor {} and the student none; expected networks of as many layers", origin, name);
+    }
+  }
+  for (const auto& [name, to] : target) {
+    const auto found = source.find(name);
+    if (found == source.end()) fail("{}: the teacher has no tensor {} for the student to start from", origin, name);
+    const Tensor& from = found->second;
+    if (from.dim() != to.dim()) {
+      fail("{}: tensor {} has {} dimensions, the student's {}", origin, name, from.dim(), to.dim());
+    }
+    const auto axes = layout.find(name);
+    for (int64_t dim = 0; dim < to.dim(); ++dim) {
+      const int64_t theirs = from.size(dim), own = to.size(dim);
+      const ChannelAxis axis = axes == layout.end() ? ChannelAxis{} : axes->second.at(static_cast<size_t>(dim));
+      if (axis.group.empty()) {
+        if (theirs != own) {
+          fail("{}: tensor {} has size {} along dimension {}, the student's {}, which no width narrows", origin, name,
+               theirs, dim, own);
+        }
+        continue;
+      }
+      if (theirs < own) {
+        fail("{}: tensor {} has {} channels, fewer than the student's {}; expected a teacher at least as wide", origin,
+             name, (theirs - axis.extra) / axis.repeats, (own - axis.extra) / axis.repeats);
+      }
+      const Group group{(theirs - axis.extra) / axis.repeats, (own - axis.extra) / axis.repeats};
+      const auto [place, fresh] = groups.emplace(axis.group, group);
+      if (!fresh && (place->second.source != group.source || place->second.target != group.target)) {
+        fail("{}: tensor {} has {} channels where others of {} have {}", origin, name, group.source, axis.group,
+             place->second.source);
+      }
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::vector<std::string> channel_rule_names() { return {"strided", "norm"}; }
+
+std::map<std::string, Tensor> kept_channels(const Network& source, const Network& target, const std::string& rule,
+                                            const std::string& origin) {
+  const torch::NoGradGuard no_grad;
+  const auto rules = channel_rule_names();
+  if (std::find(rules.begin(), rules.end(), rule) == rules.end()) {
+    fail("student.keep_channels = \"{}\": expected {}", rule, fmt::join(rules, " or "));
+  }
+  const ChannelLayout layout = target.channel_layout();
+  const TensorsByName from = tensors_of(source);
+  const auto groups = groups_of(layout, from, tensors_of(target), origin);
+  const ChannelChoice choice(rule, layout, from);
+  std::map<std::string, Tensor> kept;
+  for (const auto& [name, group] : groups) kept.emplace(name, choice.kept(name, group));
+  return kept;
+}
+
+void inherit_weights(const Network& source, Network& target, const std::string& rule, const std::string& origin) {
+  const torch::NoGradGuard no_grad;
+  const auto kept = kept_channels(source, target, rule, origin);
+  const ChannelLayout layout = target.channel_layout();
+  const TensorsByName from = tensors_of(source);
+  for (auto [name, tensor] : tensors_of(target)) {
+    Tensor value = from.at(name);
+    if (const auto axes = layout.find(name); axes != layout.end()) {
+      for (int64_t dim = 0; dim < value.dim(); ++dim) {
+        const ChannelAxis& axis = axes->second.at(static_cast<size_t>(dim));
+        if (axis.group.empty() || value.size(dim) == tensor.size(dim)) continue;
+        value = value.index_select(dim, entries(kept.at(axis.group), axis, value.size(dim)).to(value.device()));
+      }
+    }
+    tensor.copy_(value);
+  }
+  for (const auto& item : target.named_modules()) {
+    auto* spectral = dynamic_cast<SpectralWeight*>(item.value().get());
+    if (spectral && from.at(item.key() + ".weight").sizes() != spectral->weight().sizes()) {
+      spectral->iterate(kSpectralSteps);
+    }
+  }
+}
+
+}  // namespace dgl
