@@ -97,10 +97,14 @@ TEST(MatchingTerm, TheDiscrepancyIsTheDefinitions) {
   const auto f = vectors(fake), r = vectors(real);
   for (size_t layer = 0; layer < 2; ++layer) {
     // On the first batch the running moments of real images are its own.
-    const Tensor mean = r[layer].mean(0), scale = (r[layer].var(0, /*unbiased=*/false) + 1e-3).rsqrt();
+    const Tensor mean = r[layer].mean(0), variances = r[layer].var(0, /*unbiased=*/false);
+    const Tensor scale = (variances + 0.1 * variances.mean()).rsqrt();
     const Tensor x = (f[layer] - mean) * scale, y = (r[layer] - mean) * scale;
     const auto kernel = [&](const Tensor& a, const Tensor& b) {
-      return std::pow((a * b).sum().item<double>() / static_cast<double>(a.size(0)) + 1, 3);
+      const double distance = (a - b).square().mean().item<double>();
+      double sum = 0;
+      for (const double q : {0.2, 0.5, 1.0, 2.0, 5.0}) sum += std::pow(1 + distance / (2 * q), -q) / 5;
+      return sum;
     };
     const auto mean_kernel = [&](const Tensor& a, const Tensor& b, bool same) {
       double sum = 0;
@@ -119,19 +123,28 @@ TEST(MatchingTerm, TheDiscrepancyIsTheDefinitions) {
   EXPECT_NEAR(matched(MatchingTerm(matching("mmd")), fake, real), expected, 1e-3 * std::abs(expected));
 }
 
-// Of Gaussians on a line, (m1 - m2)² + (s1 - s2)². The second layer's vectors lie on a line, too, twice as long after
-// scaling.
+// Of Gaussians on a line, (m1 - m2)² + (s1 - s2)². The second layer's vectors (x, 2 x) lie on a line, too.
 TEST(MatchingTerm, TheFrechetDistanceOfOneDimension) {
   torch::manual_seed(2);
   const auto fake = 2 * torch::randn({16, 1, 8, 8}) + 0.3, real = torch::randn({16, 1, 8, 8}) + 0.2;
   const Tensor f = vectors(fake)[0], r = vectors(real)[0];
-  const double scale = 1 / std::sqrt(r.var(0, false).item<double>() + 1e-3);
-  const auto deviation = [&](const Tensor& x) { return scale * std::sqrt(x.var(0, false).item<double>()); };
-  const double one =
-      std::pow(scale * (f.mean() - r.mean()).item<double>(), 2) + std::pow(deviation(f) - deviation(r), 2);
-  const double both = matched(MatchingTerm(matching("frechet")), fake, real);
+  const auto deviation = [&](const Tensor& x) { return std::sqrt(x.var(0, false).item<double>()); };
+  const double one = (std::pow((f.mean() - r.mean()).item<double>(), 2) + std::pow(deviation(f) - deviation(r), 2)) /
+                     std::pow(deviation(r), 2);
+  // Variances 1 and 4, of mean 2.5.
+  const double of_layers = 1 / 1.1 + (1 / 1.25 + 4 / 4.25);
+  const double value = matched(MatchingTerm(matching("frechet")), fake, real);
   EXPECT_GT(one, 0.1);
-  EXPECT_NEAR(both, 1.5 * one, 0.15 * one);
+  EXPECT_NEAR(value, one * of_layers / 2, 0.1 * one);
+}
+
+// However unlike real images they are, the discrepancy stays bounded: training can start from there.
+TEST(MatchingTerm, TheDiscrepancyIsBounded) {
+  torch::manual_seed(5);
+  const Tensor real = torch::randn({8, 1, 8, 8}), far = 1000 * torch::randn({8, 1, 8, 8}) + 500;
+  const double value = matched(MatchingTerm(matching("mmd")), far, real);
+  EXPECT_GT(value, 0.3);
+  EXPECT_LT(value, 2);
 }
 
 TEST(MatchingTerm, RunningMomentsBelongToTheState) {
@@ -166,7 +179,7 @@ TEST(MatchingTerm, ItsGradientDrawsTheSetTogether) {
       fake = (fake - 2 * gradient / gradient.norm()).detach().set_requires_grad(true);
     }
     EXPECT_LT(evaluate().loss.item<double>(), 0.1 * before) << distance;
-    EXPECT_LT((fake.mean() - real.mean()).abs().item<double>(), 0.1) << distance;
+    EXPECT_LT((fake.mean() - real.mean()).abs().item<double>(), 0.2) << distance;  // from 0.5
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "dgl/base/torch.h"
@@ -15,22 +16,32 @@ namespace {
 
 /// Share of a batch in the running moments: the last hundred batches or so count, and all of the first hundred.
 constexpr double kMomentum = 0.01;
-/// Added to variances, which are 1 for real images.
+/// Added to the variances of real images, as a share of their mean over channels: features that these hardly move would
+/// count beyond measure in images unlike them.
+constexpr double kVarianceFloor = 0.1;
+/// Added to the eigenvalues of a covariance before their roots, whose derivative is infinite at 0. Variances are
+/// about 1.
 constexpr double kEpsilon = 1e-3;
+/// Exponents of the kernel.
+constexpr double kExponents[] = {0.2, 0.5, 1, 2, 5};
 
-/// Mean of the kernel (x.y / d + 1)^3 over pairs of different rows of `x`.
-Tensor mean_within(const Tensor& x, const Tensor& kernel) {
-  const auto n = static_cast<double>(x.size(0));
+/// Mean over pairs of different rows of a kernel matrix.
+Tensor mean_within(const Tensor& kernel) {
+  const auto n = static_cast<double>(kernel.size(0));
   return (kernel.sum() - kernel.diagonal().sum()) / (n * (n - 1));
 }
 
 Tensor kernel(const Tensor& x, const Tensor& y) {
-  return (at::mm(x, y.t()) / static_cast<double>(x.size(1)) + 1).pow(3);
+  const Tensor distance =
+      (x.unsqueeze(1) - y.unsqueeze(0)).square().sum(2) / static_cast<double>(x.size(1));  // squared, by dimension
+  Tensor sum = torch::zeros_like(distance);
+  for (const double exponent : kExponents) sum = sum + (1 + distance / (2 * exponent)).pow(-exponent);
+  return sum / static_cast<double>(std::size(kExponents));
 }
 
 /// Unbiased estimate of the squared discrepancy; 0 in expectation for batches of one distribution.
 Tensor mmd(const Tensor& fake, const Tensor& real) {
-  return mean_within(fake, kernel(fake, fake)) + mean_within(real, kernel(real, real)) - 2 * kernel(fake, real).mean();
+  return mean_within(kernel(fake, fake)) + mean_within(kernel(real, real)) - 2 * kernel(fake, real).mean();
 }
 
 Tensor covariance(const Tensor& mean, const Tensor& square) { return square - at::outer(mean, mean); }
@@ -81,7 +92,8 @@ Tensor MatchingTerm::distance(const Layer& layer, const Tensor& fake, const Tens
   const double share = std::max(kMomentum, 1 / (1 + layer.steps.item<double>()));
   const auto running = [&](const Tensor& before, const Tensor& now) { return before.lerp(now, share); };
   const Tensor mean = running(layer.real_mean, real.mean(0)), square = running(layer.real_square, outer_mean(real));
-  const Tensor real_cov = covariance(mean, square), scale = (real_cov.diagonal().clamp_min(0) + kEpsilon).rsqrt();
+  const Tensor real_cov = covariance(mean, square), variances = real_cov.diagonal().clamp_min(0);
+  const Tensor scale = (variances + kVarianceFloor * variances.mean()).rsqrt();
   if (teacher_.distance == "mmd") return mmd((fake - mean) * scale, (real - mean) * scale);
   const Tensor fake_mean = running(layer.fake_mean, fake.mean(0)),
                fake_cov = covariance(fake_mean, running(layer.fake_square, outer_mean(fake)));

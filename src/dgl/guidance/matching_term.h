@@ -22,8 +22,9 @@ struct MatchingTeacher {
 
 /// Names of the distances between the sets:
 ///
-///     mmd       squared maximum mean discrepancy of the batches, without bias, with KID's kernel (x.y / d + 1)^3
-///               (Binkowski et al. 2018, arXiv 1801.01401, section 3)
+///     mmd       squared maximum mean discrepancy of the batches, without bias, with the mean of rational quadratic
+///               kernels (1 + |x - y|^2 / (2 a d))^-a, a = 0.2, 0.5, 1, 2, 5 (Binkowski et al. 2018, arXiv 1801.01401,
+///               section 3 and appendix), which are bounded however unlike the images are; 0 … 2 in expectation
 ///     frechet   Frechet distance of Gaussians with running means and covariances
 std::vector<std::string> matching_distance_names();
 
@@ -31,9 +32,9 @@ std::vector<std::string> matching_distance_names();
 ///
 ///     weight(progress) * mean over layers of the distance of the sets of feature vectors
 ///
-/// A layer's vector is the mean of its feature maps over the image, scaled by the running mean and deviation of real
-/// images. A term on the distribution, unlike one on each image, does not favor a few good images over all kinds
-/// (NICKEL & DiME, arXiv 2405.11614, section 3.2).
+/// A layer's vector is the mean of its feature maps over the image, less the running mean of real images and over their
+/// deviation, to whose square a tenth of the mean over channels is added. A term on the distribution, unlike one on
+/// each image, does not favor a few good images over all kinds (NICKEL & DiME, arXiv 2405.11614, section 3.2).
 class MatchingTerm : public GuidanceTerm {
  public:
   /// Freezes the teacher.
