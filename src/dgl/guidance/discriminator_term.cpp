@@ -6,41 +6,31 @@
 #include <vector>
 
 #include "dgl/base/torch.h"
-#include "dgl/guidance/fit_images.h"
+#include "dgl/guidance/frozen_teacher.h"
 
 namespace dgl {
 
 using torch::Tensor;
 
-namespace {
-
-/// Scores [N] or [N, P] of images of any size.
-Tensor judge(Discriminator& d, const Tensor& images, const Tensor& labels, int64_t chunks = 1) {
-  return d.forward(fit_images(images, d.channels(), d.resolution()), d.classes() > 0 ? labels : Tensor(), chunks);
-}
-
-}  // namespace
-
 DiscriminatorTerm::DiscriminatorTerm(DiscriminatorTeacher teacher) : teacher_(std::move(teacher)) {
-  set_requires_grad(*teacher_.discriminator, false);
-  teacher_.discriminator->eval();
+  freeze_teacher(*teacher_.discriminator);
 }
 
 Tensor DiscriminatorTerm::score(const Tensor& images, const Tensor& labels, int64_t chunks) const {
-  return mean_over_patches(judge(*teacher_.discriminator, images, labels, chunks));
+  return mean_over_patches(
+      judge_as_teacher(*teacher_.discriminator, images, labels, chunks, /*features=*/false).scores);
 }
 
 std::vector<Tensor> DiscriminatorTerm::features(const Tensor& images, const Tensor& labels) const {
-  Discriminator& d = *teacher_.discriminator;
-  const Tensor fitted = fit_images(images, d.channels(), d.resolution());
-  return d.judge(fitted, d.classes() > 0 ? labels : Tensor(), /*chunks=*/1, /*features=*/true).features;
+  return judge_as_teacher(*teacher_.discriminator, images, labels, /*chunks=*/1, /*features=*/true).features;
 }
 
 GuidanceResult DiscriminatorTerm::evaluate(const GuidanceInput& input) const {
   const double lambda = teacher_.lambda(input.progress);
   if (lambda == 0) return {};
   const Tensor& images = input.images(teacher_.augmented);
-  const Tensor patches = judge(*teacher_.discriminator, images, input.labels);
+  const Tensor patches =
+      judge_as_teacher(*teacher_.discriminator, images, input.labels, /*chunks=*/1, /*features=*/false).scores;
   const Tensor scores = mean_over_patches(patches), losses = mean_over_patches(teacher_.loss->generator(patches));
   GuidanceResult result;
   Tensor weight;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "dgl/base/torch.h"
-#include "dgl/guidance/fit_images.h"
+#include "dgl/guidance/frozen_teacher.h"
 
 namespace dgl {
 
@@ -16,6 +16,8 @@ namespace {
 
 /// Share of a batch in the running moments: the last hundred batches or so count, and all of the first hundred.
 constexpr double kMomentum = 0.01;
+double share_of_batch(const Tensor& steps) { return std::max(kMomentum, 1 / (1 + steps.item<double>())); }
+
 /// Added to the variances of real images, as a share of their mean over channels: features that these hardly move would
 /// count beyond measure in images unlike them.
 constexpr double kVarianceFloor = 0.1;
@@ -65,8 +67,7 @@ std::vector<std::string> matching_distance_names() { return {"mmd", "frechet"}; 
 
 MatchingTerm::MatchingTerm(MatchingTeacher teacher) : teacher_(std::move(teacher)) {
   Discriminator& d = *teacher_.discriminator;
-  set_requires_grad(d, false);
-  d.eval();
+  freeze_teacher(d);
   const torch::NoGradGuard no_grad;
   const auto options = d.parameters()[0].options().requires_grad(false);
   const Tensor label = torch::zeros({1}, options.dtype(torch::kLong));
@@ -78,10 +79,10 @@ MatchingTerm::MatchingTerm(MatchingTeacher teacher) : teacher_(std::move(teacher
 }
 
 std::vector<Tensor> MatchingTerm::vectors(const Tensor& images, const Tensor& labels) const {
-  Discriminator& d = *teacher_.discriminator;
-  const Tensor fitted = fit_images(images, d.channels(), d.resolution());
   std::vector<Tensor> all;
-  for (const Tensor& maps : d.judge(fitted, d.classes() > 0 ? labels : Tensor(), 1, /*features=*/true).features) {
+  const Judgement judgement =
+      judge_as_teacher(*teacher_.discriminator, images, labels, /*chunks=*/1, /*features=*/true);
+  for (const Tensor& maps : judgement.features) {
     all.push_back(maps.to(torch::kFloat).mean({2, 3}));
   }
   return all;
@@ -89,7 +90,7 @@ std::vector<Tensor> MatchingTerm::vectors(const Tensor& images, const Tensor& la
 
 Tensor MatchingTerm::distance(const Layer& layer, const Tensor& fake, const Tensor& real) const {
   // The share of this batch, as update_statistics() will take it.
-  const double share = std::max(kMomentum, 1 / (1 + layer.steps.item<double>()));
+  const double share = share_of_batch(layer.steps);
   const auto running = [&](const Tensor& before, const Tensor& now) { return before.lerp(now, share); };
   const Tensor mean = running(layer.real_mean, real.mean(0)), square = running(layer.real_square, outer_mean(real));
   const Tensor real_cov = covariance(mean, square), variances = real_cov.diagonal().clamp_min(0);
@@ -132,7 +133,7 @@ void MatchingTerm::update_statistics(const Scalars& statistics) {
     Layer& layer = layers_[i];
     const auto found = statistics.find(name_of(i, "real_mean"));
     if (found == statistics.end()) return;
-    const double share = std::max(kMomentum, 1 / (1 + layer.steps.item<double>()));
+    const double share = share_of_batch(layer.steps);
     const auto update = [&](Tensor& running, const char* what) {
       running.copy_(running.lerp(statistics.at(name_of(i, what)), share));
     };

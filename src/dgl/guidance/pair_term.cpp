@@ -4,7 +4,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
-#include "dgl/guidance/fit_images.h"
+#include "dgl/guidance/frozen_teacher.h"
 
 namespace dgl {
 
@@ -23,15 +23,12 @@ std::vector<std::string> pair_term_distances() {
 PairTerm::PairTerm(PairTeacher teacher)
     : teacher_(std::move(teacher)),
       distance_(make_pair_distance(teacher_.distance == kPixel ? "l1" : teacher_.distance, "guidance.pair_distance")) {
-  set_requires_grad(*teacher_.discriminator, false);
-  teacher_.discriminator->eval();
+  freeze_teacher(*teacher_.discriminator);
 }
 
 FeatureMaps PairTerm::maps(const Tensor& images, const Tensor& labels) const {
   if (teacher_.distance == kPixel) return {images};
-  Discriminator& d = *teacher_.discriminator;
-  const Tensor fitted = fit_images(images, d.channels(), d.resolution());
-  return d.judge(fitted, d.classes() > 0 ? labels : Tensor(), /*chunks=*/1, /*features=*/true).features;
+  return judge_as_teacher(*teacher_.discriminator, images, labels, /*chunks=*/1, /*features=*/true).features;
 }
 
 GuidanceResult PairTerm::evaluate(const GuidanceInput& input) const {
