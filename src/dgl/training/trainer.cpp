@@ -66,11 +66,9 @@ std::vector<std::vector<Batch>> Trainer::draw_batches(int64_t count) const {
 
 StepInput Trainer::make_input(const Stage& stage) const {
   const RunState& state = session_.state;
-  const int64_t interval = session_.recipe.guidance.interval;
   StepInput input;
   input.label_shares = session_.label_shares;
   input.guidance = stage.guided ? &session_.guidance : nullptr;
-  input.guidance_scale = interval == 1 ? 1 : 0;
   input.progress = static_cast<double>(state.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = session_.augmentation.any() ? &session_.augmentation : nullptr;
   return input;
@@ -84,7 +82,8 @@ void Trainer::step(const Stage& stage) {
   const uint64_t seed = stream_seed(static_cast<uint64_t>(recipe.seed), stream, static_cast<uint64_t>(state.step));
   begin(stage);
   StepInput input = make_input(stage);
-  const int64_t main_scale = input.guidance_scale;
+  // Teachers that are asked in every step are part of the main phases; others have phases of their own.
+  const int64_t main_scale = recipe.guidance.interval == 1 ? 1 : 0;
   const auto real = draw_batches(student.objective->batches_per_step());
   for (size_t i = 0; i < student.phases.size(); ++i) {
     const Phase& phase = student.phases[i];
