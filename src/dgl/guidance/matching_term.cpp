@@ -99,8 +99,11 @@ Tensor MatchingTerm::distance(const Layer& layer, const Tensor& fake, const Tens
   const Tensor fake_mean = running(layer.fake_mean, fake.mean(0)),
                fake_cov = covariance(fake_mean, running(layer.fake_square, outer_mean(fake)));
   const Tensor both = at::outer(scale, scale);
-  // The gradient of a running moment in a batch is `share` of that in the moment itself.
-  return frechet(fake_mean * scale, fake_cov * both, mean * scale, real_cov * both) / share;
+  const Tensor value = frechet(fake_mean * scale, fake_cov * both, mean * scale, real_cov * both);
+  // The gradient of a running moment in a batch is `share` of that in the moment itself: it is scaled, the value is
+  // not.
+  const Tensor scaled = value / share;
+  return scaled + (value - scaled).detach();
 }
 
 GuidanceResult MatchingTerm::evaluate(const GuidanceInput& input) const {
