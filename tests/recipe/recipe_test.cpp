@@ -72,6 +72,11 @@ TEST(Recipe, StoredOnesOfEarlierVersionsAreRead) {
   const std::string run = "[run]\ncommand = 'train'\n";
   EXPECT_NO_THROW(parse_recipe(old + run, "recipe.toml"));
   expect_error([&] { parse_recipe(old, "recipe.toml"); }, {"is not a key of a recipe of stylegan2"});
+  // They knew no start from a teacher.
+  EXPECT_EQ(parse_recipe(run, "recipe.toml").init, "random");
+  EXPECT_EQ(parse_recipe(run, "recipe.toml").guidance.stage1, "alone");
+  EXPECT_EQ(parse_recipe(run, "recipe.toml").with_default_start().init, "auto");
+  EXPECT_EQ(parse_recipe("[student]\ninit = 'teacher'\n" + run, "recipe.toml").init, "teacher");
   expect_error([&] { parse_recipe("[network]\nattention = 8\n" + run, "recipe.toml"); }, {"network.attention"});
 }
 
@@ -84,6 +89,9 @@ TEST(Recipe, EqualStage1sHaveEqualText) {
   EXPECT_NE(recipe_toml(a), recipe_toml(b));
   EXPECT_EQ(recipe_toml(a.stage1()), recipe_toml(b.stage1()));
   b.guidance.stage1_kimg = 7;
+  EXPECT_NE(recipe_toml(a.stage1()), recipe_toml(b.stage1()));
+  a.guidance.stage1_kimg = 7;
+  b.guidance.distill_distance = "pixel";
   EXPECT_NE(recipe_toml(a.stage1()), recipe_toml(b.stage1()));
 }
 

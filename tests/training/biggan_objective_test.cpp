@@ -7,6 +7,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/guidance/guidance.h"
+#include "dgl/guidance/pair_term.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
@@ -100,6 +101,39 @@ TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
   EXPECT_EQ(phases[3].name, "g_main");
   EXPECT_EQ(objective_->batches_per_step(), 3);
   EXPECT_EQ(objective_->max_shards(48), 1);
+}
+
+// A step of distillation moves the generator towards the teacher's images of the same latents and labels, and leaves
+// discriminators alone.
+TEST_F(BigGanObjectiveTest, DistillationDrawsTheImagesToTheTeachers) {
+  build(tiny());
+  Guidance guidance;
+  guidance.set_generator(teacher_.network<Generator>("generator"));
+  for (const std::string& distance : pair_term_distances()) {
+    guidance.set_distillation(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
+                                                                     .discriminator = teacher_.discriminator(),
+                                                                     .distance = distance,
+                                                                     .mu = constant_schedule(1)}));
+    const TensorFile before = snapshot();
+    const auto loss = [&] { return run("g_distill", &guidance).losses.at("g_distill").item<double>(); };
+    const double first = loss();
+    EXPECT_GT(first, 0);
+    EXPECT_EQ(with_gradients(*discriminator_), 0);
+    EXPECT_EQ(with_gradients(*teacher_.discriminator()), 0);
+    EXPECT_EQ(with_gradients(*teacher_.network("generator")), 0);
+    {
+      const torch::NoGradGuard no_grad;
+      double square = 0;
+      for (const auto& p : generator_->parameters()) {
+        if (p.grad().defined()) square += p.grad().square().sum().item<double>();
+      }
+      for (auto& p : generator_->parameters()) {
+        if (p.grad().defined()) p.sub_(p.grad(), 0.05 * first / square);
+      }
+    }
+    EXPECT_LT(loss(), first) << distance;
+    restore(before);
+  }
 }
 
 // A label that is never drawn gives its embedding no gradient.

@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "dgl/base/files.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
+#include "dgl/families/stylegan2/stylegan2.h"
 #include "dgl/training/stages.h"
 #include "dgl/training/train.h"
 #include "drawn_set.h"
@@ -27,7 +32,11 @@ batch = 4
 shards = 1
 checkpoint_kimg = 0.008
 checkpoint_keep = 100
+[student]
+init = "random"
+discriminator_init = "random"
 [guidance]
+stage1 = "alone"
 stage1_kimg = 0.016
 stage2_kimg = 0.016
 )",
@@ -125,6 +134,97 @@ TEST_F(TeacherSessionTest, AStage1WithoutMomentsCannotBeKeptUp) {
   save_safetensors(path, end);
   recipe_.run.from_stage1 = (folder_ / "whole").string();
   expect_error([&] { make_session(recipe_, processes_); }, {"stage1.safetensors", "moments", "keep_optimizer"});
+}
+
+/// The recipe that says nothing of a start.
+Recipe open_start(Recipe recipe) {
+  return recipe.init = recipe.discriminator_init = recipe.guidance.stage1 = "auto", recipe;
+}
+
+// A student of a part of its teacher's weights learns its images first: only its generator, without a discriminator.
+TEST_F(TeacherSessionTest, ANarrowStudentStartsFromItsTeacherAndDistills) {
+  Recipe recipe = open_start(recipe_);
+  recipe.guidance.stage1_kimg = 0.4;
+  recipe.checkpoint_kimg = 0.1;
+  const auto session = make_session(recipe, processes_);
+  EXPECT_EQ(session->recipe.init, "teacher");
+  EXPECT_EQ(session->recipe.discriminator_init, "teacher");
+  EXPECT_EQ(session->stages[0].name, "distill");
+  EXPECT_TRUE(session->notes.empty());
+  ASSERT_EQ(start_run(recipe, folder_ / "whole", true, true), 0);
+
+  std::vector<double> losses;
+  std::istringstream log(read_file(folder_ / "whole/log.jsonl"));
+  for (std::string line; std::getline(log, line);) {
+    const auto json = nlohmann::json::parse(line);
+    if (json["stage"] != 1) {
+      EXPECT_TRUE(json["loss"].contains("d_main"));
+      EXPECT_FALSE(json["loss"].contains("g_distill"));
+      continue;
+    }
+    EXPECT_EQ(json["loss"].size(), 1u) << line;
+    losses.push_back(json["loss"].at("g_distill"));
+  }
+  ASSERT_EQ(losses.size(), 4u);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+
+  const TensorFile end = load_safetensors(folder_ / "whole/checkpoints/stage1.safetensors");
+  EXPECT_EQ(end.at("adam.discriminator.steps", "end").item<int64_t>(), 0);
+  EXPECT_EQ(end.at("adam.generator.steps", "end").item<int64_t>(), 100);
+  for (const auto& item : teacher_.discriminator()->named_parameters()) {
+    EXPECT_TRUE(end.at("discriminator." + item.key(), "end").equal(item.value())) << item.key();
+  }
+
+  // From a checkpoint within stage 1, and from its end, to the same bits.
+  const auto newest = [&](const std::string& out) { return load_safetensors(folder_ / out / "model.safetensors"); };
+  recipe.guidance.stage1_kimg = 0.2;
+  recipe.checkpoint_kimg = 0.05;
+  ASSERT_EQ(start_run(recipe, folder_ / "short", true, true), 0);
+  ASSERT_EQ(start_run(recipe, folder_ / "cut", true, true), 0);
+  for (const auto& entry : fs::directory_iterator(folder_ / "cut/checkpoints")) {
+    if (entry.path().stem().string() > "000025") fs::remove(entry.path());
+  }
+  fs::remove(folder_ / "cut/summary.json");
+  ASSERT_EQ(resume_run(folder_ / "cut", "auto", true), 0);
+  expect_same(newest("short"), newest("cut"));
+  recipe.run.from_stage1 = (folder_ / "short").string();
+  ASSERT_EQ(start_run(recipe, folder_ / "again", true, true), 0);
+  expect_same(newest("short"), newest("again"));
+}
+
+TEST_F(TeacherSessionTest, AStartThatDoesNotFitIsRandomAndSaidToBe) {
+  const auto expect_random = [&](const Recipe& recipe, const std::vector<std::string>& says) {
+    const auto session = make_session(recipe, processes_);
+    EXPECT_EQ(session->recipe.init, "random");
+    EXPECT_EQ(session->recipe.discriminator_init, "random");
+    EXPECT_EQ(session->recipe.guidance.stage1, "alone");
+    ASSERT_EQ(session->notes.size(), says.empty() ? 0u : 1u);
+    for (const std::string& word : says) EXPECT_NE(session->notes[0].find(word), std::string::npos) << word;
+  };
+  // As wide as the teacher: its weights, but nothing to learn from its images.
+  Recipe recipe = open_start(recipe_);
+  recipe.width = "1";
+  EXPECT_EQ(make_session(recipe, processes_)->recipe.init, "teacher");
+  EXPECT_EQ(make_session(recipe, processes_)->recipe.guidance.stage1, "alone");
+  // To boost is to train anew.
+  recipe.run.command = "boost";
+  expect_random(recipe, {});
+
+  // A teacher that is narrower than the student, and one without a generator.
+  recipe = open_start(recipe_);
+  dynamic_cast<StyleGan2FamilySettings&>(*recipe.network).network.channel_max = 16;
+  expect_random(recipe, {"student.init", "teacher", "fewer than the student"});
+  NetworkSet judge;
+  judge.add({.name = "discriminator", .role = NetworkRole::discriminator, .network = teacher_.discriminator()});
+  save_model(folder_ / "teacher", judge);
+  recipe = open_start(recipe_);
+  expect_random(recipe, {"student.init", "no generator"});
+  // What is demanded is not replaced.
+  recipe.init = "teacher";
+  expect_error([&] { make_session(recipe, processes_); }, {"no generator", "student.init"});
+  recipe = recipe_;
+  recipe.guidance.stage1 = "distill";
+  expect_error([&] { make_session(recipe, processes_); }, {"no generator", "guidance.stage1"});
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ void add_student_options(CLI::App& command, StudentOptions& options) {
                      "Schedule of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
   command.add_option("--weight", options.weight, "Per-teacher weight: uniform, score, gradient or confidence");
   command.add_option("--from-stage1", options.from_stage1, "Run whose finished stage 1 is the start of this run");
-  command.add_option("--stage1-kimg", options.stage1_kimg, "Thousands of images in stage 1 (alone)")
+  command
+      .add_option("--stage1-kimg", options.stage1_kimg,
+                  "Thousands of images in stage 1 (distillation, or the student alone)")
       ->check(within(0, 1e9));
   command.add_option("--stage2-kimg", options.stage2_kimg, "Thousands of images in stage 2 (guided)")
       ->check(within(0, 1e9));
@@ -66,7 +68,9 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
     if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
       fail("{}: does not say how it was trained; give a --recipe", options.teachers[0]);
     }
-    text = teacher.info["recipe"].get<std::string>();
+    // What it says of a start is how the teacher came about, if that was a student itself.
+    const Recipe own = parse_recipe(teacher.info["recipe"].get<std::string>(), options.teachers[0] + ": its recipe");
+    text = recipe_toml(own.with_default_start());
   }
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
   recipe.teacher().file = absolute_path(options.teachers[0]);
@@ -84,7 +88,7 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
 }  // namespace
 
 void add_compress(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("compress", "Train a narrow student: alone, then guided by the teacher");
+  CLI::App* command = app.add_subcommand("compress", "Train a narrow student that starts from its teacher");
   auto options = std::make_shared<StudentOptions>();
   add_student_options(*command, *options);
   command->add_option("--width", options->width, "Share of the feature maps that the student keeps: 1/2, 1/4, 3/8");

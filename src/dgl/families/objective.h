@@ -26,6 +26,9 @@ struct Phase {
   /// add_guidance() keeps the terms (StepInput::guidance_alone). It runs where teachers are asked in every n-th step
   /// only, as a lazy regularizer of that interval; elsewhere the terms are part of the main phase.
   bool guidance = false;
+  /// True for a phase of a stage in which generators learn their teacher's images (Stage::distills), where it is alone;
+  /// false for one of the other stages. Its loss is distillation_loss()'s.
+  bool distillation = false;
   bool regularizer = false;  ///< true for a lazy regularizer, false for a main phase
   /// Interval of a lazy regularizer that the optimizers are corrected for, though it is not among the phases; 0: none.
   int64_t corrected_for = 0;

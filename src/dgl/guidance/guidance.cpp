@@ -95,6 +95,11 @@ Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) cons
   return first_discriminator().score(images, labels);
 }
 
+GuidanceResult Guidance::distill(const GuidanceInput& input) const {
+  if (!distillation_) fail("no teacher whose images the student could learn");
+  return distillation_->evaluate(input);
+}
+
 GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {
   GuidanceResult sum;
   for (size_t i = 0; i < terms_.size(); ++i) {

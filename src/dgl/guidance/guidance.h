@@ -49,6 +49,11 @@ class Guidance {
   /// The first teacher's scores [N] of images, without gradients.
   torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels) const;
 
+  /// Sets what a stage of distillation minimizes in place of the student's own losses.
+  void set_distillation(std::unique_ptr<GuidanceTerm> term) { distillation_ = std::move(term); }
+  /// The loss of a stage of distillation. Modifies nothing. Throws Error if there is none.
+  GuidanceResult distill(const GuidanceInput& input) const;
+
   /// The sum of the terms of the input's domain. Modifies nothing, so that shards can be judged concurrently.
   GuidanceResult evaluate(const GuidanceInput& input) const;
   /// Takes the statistics of one step, averaged over shards. Unknown names are ignored.
@@ -60,6 +65,7 @@ class Guidance {
   const DiscriminatorTerm& first_discriminator() const;
 
   std::vector<std::unique_ptr<GuidanceTerm>> terms_;
+  std::unique_ptr<GuidanceTerm> distillation_;
   DiscriminatorGuidance discriminator_;
   std::shared_ptr<Sampler> generator_;
   StudentShape student_;

@@ -72,6 +72,16 @@ Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInp
   return input.guidance_alone ? scaled : loss + scaled;
 }
 
+Tensor distillation_loss(const GuidedImages& fakes, const StepInput& input, StepOutput& output) {
+  const GuidanceResult term = input.guidance->distill({.fake = fakes.images,
+                                                       .labels = fakes.labels,
+                                                       .progress = input.progress,
+                                                       .domain = fakes.domain,
+                                                       .original = fakes.original});
+  output.losses["g_distill"] = term.loss.detach();
+  return term.loss;
+}
+
 Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& discriminator, const Batch& fake,
                           const StepInput& input, StepOutput& output, size_t domain) {
   const Guidance* guidance = input.guidance;

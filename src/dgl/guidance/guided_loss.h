@@ -23,7 +23,7 @@ torch::Tensor feature_difference(const std::vector<torch::Tensor>& own, const st
 /// Generated images of one phase, for teachers.
 struct GuidedImages {
   torch::Tensor images;                       ///< [N, C, R, R] with gradients, as the generator made them
-  torch::Tensor augmented;                    ///< the same as the student's discriminator sees them
+  torch::Tensor augmented{};                  ///< the same as the student's discriminator sees them
   torch::Tensor labels;                       ///< [N], or undefined
   std::function<torch::Tensor()> original{};  ///< as GuidanceInput::original
   size_t domain = 0;
@@ -34,6 +34,10 @@ struct GuidedImages {
 /// applies to their domain in this step, and the terms alone in a phase of guidance (StepInput::guidance_alone).
 torch::Tensor add_guidance(const torch::Tensor& loss, const GuidedImages& fakes, const StepInput& input,
                            StepOutput& output);
+
+/// The loss of a stage of distillation: how far the images are from the teacher's that they stand for
+/// (`fakes.original`, Guidance::distill). Reports it as "g_distill".
+torch::Tensor distillation_loss(const GuidedImages& fakes, const StepInput& input, StepOutput& output);
 
 /// The loss of the student's discriminator on the input's real images and on `fake`, with what guidance adds to it
 /// (guidance/discriminator_guidance.h). All images go through it in one pass. Reports "d_main", the mean scores as

@@ -155,17 +155,20 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"student",
        "init",
        &r.init,
-       "What the student's generator starts from: random weights, or the channels that it keeps of its teacher's",
+       "What the student's generator starts from: random weights; teacher, the channels that it keeps of its "
+       "teacher's; "
+       "auto, the teacher's where they fit in `dgl compress`, else random",
        0,
        0,
-       {"random", "teacher"}},
+       {"auto", "random", "teacher"}},
       {"student",
        "discriminator_init",
        &r.discriminator_init,
-       "What the student's own discriminator starts from: random weights, or its teacher's, narrowed if it is narrower",
+       "What the student's own discriminator starts from: random weights; teacher, its teacher's, narrowed if it is "
+       "narrower; auto, the teacher's if the generator starts there and it fits, else random",
        0,
        0,
-       {"random", "teacher"}},
+       {"auto", "random", "teacher"}},
       {"student", "keep_channels", &r.keep_channels,
        "Which channels a student that starts from its teacher keeps: strided, evenly spaced; norm, those with the "
        "largest weights behind them",
@@ -193,7 +196,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"training", "lr", &r.lr, "Learning rate of Adam, before the correction for lazy regularization", 0, 1},
       {"training", "lr_discriminator", &r.lr_discriminator, "Learning rate of discriminators; 0: lr", 0, 1},
       {"training", "lr_schedule", &r.lr_schedule,
-       "Factor of all learning rates over the images of both stages, in the words of guidance.schedule; decay:0.1 "
+       "Factor of all learning rates over the images of each stage, in the words of guidance.schedule; decay:0.1 "
        "falls to a tenth"},
       {"training", "lr_warmup_kimg", &r.lr_warmup_kimg,
        "Thousands of images in which all learning rates rise from 0, in a straight line", 0, kMany},
@@ -289,7 +292,22 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "family's own loss"},
       {"guidance", "train_teacher_interval", &g.train_teacher_interval, "It learns in every so many steps, if it does",
        1, 1024},
-      {"guidance", "stage1_kimg", &g.stage1_kimg, "Length of stage 1, without guidance", 0, kMany},
+      {"guidance",
+       "stage1",
+       &g.stage1,
+       "What stage 1 is: alone, the student's own training without guidance; distill, its generator alone learns to "
+       "make "
+       "its teacher's images of the same latents, without real images; auto, distill for a generator that starts as a "
+       "part of its teacher's, else alone",
+       0,
+       0,
+       {"auto", "alone", "distill"}},
+      {"guidance", "distill_distance", &g.distill_distance,
+       "What stage 1 minimizes if it distills, in the words of pair_distance", 0, 0, pair_term_distances()},
+      {"guidance", "distill_lr", &g.distill_lr,
+       "Learning rate of a stage 1 that distills, which bears a higher one; 0: four times training.lr", 0, 1},
+      {"guidance", "stage1_kimg", &g.stage1_kimg,
+       "Length of stage 1, without guidance; in distillation, of generated images", 0, kMany},
       {"guidance", "stage2_kimg", &g.stage2_kimg, "Length of stage 2, guided", 0, kMany},
       {"guidance", "keep_optimizer", &g.keep_optimizer,
        "Whether stage 2 continues with stage 1's Adam (the authors start it afresh)"},
@@ -357,10 +375,27 @@ Recipe Recipe::stage1() const {
   Recipe recipe = *this;
   recipe.guidance = {};
   recipe.guidance.resize = guidance.resize;
+  recipe.guidance.stage1 = guidance.stage1;
+  recipe.guidance.distill_distance = guidance.distill_distance;
+  recipe.guidance.distill_lr = guidance.distill_lr;
   recipe.guidance.stage1_kimg = guidance.stage1_kimg;
   recipe.guidance.stage2_kimg = 0;
   recipe.teacher().file = teacher().file;
   recipe.teacher().lambda = 0;
+  return recipe;
+}
+
+Recipe Recipe::with_default_start() const {
+  const Recipe defaults(family);
+  Recipe recipe = *this;
+  recipe.width = defaults.width;
+  recipe.discriminator_width = defaults.discriminator_width;
+  recipe.narrow_constant = defaults.narrow_constant;
+  recipe.init = defaults.init;
+  recipe.discriminator_init = defaults.discriminator_init;
+  recipe.keep_channels = defaults.keep_channels;
+  recipe.discriminator_freeze = defaults.discriminator_freeze;
+  recipe.guidance.stage1 = defaults.guidance.stage1;
   return recipe;
 }
 
@@ -381,6 +416,11 @@ Recipe parse_recipe(const std::string& text, const std::string& origin,
   Recipe recipe(family, origin);
   const auto keys = recipe_keys(recipe);
   const bool stored = top.contains("run");  // written by the program, perhaps by an earlier version of it
+  if (stored) {                             // which knew no other start than this
+    recipe.init = recipe.discriminator_init = "random";
+    recipe.keep_channels = "strided";
+    recipe.guidance.stage1 = "alone";
+  }
   std::vector<TeacherRecipe> more_teachers;
   const auto assign = [&](const std::string& table, const std::string& name, const nlohmann::json& value) {
     if (const ConfigKey* key = find_key(keys, table, name)) return key->assign(value, origin);

@@ -39,6 +39,9 @@ struct GuidanceRecipe {
   bool train_teacher = false;               ///< whether the first teacher's discriminator continues to learn
   int64_t train_teacher_interval = 1;       ///< in every so many steps
   bool resize = false;                      ///< whether images are brought to a teacher's size
+  std::string stage1 = "auto";  ///< what stage 1 is: alone, distill, or auto (resolve_start() in training/start.h)
+  std::string distill_distance = "unit";  ///< of guidance/pair_term.h
+  double distill_lr = 0;                  ///< learning rate there; 0: four times that of training
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 continues with stage 1's Adam
 };
@@ -66,10 +69,10 @@ struct Recipe {
   std::string width = "1/2";        ///< of the generator's feature maps
   std::string discriminator_width;  ///< of the student's discriminator; empty: full; "generator": as the generator's
   bool narrow_constant = false;     ///< whether a StyleGAN2's 4 x 4 constant input narrows too
-  std::string init = "random";      ///< of its generators: random, or teacher for the teacher's channels
-  std::string discriminator_init = "random";  ///< of its discriminators
-  std::string keep_channels = "strided";      ///< which channels of the teacher (nn/inherit.h)
-  int64_t discriminator_freeze = 0;           ///< blocks of its discriminators, from the image on, that do not train
+  std::string init = "auto";        ///< of its generators: random, teacher for the teacher's channels, or auto
+  std::string discriminator_init = "auto";  ///< of its discriminators
+  std::string keep_channels = "norm";       ///< which channels of the teacher (nn/inherit.h)
+  int64_t discriminator_freeze = 0;         ///< blocks of its discriminators, from the image on, that do not train
 
   // [training]
   int64_t batch = 32;
@@ -121,6 +124,8 @@ struct Recipe {
   /// What a stage 1 depends on: the recipe with all that only stage 2 reads set to its default and a lambda of 0. Arms
   /// of a study with equal ones share a stage 1.
   Recipe stage1() const;
+  /// The recipe with a student and its start as they are by default, for a model's own recipe to make a student of it.
+  Recipe with_default_start() const;
   /// The recipe without its [run] table and teachers: what another run can start from.
   Recipe without_run() const;
 };

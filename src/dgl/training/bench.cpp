@@ -28,7 +28,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   const NetworkSet networks = make_networks(recipe, widths_beside(recipe, width), device);
   const auto objective = family.objective(settings, networks);
   std::vector<Phase> phases = training_phases(recipe, *objective);
-  if (!guided) std::erase_if(phases, [](const Phase& phase) { return phase.guidance; });
+  std::erase_if(phases, [&](const Phase& phase) { return phase.distillation || (phase.guidance && !guided); });
   const Optimizers optimizers = make_optimizers(recipe, networks, phases);
   Guidance guidance;
   if (guided) {

@@ -27,15 +27,15 @@ std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, co
 /// One Adam for each slot.
 using Optimizers = std::map<std::string, std::unique_ptr<Adam>>;
 
-/// The phases that train a recipe's networks: the objective's, and among them those of guidance alone if teachers are
-/// asked in every guidance.interval-th step only.
+/// The phases that train a recipe's networks in any of its stages: the objective's, and among them those of guidance
+/// alone if teachers are asked in every guidance.interval-th step only, and those of distillation if a stage is one.
 std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective);
 
-/// Adam's settings for a slot that `phases` train, corrected for the lazy regularizers among them, and for phases of
-/// guidance in a `guided` stage.
-AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases, bool guided);
+/// Adam's settings for a slot in a stage of these phases, corrected for the lazy regularizers and phases of guidance
+/// among them.
+AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases);
 
-/// Adam as the recipe says for the slots that `phases` train, in a stage without guidance.
+/// Adam as the recipe says for the slots that `phases` train.
 Optimizers make_optimizers(const Recipe& recipe, const NetworkSet& networks, const std::vector<Phase>& phases);
 
 }  // namespace dgl

@@ -14,11 +14,9 @@
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/guidance/matching_term.h"
 #include "dgl/guidance/pair_term.h"
-#include "dgl/nn/inherit.h"
 #include "dgl/recipe/labels.h"
-#include "dgl/run/run_directory.h"
-#include "dgl/training/checkpointer.h"
 #include "dgl/training/run_phase.h"
+#include "dgl/training/student_start.h"
 
 namespace dgl {
 
@@ -51,19 +49,6 @@ bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
   if (recipe == model.info.end() || !recipe->is_string()) return false;
   const nlohmann::json table = parse_toml(recipe->get<std::string>(), origin + ": its recipe");
   return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
-}
-
-/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents.
-void check_originals(const TrainingSession& session, const std::string& file) {
-  const auto teacher = family_of(*session.teacher, file).sampler(*session.teacher);
-  if (!teacher) fail("{}: the teacher has no generator, whose images guidance.pair compares with", file);
-  const SampleSpec theirs = teacher->spec(), own = sampler_of(session.student.networks, "the student")->spec();
-  if (theirs.latent_shape != own.latent_shape || theirs.classes != own.classes || theirs.output != own.output) {
-    fail(
-        "{}: the teacher's generator takes other latents or labels, or makes images of another size, than the student; "
-        "guidance.pair expects the same",
-        file);
-  }
 }
 
 /// Adds a teacher to the session's guidance.
@@ -116,11 +101,12 @@ std::vector<Stage> plan_stages(const Recipe& recipe) {
   const auto images = [](double kimg) { return std::llround(kimg * 1000); };
   const GuidanceRecipe& g = recipe.guidance;
   const bool second_only = recipe.has_student() && (recipe.run.from_teacher || !recipe.run.from_stage1.empty());
+  const bool distills = g.stage1 == "distill";
   std::vector<Stage> stages{{1, "alone", images(recipe.kimg), 0, false}};
   if (recipe.has_student()) {
     bool guided = g.for_discriminator.any() || g.train_teacher;
     for (const TeacherRecipe& teacher : g.teachers) guided = guided || teacher.guides();
-    stages = {{1, "alone", second_only ? 0 : images(g.stage1_kimg), 0, false},
+    stages = {{1, distills ? "distill" : "alone", second_only ? 0 : images(g.stage1_kimg), 0, false, distills},
               {2, guided ? "guided" : "alone", images(g.stage2_kimg), recipe.teacher().lambda, guided}};
   }
   int64_t sum = 0;
@@ -169,89 +155,6 @@ std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
   return taught;
 }
 
-/// Starts stage 2 from the end of another run's stage 1, with the moments of Adam there. Where stage 2 begins, they are
-/// dropped unless the recipe keeps them.
-void begin_from_stage1(TrainingSession& session) {
-  const std::string& folder = session.recipe.run.from_stage1;
-  const auto path = RunDirectory::open(folder).stage_end(1);
-  if (!std::filesystem::exists(path)) {
-    fail("{}: has no checkpoints/stage1.safetensors; expected a run of compress or boost whose stage 1 is done",
-         folder);
-  }
-  Checkpointer(session).load_student(load_safetensors(path), path.string());
-  RunState& state = session.state;
-  if (state.stages.size() != 1 || state.stage != 2) fail("{}: not the end of a stage 1", path.string());
-  state.log_bytes = 0;
-  state.best_fd = -1;
-  if (!session.recipe.guidance.keep_optimizer) return;
-  for (const auto& [slot, optimizer] : session.student.optimizers) {
-    if (state.step > 0 && optimizer->steps() == 0) {
-      fail("{}: an earlier version of dgl wrote it without the moments of Adam, which guidance.keep_optimizer needs",
-           path.string());
-    }
-  }
-}
-
-/// Starts stage 2 from the teacher's own networks.
-void begin_from_teacher(TrainingSession& session) {
-  const NetworkSet& teacher = *session.teacher;
-  const std::string& file = session.recipe.teacher().file;
-  for (const NetworkSlot& slot : session.student.networks) {
-    const NetworkSlot* theirs = teacher.find(slot.name);
-    if (!theirs || !theirs->network || (slot.average && !theirs->average)) {
-      fail("{}: the teacher has no {}{} to start from", file, slot.name, slot.average ? " and average of it" : "");
-    }
-    if (theirs->network->settings() != slot.network->settings()) {
-      fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", file,
-           session.recipe.width);
-    }
-    copy_weights(*theirs->network, *slot.network);
-    if (slot.average) copy_weights(*theirs->average, *slot.average);
-  }
-  if (teacher.info.contains("kimg") && teacher.info["kimg"].is_number()) {
-    session.state.images = std::llround(teacher.info["kimg"].get<double>() * 1000);
-  }
-}
-
-/// Starts the student's networks from the teacher's, where the recipe says so.
-void inherit_from_teacher(TrainingSession& session) {
-  const Recipe& recipe = session.recipe;
-  const std::string& file = recipe.teacher().file;
-  for (const NetworkSlot& slot : session.student.networks) {
-    const bool judges = slot.role == NetworkRole::discriminator;
-    if ((judges ? recipe.discriminator_init : recipe.init) != "teacher") continue;
-    const std::string key = judges ? "student.discriminator_init" : "student.init";
-    const NetworkSlot* theirs = session.teacher->find(slot.name);
-    if (!theirs || !theirs->best()) {
-      fail("{}: the teacher has no {}, from which the student's is to start ({} = \"teacher\")", file, slot.name, key);
-    }
-    // The average makes the teacher's best images. A trained network starts there too, as its average does.
-    const Network& source = *theirs->best();
-    if (const Family& family = family_of(source.settings(), file); family.name() != recipe.family) {
-      fail("{}: the teacher's {} is of {}, which {} cannot start from ({} = \"teacher\")", file, slot.name,
-           family.name(), recipe.family, key);
-    }
-    inherit_weights(source, *slot.network, recipe.keep_channels, file);
-    if (slot.average) copy_weights(*slot.network, *slot.average);
-  }
-}
-
-/// Keeps the first blocks of the student's discriminators as they are.
-void freeze_discriminators(const TrainingSession& session) {
-  const auto wanted = static_cast<size_t>(session.recipe.discriminator_freeze);
-  if (wanted == 0) return;
-  for (const NetworkSlot& slot : session.student.networks) {
-    auto* discriminator = dynamic_cast<Discriminator*>(slot.network.get());
-    if (!discriminator) continue;
-    auto blocks = discriminator->blocks();
-    if (wanted > blocks.size()) {
-      fail("student.discriminator_freeze = {}: the {} has {} blocks", wanted, slot.name, blocks.size());
-    }
-    blocks.resize(wanted);
-    discriminator->freeze(std::move(blocks));
-  }
-}
-
 /// Throws Error unless the student's discriminator has features that can be aligned to the first teacher's.
 void check_alignment(const TrainingSession& session) {
   if (session.recipe.guidance.for_discriminator.align_features == 0) return;
@@ -289,14 +192,14 @@ uint64_t TrainingSession::seed(Stream stream, uint64_t k) const {
 }
 
 double TrainingSession::lr_factor() const {
-  int64_t seen = state.stage_images, all = 0;
+  int64_t seen = state.stage_images;
   for (const Stage& stage : stages) {
-    all += stage.images;
     if (stage.number < state.stage) seen += stage.images;
   }
   const double warmup = recipe.lr_warmup_kimg * 1000, next = static_cast<double>(seen + recipe.batch);
   const double ramp = warmup > 0 ? std::min(1.0, next / warmup) : 1;
-  return ramp * lr_schedule(static_cast<double>(seen) / static_cast<double>(std::max<int64_t>(1, all)));
+  const int64_t all = std::max<int64_t>(1, current_stage().images);
+  return ramp * lr_schedule(static_cast<double>(state.stage_images) / static_cast<double>(all));
 }
 
 double TrainingSession::images_per_second() const {
@@ -310,12 +213,12 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   session->device = processes.device(recipe.run.device);
   open_data(*session);
   if (recipe.has_student()) open_teachers(*session);
-  session->stages = plan_stages(recipe);
-
   torch::manual_seed(session->seed(Stream::init));
   TrainedNetworks& student = session->student;
   student.networks = make_networks(recipe, student_widths(recipe), session->device);
   student.objective = session->family().objective(*recipe.network, student.networks);
+  if (recipe.has_student()) resolve_start(*session);
+  session->stages = plan_stages(recipe);
   student.phases = training_phases(recipe, *student.objective);
   recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
                                      session->device, processes);
@@ -327,15 +230,9 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   }
   session->reset_optimizers();
   if (recipe.has_student()) {
-    for (const TeacherRecipe& teacher : recipe.guidance.teachers) {
-      if (teacher.pair > 0) check_originals(*session, recipe.teacher().file);
-    }
-    inherit_from_teacher(*session);
-    freeze_discriminators(*session);
+    start_student(*session);
     check_alignment(*session);
     if (recipe.guidance.train_teacher) session->taught = make_taught(*session);
-    if (!recipe.run.from_stage1.empty()) begin_from_stage1(*session);
-    if (recipe.run.from_teacher) begin_from_teacher(*session);
   }
   broadcast_weights(*session);
   return session;

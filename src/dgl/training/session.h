@@ -21,10 +21,11 @@ enum class Stream : uint64_t { init = 1, data, step, evaluation, grid_latents, f
 /// A training stage: its length in images and whether guidance is enabled.
 struct Stage {
   int64_t number;
-  std::string name;  ///< "alone" or "guided"
+  std::string name;  ///< "alone", "guided" or "distill"
   int64_t images;
   double lambda;  ///< of the first teacher, before the schedule
   bool guided;
+  bool distills = false;  ///< whether generators learn their teacher's images, in place of all else
 };
 
 /// Networks with what trains them.
@@ -59,6 +60,7 @@ struct TrainingSession {
   std::vector<Stage> stages;
   Schedule lr_schedule;  ///< factor of the learning rates over the images of all stages
   RunState state;
+  std::vector<std::string> notes;  ///< what the program decided where the recipe left it open, to be shown
 
   explicit TrainingSession(const Recipe& recipe);
 

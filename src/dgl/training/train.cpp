@@ -27,6 +27,7 @@ int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overw
   const auto processes = ProcessGroup::of_environment();
   const auto session = make_session(recipe, *processes);
   Progress progress(quiet || !processes->is_root());
+  for (const std::string& note : session->notes) progress.print(note);
   const Evaluator evaluator(*session, [&](const std::string& line) { progress.print(line); });
   std::unique_ptr<FolderLock> lock;
   if (processes->is_root()) lock = RunDirectory::create(out, session->recipe, overwrite).lock();

@@ -68,7 +68,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
   const RunState& state = session_.state;
   StepInput input;
   input.label_shares = session_.label_shares;
-  input.guidance = stage.guided ? &session_.guidance : nullptr;
+  input.guidance = stage.guided || stage.distills ? &session_.guidance : nullptr;
   input.progress = static_cast<double>(state.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = session_.augmentation.any() ? &session_.augmentation : nullptr;
   return input;
@@ -84,10 +84,11 @@ void Trainer::step(const Stage& stage) {
   StepInput input = make_input(stage);
   // Teachers that are asked in every step are part of the main phases; others have phases of their own.
   const int64_t main_scale = recipe.guidance.interval == 1 ? 1 : 0;
-  const auto real = draw_batches(student.objective->batches_per_step());
-  for (size_t i = 0; i < student.phases.size(); ++i) {
-    const Phase& phase = student.phases[i];
-    if (state.step % phase.interval != 0 || (phase.guidance && !stage.guided)) continue;
+  const int64_t batches = stage.distills ? 1 : student.objective->batches_per_step();
+  const auto real = draw_batches(batches);
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const Phase& phase = phases_[i];
+    if (state.step % phase.interval != 0) continue;
     input.real = real[static_cast<size_t>(phase.batch)];
     input.guidance_alone = phase.guidance;
     input.guidance_scale = phase.guidance ? phase.interval : main_scale;
@@ -95,7 +96,7 @@ void Trainer::step(const Stage& stage) {
   }
   if (stage.guided && session_.taught && state.step % recipe.guidance.train_teacher_interval == 0)
     train_teacher(input, real, seed);
-  const int64_t images = recipe.batch * student.objective->batches_per_step();
+  const int64_t images = recipe.batch * batches;
   ++state.step;
   state.images += images;
   state.stage_images += images;
@@ -106,9 +107,13 @@ void Trainer::step(const Stage& stage) {
 void Trainer::begin(const Stage& stage) {
   if (stage_ == stage.number) return;
   TrainedNetworks& student = session_.student;
+  phases_ = student.phases;
+  std::erase_if(phases_, [&](const Phase& phase) {
+    return phase.distillation != stage.distills || (phase.guidance && !stage.guided);
+  });
   for (const auto& [slot, optimizer] : student.optimizers) {
     const NetworkSlot& trained = student.networks.at(slot, "the student");
-    optimizer->set_options(adam_options(session_.recipe, trained, student.phases, stage.guided));
+    optimizer->set_options(adam_options(session_.recipe, trained, phases_));
   }
   stage_ = stage.number;
 }

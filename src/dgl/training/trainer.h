@@ -20,7 +20,7 @@ class Trainer {
   void step(const Stage& stage);
 
  private:
-  /// Sets the optimizers to the stage, which decides what they are corrected for.
+  /// Chooses the stage's phases and sets the optimizers to what they are corrected for.
   void begin(const Stage& stage);
   StepInput make_input(const Stage& stage) const;
   /// The step's batches of real images: [batch of the step][domain].
@@ -31,7 +31,8 @@ class Trainer {
   void update_averages(int64_t images);
 
   TrainingSession& session_;
-  int64_t stage_ = 0;  ///< number of the stage that the optimizers are set to
+  int64_t stage_ = 0;          ///< number of the stage that all is set to
+  std::vector<Phase> phases_;  ///< of the student, in that stage
 };
 
 }  // namespace dgl

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "dgl/base/torch.h"
-#include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/regularizers.h"
 
 namespace dgl {
@@ -34,6 +33,10 @@ std::vector<Phase> BigGanObjective::phases() {
                       .loss = [this](const StepInput& in, StepOutput& out) { return generator_main(in, out); },
                       .guidance = guidance});
   }
+  phases.push_back({.name = "g_distill",
+                    .trains = {"generator"},
+                    .loss = [this](const StepInput& in, StepOutput& out) { return generator_distillation(in, out); },
+                    .distillation = true});
   return phases;
 }
 
@@ -47,10 +50,21 @@ BigGanObjective::Draw BigGanObjective::draw(int64_t n, const StepInput& input) {
   return {{generator_->generate(z, labels, Pass::training()), labels}, z};
 }
 
+GuidedImages BigGanObjective::draw_images(const StepInput& input) {
+  const Draw drawn = draw(input.real[0].images.size(0), input);
+  return {.images = drawn.fakes.images, .labels = drawn.fakes.labels, .original = [drawn, guidance = input.guidance] {
+            return guidance->generator()->sample({drawn.latents, drawn.fakes.labels, {}});
+          }};
+}
+
+Tensor BigGanObjective::generator_distillation(const StepInput& input, StepOutput& output) {
+  return distillation_loss(draw_images(input), input, output);
+}
+
 Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& output) {
-  const auto [fakes, latents] = draw(input.real[0].images.size(0), input);
-  const Tensor augmented = input.augment(fakes.images), &labels = fakes.labels;
-  Tensor loss = loss_->generator(guided_scores(*discriminator_, augmented, labels, 1, input)).mean();
+  GuidedImages fakes = draw_images(input);
+  fakes.augmented = input.augment(fakes.images);
+  Tensor loss = loss_->generator(guided_scores(*discriminator_, fakes.augmented, fakes.labels, 1, input)).mean();
   output.losses["g_main"] = loss.detach();
   if (settings_.orthogonal > 0) {
     Tensor penalty = torch::zeros({}, loss.options());
@@ -59,10 +73,7 @@ Tensor BigGanObjective::generator_main(const StepInput& input, StepOutput& outpu
     output.losses["g_orthogonal"] = penalty.detach();
     loss = loss + penalty;
   }
-  const auto original = [&input, &z = latents, &labels] {
-    return input.guidance->generator()->sample({z, labels, {}});
-  };
-  return add_guidance(loss, {fakes.images, augmented, labels, original}, input, output);
+  return add_guidance(loss, fakes, input, output);
 }
 
 Tensor BigGanObjective::discriminator_main(const StepInput& input, StepOutput& output) {

@@ -7,6 +7,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/biggan/biggan.h"
 #include "dgl/families/objective.h"
+#include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/adversarial.h"
 
 namespace dgl {
@@ -33,6 +34,9 @@ class BigGanObjective : public Objective {
     torch::Tensor latents;  ///< [n, z_dim] that they are made from
   };
   Draw draw(int64_t n, const StepInput& input);
+  /// Images of as many fresh latents as there are real images, and the teacher's of the same.
+  GuidedImages draw_images(const StepInput& input);
+  torch::Tensor generator_distillation(const StepInput& input, StepOutput& output);
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);
 

@@ -8,7 +8,6 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
-#include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/ops/common.h"
 
@@ -47,6 +46,7 @@ std::vector<Phase> StyleGan2Objective::phases() {
     add_regularizer("d_reg", "discriminator", &StyleGan2Objective::discriminator_r1, settings_.r1_interval);
   }
   add("g_guidance", "generator", &StyleGan2Objective::generator_main).guidance = true;
+  add("g_distill", "generator", &StyleGan2Objective::generator_distillation).distillation = true;
   return phases;
 }
 
@@ -99,13 +99,25 @@ Tensor StyleGan2Objective::mix_styles(const std::vector<Tensor>& styles, int64_t
 }
 
 Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
+  GuidedImages fakes = draw_images(input, output);
+  fakes.augmented = input.augment(fakes.images);
+  const Tensor loss = loss_->generator(guided_scores(*discriminator_, fakes.augmented, fakes.labels, 1, input)).mean();
+  output.losses["g_main"] = loss.detach();
+  return add_guidance(loss, fakes, input, output);
+}
+
+Tensor StyleGan2Objective::generator_distillation(const StepInput& input, StepOutput& output) {
+  return distillation_loss(draw_images(input, output), input, output);
+}
+
+GuidedImages StyleGan2Objective::draw_images(const StepInput& input, StepOutput& output) {
   const Draw drawn = draw(input.real[0].images.size(0), input, output);
   const at::Generator noise = input.random.clone();
-  const Tensor fake = generator_->synthesize(drawn.styles, input.random), augmented = input.augment(fake);
-  const Tensor loss = loss_->generator(guided_scores(*discriminator_, augmented, drawn.labels, 1, input)).mean();
-  output.losses["g_main"] = loss.detach();
-  const auto original = [&] { return teacher_images(drawn, noise.clone(), *input.guidance); };
-  return add_guidance(loss, {fake, augmented, drawn.labels, original}, input, output);
+  return {.images = generator_->synthesize(drawn.styles, input.random),
+          .labels = drawn.labels,
+          .original = [this, drawn, noise, guidance = input.guidance] {
+            return teacher_images(drawn, noise.clone(), *guidance);
+          }};
 }
 
 Tensor StyleGan2Objective::teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const {

@@ -9,6 +9,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/objective.h"
 #include "dgl/families/stylegan2/stylegan2.h"
+#include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/adversarial.h"
 
 namespace dgl {
@@ -39,6 +40,9 @@ class StyleGan2Objective : public Objective {
   torch::Tensor mix_styles(const std::vector<torch::Tensor>& styles, int64_t cut) const;
   /// The images of the teacher's generator for the same latents and noise.
   torch::Tensor teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const;
+  /// Images of as many fresh latents as there are real images, and the teacher's of the same.
+  GuidedImages draw_images(const StepInput& input, StepOutput& output);
+  torch::Tensor generator_distillation(const StepInput& input, StepOutput& output);
   torch::Tensor generator_main(const StepInput& input, StepOutput& output);
   torch::Tensor generator_path_length(const StepInput& input, StepOutput& output);
   torch::Tensor discriminator_main(const StepInput& input, StepOutput& output);

@@ -1,0 +1,220 @@
+#include "dgl/training/student_start.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "dgl/base/error.h"
+#include "dgl/base/torch.h"
+#include "dgl/families/model_file.h"
+#include "dgl/guidance/pair_term.h"
+#include "dgl/nn/inherit.h"
+#include "dgl/run/run_directory.h"
+#include "dgl/training/checkpointer.h"
+
+namespace dgl {
+
+namespace {
+
+constexpr const char* kAuto = "auto";
+
+/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents.
+/// `key` names what compares them.
+void check_originals(const TrainingSession& session, const char* key) {
+  const std::string& file = session.recipe.teacher().file;
+  const auto teacher = family_of(*session.teacher, file).sampler(*session.teacher);
+  if (!teacher) fail("{}: the teacher has no generator, whose images {} compares with", file, key);
+  const SampleSpec theirs = teacher->spec(), own = sampler_of(session.student.networks, "the student")->spec();
+  if (theirs.latent_shape != own.latent_shape || theirs.classes != own.classes || theirs.output != own.output) {
+    fail(
+        "{}: the teacher's generator takes other latents or labels, or makes images of another size, than the student; "
+        "{} expects the same",
+        file, key);
+  }
+}
+
+/// What the recipe says of the start of a slot's network: student.init, or discriminator_init.
+std::string start_of(const Recipe& recipe, const NetworkSlot& slot) {
+  return slot.role == NetworkRole::discriminator ? recipe.discriminator_init : recipe.init;
+}
+
+/// The teacher's network that a slot's is to start from a part of: its average if it has one, which makes the teacher's
+/// best images. Throws Error if there is none, or one of another family.
+const Network& source_of(const TrainingSession& session, const NetworkSlot& slot) {
+  const std::string& file = session.recipe.teacher().file;
+  const char* key = slot.role == NetworkRole::discriminator ? "student.discriminator_init" : "student.init";
+  const NetworkSlot* theirs = session.teacher->find(slot.name);
+  if (!theirs || !theirs->best()) {
+    fail("{}: the teacher has no {}, from which the student's is to start ({} = \"teacher\")", file, slot.name, key);
+  }
+  const Network& source = *theirs->best();
+  if (const Family& family = family_of(source.settings(), file); family.name() != session.recipe.family) {
+    fail("{}: the teacher's {} is of {}, which {} cannot start from ({} = \"teacher\")", file, slot.name, family.name(),
+         session.recipe.family, key);
+  }
+  return source;
+}
+
+/// Starts the student's networks from the teacher's, where the recipe says so. A trained network starts at the
+/// teacher's average, as its own average does.
+void inherit_from_teacher(const TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  for (const NetworkSlot& slot : session.student.networks) {
+    if (start_of(recipe, slot) != "teacher") continue;
+    inherit_weights(source_of(session, slot), *slot.network, recipe.keep_channels, recipe.teacher().file);
+    if (slot.average) copy_weights(*slot.network, *slot.average);
+  }
+}
+
+/// Keeps the first blocks of the student's discriminators as they are.
+void freeze_discriminators(const TrainingSession& session) {
+  const auto wanted = static_cast<size_t>(session.recipe.discriminator_freeze);
+  if (wanted == 0) return;
+  for (const NetworkSlot& slot : session.student.networks) {
+    auto* discriminator = dynamic_cast<Discriminator*>(slot.network.get());
+    if (!discriminator) continue;
+    auto blocks = discriminator->blocks();
+    if (wanted > blocks.size()) {
+      fail("student.discriminator_freeze = {}: the {} has {} blocks", wanted, slot.name, blocks.size());
+    }
+    blocks.resize(wanted);
+    discriminator->freeze(std::move(blocks));
+  }
+}
+
+/// Starts stage 2 from the end of another run's stage 1, with the moments of Adam there. Where stage 2 begins, they are
+/// dropped unless the recipe keeps them.
+void begin_from_stage1(TrainingSession& session) {
+  const std::string& folder = session.recipe.run.from_stage1;
+  const auto path = RunDirectory::open(folder).stage_end(1);
+  if (!std::filesystem::exists(path)) {
+    fail("{}: has no checkpoints/stage1.safetensors; expected a run of compress or boost whose stage 1 is done",
+         folder);
+  }
+  Checkpointer(session).load_student(load_safetensors(path), path.string());
+  RunState& state = session.state;
+  if (state.stages.size() != 1 || state.stage != 2) fail("{}: not the end of a stage 1", path.string());
+  state.log_bytes = 0;
+  state.best_fd = -1;
+  if (!session.recipe.guidance.keep_optimizer) return;
+  for (const auto& [slot, optimizer] : session.student.optimizers) {
+    if (state.step > 0 && optimizer->steps() == 0) {
+      fail("{}: an earlier version of dgl wrote it without the moments of Adam, which guidance.keep_optimizer needs",
+           path.string());
+    }
+  }
+}
+
+/// Starts stage 2 from the teacher's own networks.
+void begin_from_teacher(TrainingSession& session) {
+  const NetworkSet& teacher = *session.teacher;
+  const std::string& file = session.recipe.teacher().file;
+  for (const NetworkSlot& slot : session.student.networks) {
+    const NetworkSlot* theirs = teacher.find(slot.name);
+    if (!theirs || !theirs->network || (slot.average && !theirs->average)) {
+      fail("{}: the teacher has no {}{} to start from", file, slot.name, slot.average ? " and average of it" : "");
+    }
+    if (theirs->network->settings() != slot.network->settings()) {
+      fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", file,
+           session.recipe.width);
+    }
+    copy_weights(*theirs->network, *slot.network);
+    if (slot.average) copy_weights(*theirs->average, *slot.average);
+  }
+  if (teacher.info.contains("kimg") && teacher.info["kimg"].is_number()) {
+    session.state.images = std::llround(teacher.info["kimg"].get<double>() * 1000);
+  }
+}
+
+/// The message of the Error that `check` throws, if it does.
+template <class Check>
+std::optional<std::string> objection(const Check& check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+/// Why the student's generators, or its discriminators, cannot start from the teacher's; nothing if they can.
+std::optional<std::string> cannot_inherit(const TrainingSession& session, bool discriminators) {
+  return objection([&] {
+    for (const NetworkSlot& slot : session.student.networks) {
+      if ((slot.role == NetworkRole::discriminator) != discriminators) continue;
+      kept_channels(source_of(session, slot), *slot.network, session.recipe.keep_channels,
+                    session.recipe.teacher().file);
+    }
+  });
+}
+
+/// Whether the family has a phase of distillation and a generator of the student is narrower than its teacher's.
+bool can_distill(const TrainingSession& session) {
+  const auto phases = session.student.objective->phases();
+  const bool offered = std::any_of(phases.begin(), phases.end(), [](const Phase& phase) { return phase.distillation; });
+  bool narrower = false;
+  for (const NetworkSlot& slot : session.student.networks) {
+    if (slot.role == NetworkRole::discriminator) continue;
+    narrower = narrower || source_of(session, slot).settings() != slot.network->settings();
+  }
+  return offered && narrower;
+}
+
+}  // namespace
+
+void resolve_start(TrainingSession& session) {
+  Recipe& recipe = session.recipe;
+  const bool compresses = recipe.run.command == "compress";
+  const auto resolve = [&](std::string& init, const char* key, bool wanted, bool discriminators) {
+    if (init != kAuto) return;
+    init = "random";
+    if (!wanted) return;
+    if (const auto reason = cannot_inherit(session, discriminators)) {
+      session.notes.push_back(fmt::format("{}: random weights, since the teacher's do not fit: {}", key, *reason));
+    } else {
+      init = "teacher";
+    }
+  };
+  resolve(recipe.init, "student.init", compresses, false);
+  resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
+  std::string& stage1 = recipe.guidance.stage1;
+  if (stage1 != kAuto) return;
+  stage1 = "alone";
+  if (recipe.init != "teacher" || recipe.guidance.stage1_kimg == 0 || !can_distill(session)) return;
+  if (const auto reason = objection([&] { check_originals(session, "guidance.stage1 = \"distill\""); })) {
+    session.notes.push_back("guidance.stage1: alone, since the student cannot learn the teacher's images: " + *reason);
+  } else {
+    stage1 = "distill";
+  }
+}
+
+void start_student(TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  const GuidanceRecipe& guidance = recipe.guidance;
+  for (const TeacherRecipe& teacher : guidance.teachers) {
+    if (teacher.pair > 0) check_originals(session, "guidance.pair");
+  }
+  if (guidance.stage1 == "distill") {
+    const auto phases = session.student.objective->phases();
+    if (std::none_of(phases.begin(), phases.end(), [](const Phase& phase) { return phase.distillation; })) {
+      fail("guidance.stage1 = \"distill\": {} has no training of that kind", recipe.family);
+    }
+    check_originals(session, "guidance.stage1 = \"distill\"");
+    const std::string& file = recipe.teacher().file;
+    session.guidance.set_distillation(
+        std::make_unique<PairTerm>(PairTeacher{.name = file,
+                                               .discriminator = discriminator_of(*session.teacher, file),
+                                               .distance = guidance.distill_distance,
+                                               .mu = constant_schedule(1)}));
+  }
+  inherit_from_teacher(session);
+  freeze_discriminators(session);
+  if (!recipe.run.from_stage1.empty()) begin_from_stage1(session);
+  if (recipe.run.from_teacher) begin_from_teacher(session);
+}
+
+}  // namespace dgl

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "dgl/training/session.h"
+
+namespace dgl {
+
+/// Decides what the recipe leaves to the program ("auto"), in the session's recipe: a student of `dgl compress` starts
+/// from those networks of its teacher that fit, its discriminator only if its generator does; if its generator then is
+/// narrower than the teacher's and the family can distill, stage 1 distills. Adds a line to the session's notes where
+/// the teacher does not fit. The student's networks and objective have to be there.
+void resolve_start(TrainingSession& session);
+
+/// Starts a student's networks as the session's recipe says: from parts of the teacher's networks, with frozen blocks,
+/// from another run's stage 1 or from the teacher itself; and sets what a stage of distillation minimizes. Throws Error
+/// if the teacher or that run does not fit.
+void start_student(TrainingSession& session);
+
+}  // namespace dgl
