@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a compressed model: builds dgl, fetches 10000 handwritten digits, and compresses a small StyleGAN2
-# (assets/mnist32-teacher.safetensors) to half its width. What is done already is skipped, so that the script can be
+# (assets/mnist32-teacher-long.safetensors) to half its width. What is done already is skipped, so that the script can be
 # run again; an interrupted run is resumed.
 # Usage: ./quickstart.sh [FOLDER OF THE RUN]     (runs/quickstart)
 set -euo pipefail
@@ -36,14 +36,14 @@ fi
 # Runs dgl and keeps what it prints; the log outlives an interrupt, which dgl answers with a checkpoint.
 logged() { "$dgl" "$@" 2>&1 | tee -i -a "$log"; }
 
-step "Compress: the student alone, then guided by its teacher's discriminator"
+step "Compress: the student learns its teacher's images, then trains against its discriminator"
 if [[ -f $run/summary.json ]]; then
   echo "$run is done"
 elif compgen -G "$run/checkpoints/*.safetensors" > /dev/null; then
   logged resume "$run"
 else
-  logged compress --teacher assets/mnist32-teacher.safetensors --data "$data" --recipe recipes/mnist32-half.toml \
-    --out "$run" --overwrite
+  logged compress --teacher assets/mnist32-teacher-long.safetensors --data "$data" \
+    --recipe recipes/mnist32-quickstart.toml --out "$run" --overwrite
 fi
 
 step "Done"

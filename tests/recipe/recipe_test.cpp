@@ -141,6 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Bad{"[guidance]\nteacher_data = 2\n", {}, {"guidance.teacher_data", "0 to 1"}},
                       Bad{"[guidance]\nteachers = 3\n", {}, {"[[guidance.teachers]]"}},
                       Bad{"[[guidance.teachers]]\nlambda = 1\n", {}, {"without a file"}},
+                      Bad{"[guidance]\npair = -0.5\n", {}, {"guidance.pair = -0.5", "0 or more, or -1"}},
                       Bad{"[[guidance.teachers]]\nfile = 'a'\nlamda = 1\n", {}, {"guidance.teachers.lamda"}},
                       Bad{"family = \n", {}, {"my.toml", "line 1"}}, Bad{"", {"training.batch"}, {"KEY=VALUE"}},
                       Bad{"", {"training.none=3"}, {"--set", "training.none"}},

@@ -150,6 +150,8 @@ TEST_F(TeacherSessionTest, ANarrowStudentStartsFromItsTeacherAndDistills) {
   EXPECT_EQ(session->recipe.init, "teacher");
   EXPECT_EQ(session->recipe.discriminator_init, "teacher");
   EXPECT_EQ(session->stages[0].name, "distill");
+  EXPECT_EQ(session->recipe.teacher().lambda, 0);
+  EXPECT_EQ(session->recipe.teacher().pair, 3);
   EXPECT_TRUE(session->notes.empty());
   ASSERT_EQ(start_run(recipe, folder_ / "whole", true, true), 0);
 
@@ -198,6 +200,8 @@ TEST_F(TeacherSessionTest, AStartThatDoesNotFitIsRandomAndSaidToBe) {
     EXPECT_EQ(session->recipe.init, "random");
     EXPECT_EQ(session->recipe.discriminator_init, "random");
     EXPECT_EQ(session->recipe.guidance.stage1, "alone");
+    EXPECT_EQ(session->recipe.teacher().lambda, 0.1);
+    EXPECT_EQ(session->recipe.teacher().pair, 0);
     ASSERT_EQ(session->notes.size(), says.empty() ? 0u : 1u);
     for (const std::string& word : says) EXPECT_NE(session->notes[0].find(word), std::string::npos) << word;
   };

@@ -131,6 +131,11 @@ void check(Recipe& r, const std::string& origin) {
     const std::string table = origin + (i == 0 ? ": guidance" : ": guidance.teachers");
     make_schedule(teacher.schedule, teacher.lambda, table + ".schedule");
     make_schedule(teacher.pair_schedule, teacher.pair, table + ".pair_schedule");
+    for (const auto& [name, weight] : {std::pair{"lambda", teacher.lambda}, std::pair{"pair", teacher.pair}}) {
+      if (weight < 0 && weight != kChosenWeight) {
+        fail("{}.{} = {}: expected 0 or more, or -1 for the program's choice", table, name, weight);
+      }
+    }
     make_schedule(teacher.match_schedule, teacher.match, table + ".match_schedule");
     make_weight(teacher.weight, table + ".weight");
   }
@@ -235,7 +240,10 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        0,
        {"error", "restore"}},
       {"training", "loss_limit", &r.loss_limit, "Largest loss that does not count as exploded", 1, 1e30},
-      {"guidance", "lambda", &teacher.lambda, "Weight of the teacher's term in stage 2", 0, 1e6},
+      {"guidance", "lambda", &teacher.lambda,
+       "Weight of the teacher's term in stage 2; -1: 0 for a generator that starts as a part of its teacher's, else "
+       "0.1",
+       kChosenWeight, 1e6},
       {"guidance", "schedule", &teacher.schedule,
        "Lambda over stage 2: constant; linear:S or cosine:S, a ramp over the first share S; decay:R, down to R times "
        "lambda; "
@@ -246,7 +254,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "gradient on the image to that of the student's discriminator; confidence:DECAY, how well it tells real from "
        "fake"},
       {"guidance", "pair", &teacher.pair,
-       "Weight of the distance of the student's images from its teacher generator's of the same latents", 0, 1e6},
+       "Weight of the distance of the student's images from its teacher generator's of the same latents; -1: 3 for a "
+       "generator that starts as a part of its teacher's, else 0",
+       kChosenWeight, 1e6},
       {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
       {"guidance", "pair_distance", &teacher.pair_distance,
        "That distance: unit or l1, of the teacher discriminator's features, scaled to length 1 or as they are; pixel, "
@@ -342,11 +352,11 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
 
 std::vector<ConfigKey> teacher_keys(TeacherRecipe& t) {
   return {{kTeachers, "file", &t.file, "A model with a discriminator, of any width"},
-          {kTeachers, "lambda", &t.lambda, "As in [guidance]", 0, 1e6},
+          {kTeachers, "lambda", &t.lambda, "As in [guidance]; -1: 0.1", kChosenWeight, 1e6},
           {kTeachers, "schedule", &t.schedule, "As in [guidance]"},
           {kTeachers, "weight", &t.weight, "As in [guidance]"},
           {kTeachers, "loss", &t.loss, "As in [guidance]", 0, 0, loss_choices()},
-          {kTeachers, "pair", &t.pair, "As in [guidance]", 0, 1e6},
+          {kTeachers, "pair", &t.pair, "As in [guidance]; -1: 0", kChosenWeight, 1e6},
           {kTeachers, "pair_schedule", &t.pair_schedule, "As in [guidance]"},
           {kTeachers, "pair_distance", &t.pair_distance, "As in [guidance]", 0, 0, pair_term_distances()},
           {kTeachers, "match", &t.match, "As in [guidance]", 0, 1e6},
@@ -381,7 +391,7 @@ Recipe Recipe::stage1() const {
   recipe.guidance.stage1_kimg = guidance.stage1_kimg;
   recipe.guidance.stage2_kimg = 0;
   recipe.teacher().file = teacher().file;
-  recipe.teacher().lambda = 0;
+  recipe.teacher().lambda = recipe.teacher().pair = 0;
   return recipe;
 }
 
@@ -420,6 +430,8 @@ Recipe parse_recipe(const std::string& text, const std::string& origin,
     recipe.init = recipe.discriminator_init = "random";
     recipe.keep_channels = "strided";
     recipe.guidance.stage1 = "alone";
+    recipe.teacher().lambda = 0.1;
+    recipe.teacher().pair = 0;
   }
   std::vector<TeacherRecipe> more_teachers;
   const auto assign = [&](const std::string& table, const std::string& name, const nlohmann::json& value) {

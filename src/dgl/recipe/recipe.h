@@ -13,14 +13,17 @@
 
 namespace dgl {
 
+/// A weight that the program chooses by how the student starts (resolve_start() in training/student_start.h).
+constexpr double kChosenWeight = -1;
+
 /// A teacher of a recipe.
 struct TeacherRecipe {
   std::string file;  ///< a model with a discriminator
-  double lambda = 0.1;
+  double lambda = kChosenWeight;
   std::string schedule = "constant";  ///< of lambda over stage 2 (guidance/schedule.h)
   std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
   std::string loss;                   ///< that the teacher was trained with; empty: its family's
-  double pair = 0;                    ///< weight of the distance to its generator's images (guidance/pair_term.h)
+  double pair = kChosenWeight;        ///< weight of the distance to its generator's images (guidance/pair_term.h)
   std::string pair_schedule = "constant", pair_distance = "unit";
   double match = 0;  ///< weight of the distance to real images, as sets (guidance/matching_term.h)
   std::string match_schedule = "constant", match_distance = "mmd";
@@ -39,9 +42,9 @@ struct GuidanceRecipe {
   bool train_teacher = false;               ///< whether the first teacher's discriminator continues to learn
   int64_t train_teacher_interval = 1;       ///< in every so many steps
   bool resize = false;                      ///< whether images are brought to a teacher's size
-  std::string stage1 = "auto";  ///< what stage 1 is: alone, distill, or auto (resolve_start() in training/start.h)
-  std::string distill_distance = "unit";  ///< of guidance/pair_term.h
-  double distill_lr = 0;                  ///< learning rate there; 0: four times that of training
+  std::string stage1 = "auto";              ///< what stage 1 is: alone, distill, or auto
+  std::string distill_distance = "unit";    ///< of guidance/pair_term.h
+  double distill_lr = 0;                    ///< learning rate there; 0: four times that of training
   double stage1_kimg = 100, stage2_kimg = 100;
   bool keep_optimizer = false;  ///< whether stage 2 continues with stage 1's Adam
 };

@@ -103,8 +103,10 @@ std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective) {
 AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases) {
   const bool own_rate = slot.role == NetworkRole::discriminator && recipe.lr_discriminator > 0;
   AdamOptions options{own_rate ? recipe.lr_discriminator : recipe.lr, recipe.beta1, recipe.beta2, recipe.epsilon};
+  const bool distills = std::none_of(phases.begin(), phases.end(),
+                                     [&](const Phase& phase) { return trains(phase, slot) && !phase.distillation; });
+  if (distills) options.lr = distillation_rate(recipe);
   for (const Phase& phase : phases) {
-    if (phase.distillation && trains(phase, slot)) options.lr = distillation_rate(recipe);
     const bool lazy = phase.regularizer || (phase.guidance && phase.interval > 1);
     const int64_t interval = lazy ? phase.interval : phase.corrected_for;
     if (interval > 0 && trains(phase, slot)) options = options.corrected_for(interval);

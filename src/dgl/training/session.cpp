@@ -83,18 +83,16 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
   }
 }
 
-void open_teachers(TrainingSession& session) {
+void add_teachers(TrainingSession& session) {
   const GuidanceRecipe& wanted = session.recipe.guidance;
   const TeacherRecipe& first = session.recipe.teacher();
-  session.teacher = std::make_unique<NetworkSet>(load_model(first.file));
   add_teacher(session, *session.teacher, first);
   for (size_t i = 1; i < wanted.teachers.size(); ++i) {
     add_teacher(session, load_model(wanted.teachers[i].file), wanted.teachers[i]);
   }
-  session.guidance.set_generator(family_of(*session.teacher, first.file).sampler(*session.teacher));
-  session.guidance.guide_discriminator(wanted.for_discriminator,
-                                       family_of(*session.teacher, first.file).sampler(*session.teacher),
-                                       session.student_shape());
+  const std::shared_ptr<Sampler> generator = family_of(*session.teacher, first.file).sampler(*session.teacher);
+  session.guidance.set_generator(generator);
+  session.guidance.guide_discriminator(wanted.for_discriminator, generator, session.student_shape());
 }
 
 std::vector<Stage> plan_stages(const Recipe& recipe) {
@@ -212,12 +210,15 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   session->processes = &processes;
   session->device = processes.device(recipe.run.device);
   open_data(*session);
-  if (recipe.has_student()) open_teachers(*session);
+  if (recipe.has_student()) session->teacher = std::make_unique<NetworkSet>(load_model(recipe.teacher().file));
   torch::manual_seed(session->seed(Stream::init));
   TrainedNetworks& student = session->student;
   student.networks = make_networks(recipe, student_widths(recipe), session->device);
   student.objective = session->family().objective(*recipe.network, student.networks);
-  if (recipe.has_student()) resolve_start(*session);
+  if (recipe.has_student()) {
+    resolve_start(*session);
+    add_teachers(*session);
+  }
   session->stages = plan_stages(recipe);
   student.phases = training_phases(recipe, *student.objective);
   recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,

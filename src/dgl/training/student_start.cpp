@@ -21,6 +21,7 @@ namespace dgl {
 namespace {
 
 constexpr const char* kAuto = "auto";
+constexpr double kLambda = 0.1, kPair = 3;  // where the program chooses
 
 /// Throws Error unless the images of the teacher's generator stand for the student's of the same latents.
 /// `key` names what compares them.
@@ -181,14 +182,18 @@ void resolve_start(TrainingSession& session) {
   };
   resolve(recipe.init, "student.init", compresses, false);
   resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
+  bool learns_images = recipe.init == "teacher" && can_distill(session);
+  if (const auto reason = objection([&] { check_originals(session, "guidance.pair"); }); reason && learns_images) {
+    session.notes.push_back("guidance: the student cannot learn the teacher's images: " + *reason);
+    learns_images = false;
+  }
   std::string& stage1 = recipe.guidance.stage1;
-  if (stage1 != kAuto) return;
-  stage1 = "alone";
-  if (recipe.init != "teacher" || recipe.guidance.stage1_kimg == 0 || !can_distill(session)) return;
-  if (const auto reason = objection([&] { check_originals(session, "guidance.stage1 = \"distill\""); })) {
-    session.notes.push_back("guidance.stage1: alone, since the student cannot learn the teacher's images: " + *reason);
-  } else {
-    stage1 = "distill";
+  if (stage1 == kAuto) stage1 = learns_images && recipe.guidance.stage1_kimg > 0 ? "distill" : "alone";
+  for (size_t i = 0; i < recipe.guidance.teachers.size(); ++i) {
+    TeacherRecipe& teacher = recipe.guidance.teachers[i];
+    const bool chosen = i == 0 && learns_images;
+    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen ? 0 : kLambda;
+    if (teacher.pair == kChosenWeight) teacher.pair = chosen ? kPair : 0;
   }
 }
 
