@@ -199,10 +199,13 @@ TEST_F(StyleGan2ObjectiveTest, PairsShareLatentsAndNoise) {
     for (const std::string& distance : pair_term_distances()) {
       Guidance guidance = guided(0);
       guidance.set_generator(teacher_.network<Generator>("generator"));
-      guidance.add(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
-                                                          .discriminator = teacher_.discriminator(),
-                                                          .distance = distance,
-                                                          .mu = constant_schedule(2)}));
+      const auto pair_term = [&] {
+        return std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
+                                                      .discriminator = teacher_.discriminator(),
+                                                      .distance = distance,
+                                                      .mu = constant_schedule(2)});
+      };
+      guidance.add(pair_term());
       copy_weights(*teacher_.network("generator"), *generator_);
       EXPECT_LT(run("g_main", &guidance).at("g_pair").item<double>(), 1e-6) << distance;
       {
@@ -216,10 +219,7 @@ TEST_F(StyleGan2ObjectiveTest, PairsShareLatentsAndNoise) {
       const torch::Tensor both = flat_gradient(*generator_);
       run("g_main");
       const torch::Tensor of_pair = both - flat_gradient(*generator_);
-      guidance.set_distillation(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
-                                                                       .discriminator = teacher_.discriminator(),
-                                                                       .distance = distance,
-                                                                       .mu = constant_schedule(2)}));
+      guidance.set_distillation(pair_term());
       const Scalars losses = run("g_distill", &guidance);
       EXPECT_EQ(losses.size(), 1u);
       EXPECT_EQ(losses.at("g_distill").item<double>(), far);

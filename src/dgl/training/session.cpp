@@ -83,6 +83,7 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
   }
 }
 
+/// Adds all teachers of the recipe, the first from the session.
 void add_teachers(TrainingSession& session) {
   const GuidanceRecipe& wanted = session.recipe.guidance;
   const TeacherRecipe& first = session.recipe.teacher();

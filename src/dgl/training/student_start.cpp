@@ -153,16 +153,18 @@ std::optional<std::string> cannot_inherit(const TrainingSession& session, bool d
   });
 }
 
-/// Whether the family has a phase of distillation and a generator of the student is narrower than its teacher's.
-bool can_distill(const TrainingSession& session) {
+/// Whether the family has a phase of distillation.
+bool offers_distillation(const TrainingSession& session) {
   const auto phases = session.student.objective->phases();
-  const bool offered = std::any_of(phases.begin(), phases.end(), [](const Phase& phase) { return phase.distillation; });
-  bool narrower = false;
-  for (const NetworkSlot& slot : session.student.networks) {
-    if (slot.role == NetworkRole::discriminator) continue;
-    narrower = narrower || source_of(session, slot).settings() != slot.network->settings();
-  }
-  return offered && narrower;
+  return std::any_of(phases.begin(), phases.end(), [](const Phase& phase) { return phase.distillation; });
+}
+
+/// Whether a generator of the student differs from its teacher's, which it starts from.
+bool is_narrower(const TrainingSession& session) {
+  const NetworkSet& networks = session.student.networks;
+  return std::any_of(networks.begin(), networks.end(), [&](const NetworkSlot& slot) {
+    return slot.role != NetworkRole::discriminator && source_of(session, slot).settings() != slot.network->settings();
+  });
 }
 
 }  // namespace
@@ -182,10 +184,12 @@ void resolve_start(TrainingSession& session) {
   };
   resolve(recipe.init, "student.init", compresses, false);
   resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
-  bool learns_images = recipe.init == "teacher" && can_distill(session);
-  if (const auto reason = objection([&] { check_originals(session, "guidance.pair"); }); reason && learns_images) {
-    session.notes.push_back("guidance: the student cannot learn the teacher's images: " + *reason);
-    learns_images = false;
+  bool learns_images = recipe.init == "teacher" && offers_distillation(session) && is_narrower(session);
+  if (learns_images) {
+    if (const auto reason = objection([&] { check_originals(session, "guidance.pair"); })) {
+      session.notes.push_back("guidance: the student cannot learn the teacher's images: " + *reason);
+      learns_images = false;
+    }
   }
   std::string& stage1 = recipe.guidance.stage1;
   if (stage1 == kAuto) stage1 = learns_images && recipe.guidance.stage1_kimg > 0 ? "distill" : "alone";
@@ -204,8 +208,7 @@ void start_student(TrainingSession& session) {
     if (teacher.pair > 0) check_originals(session, "guidance.pair");
   }
   if (guidance.stage1 == "distill") {
-    const auto phases = session.student.objective->phases();
-    if (std::none_of(phases.begin(), phases.end(), [](const Phase& phase) { return phase.distillation; })) {
+    if (!offers_distillation(session)) {
       fail("guidance.stage1 = \"distill\": {} has no training of that kind", recipe.family);
     }
     check_originals(session, "guidance.stage1 = \"distill\"");
