@@ -1,5 +1,6 @@
 #include "dgl/base/named_option.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -14,6 +15,22 @@ double parse_number(const std::string& text, const std::string& key) {
     fail("{}: \"{}\" is not a number", key, text);
   }
   return value;
+}
+
+std::vector<int64_t> parse_whole_numbers(const std::string& text, const std::string& key) {
+  std::vector<int64_t> numbers;
+  for (size_t start = 0; start < text.size();) {
+    const size_t comma = std::min(text.find(',', start), text.size());
+    int64_t value = 0;
+    const char* const last = text.data() + comma;
+    const auto [end, error] = std::from_chars(text.data() + start, last, value);
+    if (error != std::errc() || end != last || value < 1 || comma + 1 == text.size()) {
+      fail("{} = \"{}\": expected whole numbers above 0, as \"1,2,4\"", key, text);
+    }
+    numbers.push_back(value);
+    start = comma + 1;
+  }
+  return numbers;
 }
 
 NamedOption parse_named_option(const std::string& text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct NamedOption {
 
 /// Parses NAME[:ARGUMENT,…].
 NamedOption parse_named_option(const std::string& text);
+
+/// Parses a list of whole numbers above 0, as "1,2,4"; "" is an empty one. Throws Error, naming `key`, for other text.
+std::vector<int64_t> parse_whole_numbers(const std::string& text, const std::string& key);
 
 /// Converts a whole text to a number. Throws Error, naming `key`, if it is not a finite number.
 double parse_number(const std::string& text, const std::string& key);

@@ -80,7 +80,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
          data.info().resolution, data.info().resolution, arguments.model, spec.output.channels, spec.output.height,
          spec.output.width);
   }
-  sampler->network().to(device);
+  model.to(device);
   features->to(device);
   options.samples = {.count = arguments.samples,
                      .batch = arguments.batch,

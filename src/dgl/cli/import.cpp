@@ -61,6 +61,11 @@ void add_import(CLI::App& app, CommonOptions& common) {
                    "Number of images per minibatch standard deviation group, which a checkpoint does not contain")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  command
+      ->add_option("--resolution", a->options.resolution,
+                   "Side of the images of an autoencoder, which a checkpoint does not contain")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

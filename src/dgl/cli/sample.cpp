@@ -64,7 +64,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
     fail("--out {}: expected a name that ends in .png or .safetensors, or a folder", arguments.out);
   }
   const NetworkSet model = load_model(arguments.model);
-  const auto sampler = sampler_of(model, arguments.model);
+  const auto sampler = prior_sampler_of(model, arguments.model);
   const SampleSpec spec = sampler->spec();
   if (arguments.label >= spec.classes)
     fail("--label {}: {} has {} labels", arguments.label, arguments.model, spec.classes);
@@ -72,8 +72,8 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   if (spec.input && arguments.latents.empty()) {
     fail("{} translates images; expected --latents x.safetensors with a tensor images", arguments.model);
   }
-  sampler->network().to(device);
-  sampler->network().set_activations(parse_precision(arguments.precision, "--precision"));
+  model.to(device);
+  model.set_activations(parse_precision(arguments.precision, "--precision"));
   DrawOptions options;
   options.count = arguments.count;
   options.seed = static_cast<uint64_t>(arguments.seed);

@@ -28,6 +28,7 @@ struct StateDict {
 struct ImportOptions {
   std::string from;                 ///< name of the only format to accept; empty: detected
   int64_t minibatch_std_group = 4;  ///< of a StyleGAN2's discriminator, which its tensors do not tell
+  int64_t resolution = 256;         ///< of an autoencoder's images, which its tensors do not tell
 };
 
 /// Checkpoints of another program: how its networks are recognized by names of their tensors, read and written.
@@ -65,7 +66,11 @@ class CheckpointFormat {
 void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
                  const std::vector<std::string>& unknown);
 
-/// Numbers in all tensors of a state dict: as many parameters as its network may have.
-int64_t count_numbers(const StateDict& dict);
+/// Gives `network` these tensors, whose names are its own, each exactly once. Throws Error as check_names() does, or
+/// for a tensor of another shape.
+void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format);
+
+/// Numbers in all tensors: as many parameters as their network may have.
+int64_t count_numbers(const NamedTensors& tensors);
 
 }  // namespace dgl

@@ -67,7 +67,8 @@ class Family {
   virtual size_t input_domain() const { return 0; }
   virtual size_t output_domain() const { return 0; }
   virtual std::vector<SlotSpec> slots() const { return {}; }
-  /// settings() of the network in a slot at these widths. Throws Error if a layer would be left without channels.
+  /// settings() of the network in a slot at these widths; null if these settings leave the slot empty. Throws Error if
+  /// a layer would be left without channels.
   virtual nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const;
   /// Builds a network from its settings(), its weights drawn from the default random generator. Throws Error, naming
   /// `origin`, for a missing key, a value out of range, or a network of more than `max_params` parameters, before
@@ -80,8 +81,14 @@ class Family {
   virtual void initialize(const NetworkSet& networks, const FamilySettings& settings) const {}
   /// The objective that trains `networks`, which it shares.
   virtual std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const;
-  /// The sampler of a model, from averages if it has them; null if the model lacks what is needed.
+  /// The sampler of a model, from averages if it has them; null if the model lacks what is needed. Training draws its
+  /// pictures and measures its distance by it.
   virtual std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const;
+  /// A sampler that draws from latents alone, where sampler() takes images; else null.
+  virtual std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const { return nullptr; }
+  /// Whether the images that a student learns to make stand for those of the data, so that guidance.pair needs no
+  /// images of the teacher.
+  virtual bool reconstructs() const { return false; }
   /// The name of the loss that the family's discriminators are trained with; "" if it has none.
   virtual std::string default_loss() const { return ""; }
   /// Checkpoints of other programs that hold networks of this family.

@@ -94,9 +94,24 @@ void check_names(const StateDict& dict, const std::string& format, const std::ve
        first_of(unknown));
 }
 
-int64_t count_numbers(const StateDict& dict) {
+void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format) {
+  TensorFile file, expected;
+  put_module(expected, "", network);
+  std::vector<std::string> missing, unknown;
+  for (const auto& [name, tensor] : tensors) {
+    if (!expected.contains(name)) unknown.push_back(dict.prefix + name);
+    file.tensors.emplace(name, tensor);
+  }
+  for (const auto& [name, tensor] : expected.tensors) {
+    if (!file.contains(name)) missing.push_back(dict.prefix + name);
+  }
+  check_names(dict, format, missing, unknown);
+  get_module(file, "", network, dict.origin);
+}
+
+int64_t count_numbers(const NamedTensors& tensors) {
   int64_t numbers = 0;
-  for (const auto& [name, tensor] : dict.tensors) numbers += tensor.numel();
+  for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
   return numbers;
 }
 

@@ -105,6 +105,11 @@ std::shared_ptr<Sampler> sampler_of(const NetworkSet& model, const std::string& 
   fail_file("{}: the model has no generator", origin);
 }
 
+std::shared_ptr<Sampler> prior_sampler_of(const NetworkSet& model, const std::string& origin) {
+  if (auto sampler = family_of(model, origin).prior_sampler(model)) return sampler;
+  return sampler_of(model, origin);
+}
+
 std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin) {
   if (auto found = model.discriminator()) return found;
   fail_file("{}: the model has no discriminator", origin);

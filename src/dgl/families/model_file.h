@@ -23,6 +23,8 @@ NetworkSet unpack_model(const TensorFile& file, const std::string& origin);
 const Family& family_of(const NetworkSet& model, const std::string& origin);
 /// The model's sampler. Throws Error (naming `origin`) if it has none.
 std::shared_ptr<Sampler> sampler_of(const NetworkSet& model, const std::string& origin);
+/// The sampler of a model that draws from latents, where there is one, else sampler_of().
+std::shared_ptr<Sampler> prior_sampler_of(const NetworkSet& model, const std::string& origin);
 /// The model's first discriminator. Throws Error (naming `origin`) if it has none.
 std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin);
 

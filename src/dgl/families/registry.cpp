@@ -10,6 +10,7 @@
 #include "dgl/families/classifier/classifier.h"
 #include "dgl/families/family.h"
 #include "dgl/families/stylegan2/stylegan2.h"
+#include "dgl/families/vae/vae.h"
 
 namespace dgl {
 
@@ -20,6 +21,7 @@ std::vector<std::unique_ptr<Family>> builtin_families() {
   std::vector<std::unique_ptr<Family>> all;
   all.push_back(std::make_unique<StyleGan2Family>());
   all.push_back(std::make_unique<BigGanFamily>());
+  all.push_back(std::make_unique<VaeFamily>());
   all.push_back(std::make_unique<ClassifierFamily>());
   return all;
 }

@@ -1,8 +1,10 @@
 #include "dgl/guidance/pair_term.h"
 
+#include <map>
 #include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/named_option.h"
 #include "dgl/base/torch.h"
 #include "dgl/guidance/frozen_teacher.h"
 
@@ -18,6 +20,14 @@ std::vector<std::string> pair_term_distances() {
   auto names = pair_distance_names();
   names.emplace_back(kPixel);
   return names;
+}
+
+std::shared_ptr<Weight> make_pair_weight(const std::string& text, const std::string& key) {
+  const std::string name = parse_named_option(text).name;
+  if (name != "uniform" && name != "gradient") {
+    fail("{} = \"{}\": expected uniform or gradient[:DECAY[,BOUND]]", key, text);
+  }
+  return make_weight(text, key);
 }
 
 PairTerm::PairTerm(PairTeacher teacher)
@@ -41,9 +51,22 @@ GuidanceResult PairTerm::evaluate(const GuidanceInput& input) const {
     original = maps(input.original(), input.labels);
   }
   GuidanceResult result;
-  result.loss = mu * distance_(maps(input.fake, input.labels), original).mean();
+  const Tensor distance = distance_(maps(input.fake, input.labels), original).mean();
+  result.loss = mu * distance;
+  if (teacher_.weight) {
+    const WeightInput balance{input.fake, {}, distance, input.own_loss, {}};
+    result.loss = teacher_.weight->evaluate(balance, result.statistics) * result.loss;
+  }
   result.losses["g_pair"] = result.loss.detach();
   return result;
+}
+
+void PairTerm::update_statistics(const Scalars& statistics) {
+  if (teacher_.weight) teacher_.weight->update_statistics(statistics);
+}
+
+std::map<std::string, Tensor> PairTerm::state() const {
+  return teacher_.weight ? teacher_.weight->state() : std::map<std::string, Tensor>();
 }
 
 }  // namespace dgl

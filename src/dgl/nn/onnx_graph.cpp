@@ -34,6 +34,12 @@ std::string onnx_as_maps(OnnxGraph& graph, const std::string& x) {
   return graph.node("Unsqueeze", {x, graph.constant("axes", torch::tensor({2, 3}, torch::kLong))});
 }
 
+std::string onnx_upsampled(OnnxGraph& graph, const std::string& x) {
+  const std::string scales = graph.constant("scales", torch::tensor({1, 1, 2, 2}, torch::kFloat));
+  return graph.node("Resize", {x, "", scales},
+                    {{"mode", "nearest"}, {"coordinate_transformation_mode", "asymmetric"}, {"nearest_mode", "floor"}});
+}
+
 std::string onnx_linear(OnnxGraph& graph, const std::string& x, const torch::Tensor& weight,
                         const torch::Tensor& bias) {
   return graph.node("Gemm", {x, graph.constant("weight", weight), graph.constant("bias", bias)},

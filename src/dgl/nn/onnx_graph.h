@@ -18,6 +18,8 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
 
 /// x [N, C] as [N, C, 1, 1].
 std::string onnx_as_maps(OnnxGraph& graph, const std::string& x);
+/// x [N, C, H, W] at twice the size, by nearest neighbors.
+std::string onnx_upsampled(OnnxGraph& graph, const std::string& x);
 /// x [N, in] W^T + b of weight [out, in] and bias [out].
 std::string onnx_linear(OnnxGraph& graph, const std::string& x, const torch::Tensor& weight, const torch::Tensor& bias);
 

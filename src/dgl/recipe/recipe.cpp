@@ -138,6 +138,7 @@ void check(Recipe& r, const std::string& origin) {
     }
     make_schedule(teacher.match_schedule, teacher.match, table + ".match_schedule");
     make_weight(teacher.weight, table + ".weight");
+    make_pair_weight(teacher.pair_weight, table + ".pair_weight");
   }
   make_schedule(r.lr_schedule, 1, origin + ": training.lr_schedule");
 }
@@ -254,14 +255,18 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "gradient on the image to that of the student's discriminator; confidence:DECAY, how well it tells real from "
        "fake"},
       {"guidance", "pair", &teacher.pair,
-       "Weight of the distance of the student's images from its teacher generator's of the same latents; -1: 3 for a "
-       "generator that starts as a part of its teacher's, else 0",
+       "Weight of the distance of the student's images from those that they stand for: its teacher generator's of the "
+       "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, "
+       "else 0",
        kChosenWeight, 1e6},
       {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
       {"guidance", "pair_distance", &teacher.pair_distance,
        "That distance: unit or l1, of the teacher discriminator's features, scaled to length 1 or as they are; pixel, "
        "of the images themselves",
        0, 0, pair_term_distances()},
+      {"guidance", "pair_weight", &teacher.pair_weight,
+       "Balance of that distance with the student's own loss: uniform, none; gradient:DECAY,BOUND, which scales its "
+       "gradient on the image to the own loss's, so that guidance.pair is a share of it"},
       {"guidance", "match", &teacher.match,
        "Weight of the distance of the student's images, as a set, from real ones in the teacher discriminator's "
        "features",
@@ -359,6 +364,7 @@ std::vector<ConfigKey> teacher_keys(TeacherRecipe& t) {
           {kTeachers, "pair", &t.pair, "As in [guidance]; -1: 0", kChosenWeight, 1e6},
           {kTeachers, "pair_schedule", &t.pair_schedule, "As in [guidance]"},
           {kTeachers, "pair_distance", &t.pair_distance, "As in [guidance]", 0, 0, pair_term_distances()},
+          {kTeachers, "pair_weight", &t.pair_weight, "As in [guidance]"},
           {kTeachers, "match", &t.match, "As in [guidance]", 0, 1e6},
           {kTeachers, "match_schedule", &t.match_schedule, "As in [guidance]"},
           {kTeachers, "match_distance", &t.match_distance, "As in [guidance]", 0, 0, matching_distance_names()}};

@@ -24,7 +24,7 @@ struct TeacherRecipe {
   std::string weight = "uniform";     ///< of the teacher (guidance/weight.h)
   std::string loss;                   ///< that the teacher was trained with; empty: its family's
   double pair = kChosenWeight;        ///< weight of the distance to its generator's images (guidance/pair_term.h)
-  std::string pair_schedule = "constant", pair_distance = "unit";
+  std::string pair_schedule = "constant", pair_distance = "unit", pair_weight = "uniform";
   double match = 0;  ///< weight of the distance to real images, as sets (guidance/matching_term.h)
   std::string match_schedule = "constant", match_distance = "mmd";
 

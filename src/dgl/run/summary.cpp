@@ -22,6 +22,23 @@ namespace dgl {
 
 namespace {
 
+/// Adds the numbers of profile() to others.
+void add_cost(nlohmann::json& sum, const nlohmann::json& cost) {
+  if (sum.is_null()) {
+    sum = cost;
+    return;
+  }
+  for (const auto& [key, value] : cost.items()) {
+    if (value.is_object()) {
+      add_cost(sum[key], value);
+    } else if (value.is_number_integer()) {
+      sum[key] = sum[key].get<int64_t>() + value.get<int64_t>();
+    } else {
+      sum[key] = sum[key].get<double>() + value.get<double>();
+    }
+  }
+}
+
 nlohmann::json describe(const NetworkSet& model, const std::string& file, const std::optional<FinalMeasures>& measures,
                         torch::Device device) {
   nlohmann::json json = {{"file", file}};
@@ -36,12 +53,14 @@ nlohmann::json describe(const NetworkSet& model, const std::string& file, const 
       if (value) json[name] = *value;
     }
   }
-  const auto sampler = family_of(model, file).sampler(model);
+  nlohmann::json makers;  // all networks that make images together
   for (const NetworkSlot& slot : model) {
     Network& network = *slot.best();
-    const bool samples = sampler && &sampler->network() == &network;
-    json[slot.name] = samples ? profile(network, device) : cost_json(network.cost());
+    const bool judges = slot.role == NetworkRole::discriminator;
+    json[slot.name] = judges ? cost_json(network.cost()) : profile(network, device);
+    if (!judges) add_cost(makers, json[slot.name]);
   }
+  if (!json.contains("generator")) json["generator"] = makers;
   return json;
 }
 

@@ -89,14 +89,14 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     result["peak_memory_bytes"] = int64_t{usage.ru_maxrss} * 1024;
   }
   for (const NetworkSlot& slot : networks) slot.network->eval();
-  if (const auto sampler = family.sampler(networks)) {
-    // The network that is trained, in its precision; its average is measured in float32.
+  for (const int64_t batch : {1, 16}) {
+    // The networks that are trained, in their precision; averages are measured in float32.
+    double seconds = 0;
     for (const NetworkSlot& slot : networks) {
-      if (slot.best().get() != &sampler->network()) continue;
-      for (const int64_t batch : {1, 16}) {
-        result[fmt::format("sample_{}", batch)] = median_seconds(slot.network->example_pass(batch, device), device);
-      }
+      if (slot.role == NetworkRole::discriminator) continue;
+      seconds += median_seconds(slot.network->example_pass(batch, device), device);
     }
+    result[fmt::format("sample_{}", batch)] = seconds;
   }
   result["step"] = step;
   result["images_per_second"] = static_cast<double>(recipe.batch * objective->batches_per_step()) / step;

@@ -16,7 +16,10 @@ namespace {
 std::vector<std::pair<SlotSpec, nlohmann::json>> slot_shapes(const Recipe& recipe, const Widths& widths) {
   const Family& family = recipe.family_info();
   std::vector<std::pair<SlotSpec, nlohmann::json>> all;
-  for (const SlotSpec& slot : family.slots()) all.emplace_back(slot, family.shape(*recipe.network, widths, slot.name));
+  for (const SlotSpec& slot : family.slots()) {
+    nlohmann::json shape = family.shape(*recipe.network, widths, slot.name);
+    if (!shape.is_null()) all.emplace_back(slot, std::move(shape));
+  }
   return all;
 }
 

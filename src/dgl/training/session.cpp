@@ -51,8 +51,11 @@ bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
   return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
 }
 
-/// Adds a teacher to the session's guidance.
+/// Adds a teacher to the session's guidance. One that is asked for nothing needs no discriminator.
 void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
+  const GuidanceRecipe& wanted = session.recipe.guidance;
+  const bool asked = how.guides() || wanted.for_discriminator.any() || wanted.train_teacher;
+  if (!asked && !model.discriminator()) return;
   model.to(session.device);
   model.set_reference(session.recipe.reference);
   const auto discriminator = discriminator_of(model, how.file);
@@ -72,7 +75,8 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
         PairTeacher{.name = how.file,
                     .discriminator = discriminator,
                     .distance = how.pair_distance,
-                    .mu = make_schedule(how.pair_schedule, how.pair, "guidance.pair_schedule")}));
+                    .mu = make_schedule(how.pair_schedule, how.pair, "guidance.pair_schedule"),
+                    .weight = make_pair_weight(how.pair_weight, "guidance.pair_weight")}));
   }
   if (how.match > 0) {
     session.guidance.add(std::make_unique<MatchingTerm>(

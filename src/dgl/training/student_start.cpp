@@ -23,9 +23,10 @@ namespace {
 constexpr const char* kAuto = "auto";
 constexpr double kLambda = 0.1, kPair = 3;  // where the program chooses
 
-/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents.
-/// `key` names what compares them.
+/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents, or the data's
+/// do. `key` names what compares them.
 void check_originals(const TrainingSession& session, const char* key) {
+  if (session.family().reconstructs()) return;
   const std::string& file = session.recipe.teacher().file;
   const auto teacher = family_of(*session.teacher, file).sampler(*session.teacher);
   if (!teacher) fail("{}: the teacher has no generator, whose images {} compares with", file, key);
@@ -196,7 +197,11 @@ void resolve_start(TrainingSession& session) {
   for (size_t i = 0; i < recipe.guidance.teachers.size(); ++i) {
     TeacherRecipe& teacher = recipe.guidance.teachers[i];
     const bool chosen = i == 0 && learns_images;
-    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen ? 0 : kLambda;
+    const bool judges = i > 0 || session.teacher->discriminator();
+    if (!judges && teacher.lambda == kChosenWeight) {
+      session.notes.push_back("guidance: the teacher has no discriminator, so the student trains without one");
+    }
+    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen || !judges ? 0 : kLambda;
     if (teacher.pair == kChosenWeight) teacher.pair = chosen ? kPair : 0;
   }
 }

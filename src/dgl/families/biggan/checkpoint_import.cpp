@@ -33,21 +33,11 @@ class BigGanFormat : public CheckpointFormat {
   /// The network of this shape with the state dict's tensors, each exactly once.
   template <class BigGanNetwork, class Shape>
   std::shared_ptr<Network> import_as(const StateDict& dict, const Shape& shape) const {
-    check_size(shape.cost(), count_numbers(dict), dict.origin);
+    check_size(shape.cost(), count_numbers(dict.tensors), dict.origin);
+    NamedTensors tensors = dict.tensors;
+    std::erase_if(tensors, [](const auto& tensor) { return is_singular_value(tensor.first); });
     const auto network = std::make_shared<BigGanNetwork>(shape);
-    TensorFile file, expected;
-    put_module(expected, "", *network);
-    std::vector<std::string> missing, unknown;
-    for (const auto& [name, tensor] : dict.tensors) {
-      if (is_singular_value(name)) continue;
-      if (!expected.contains(name)) unknown.push_back(dict.prefix + name);
-      file.tensors.emplace(name, tensor);
-    }
-    for (const auto& [name, tensor] : expected.tensors) {
-      if (!file.contains(name)) missing.push_back(dict.prefix + name);
-    }
-    check_names(dict, name(), missing, unknown);
-    get_module(file, "", *network, dict.origin);
+    fill_network(*network, tensors, dict, name());
     return network;
   }
 };

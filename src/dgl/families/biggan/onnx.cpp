@@ -14,13 +14,6 @@ using torch::Tensor;
 
 namespace {
 
-/// Doubles the size with nearest neighbors.
-std::string upsampled(OnnxGraph& graph, const std::string& x) {
-  const std::string scales = graph.constant("scales", torch::tensor({1, 1, 2, 2}, torch::kFloat));
-  return graph.node("Resize", {x, "", scales},
-                    {{"mode", "nearest"}, {"coordinate_transformation_mode", "asymmetric"}, {"nearest_mode", "floor"}});
-}
-
 /// Reshapes [N, C, H, W] to [N, C, H * W].
 std::string as_rows(OnnxGraph& graph, const std::string& x) {
   return graph.node("Reshape", {x, graph.constant("shape", torch::tensor({0, 0, -1}, torch::kLong))});
@@ -78,11 +71,11 @@ std::string SelfAttention::to_onnx(OnnxGraph& graph, const std::string& x, int64
 }
 
 std::string GeneratorBlock::to_onnx(OnnxGraph& graph, const std::string& x, const std::string& condition) {
-  std::string y = upsampled(graph, bn1_->to_onnx(graph, x, condition));
+  std::string y = onnx_upsampled(graph, bn1_->to_onnx(graph, x, condition));
   y = conv1_->to_onnx(graph, y, conv1_->bias());
   y = conv2_->to_onnx(graph, bn2_->to_onnx(graph, y, condition), {});
   const std::string short_way = shortcut_->to_onnx(graph, x, conv2_->bias() + shortcut_->bias());
-  return graph.node("Add", {y, upsampled(graph, short_way)});
+  return graph.node("Add", {y, onnx_upsampled(graph, short_way)});
 }
 
 std::string BigGanGenerator::to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const {

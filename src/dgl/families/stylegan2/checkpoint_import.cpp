@@ -96,7 +96,7 @@ NamedTensors StyleGan2Format::translate(const StateDict& dict) const {
 std::shared_ptr<Network> StyleGan2Format::import_generator(const StateDict& dict) const {
   TensorFile file{translate(dict), {}};
   const auto shape = stylegan2_generator_shape(file.tensors, dict.origin);
-  check_size(shape.cost(), count_numbers(dict), dict.origin);
+  check_size(shape.cost(), count_numbers(dict.tensors), dict.origin);
   const auto network = std::make_shared<StyleGan2Generator>(shape);
   const auto mean = dict.others.find("latent_avg");
   const bool has_mean = mean != dict.others.end();
@@ -118,7 +118,7 @@ std::shared_ptr<Network> StyleGan2Format::import_discriminator(const StateDict& 
                                                                const ImportOptions& options) const {
   const TensorFile file{translate(dict), {}};
   const auto shape = stylegan2_discriminator_shape(file.tensors, options.minibatch_std_group, dict.origin);
-  check_size(shape.cost(), count_numbers(dict), dict.origin);
+  check_size(shape.cost(), count_numbers(dict.tensors), dict.origin);
   const auto network = std::make_shared<StyleGan2Discriminator>(shape);
   get_module(file, "", *network, dict.origin);
   return network;

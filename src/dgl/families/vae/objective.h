@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dgl/base/torch.h"
+#include "dgl/families/objective.h"
+#include "dgl/families/vae/vae.h"
+#include "dgl/losses/adversarial.h"
+
+namespace dgl {
+
+/// The objective of latent diffusion's autoencoder (arXiv 2112.10752, section 3.1 and appendix G; ldm's
+/// LPIPSWithDiscriminator with its logarithm of variance at 0, as it stays there):
+///
+///     sum over an image's elements of |x - x'| (or its square) + kl_weight * KL(q(z | x) || N(0, 1))
+///
+/// meaned over the batch, with x' the decoding of a sample of q. Guidance judges x', which stands for x.
+///
+/// With a discriminator D of one's own, the loss has w * loss_G(D(x')) beside it, w the ratio of the norms of the
+/// error's and that loss's gradients on the decoder's last weight, times a share; and D learns real images from x' by
+/// the hinge loss.
+class VaeObjective : public Objective {
+ public:
+  VaeObjective(const VaeFamilySettings& settings, std::shared_ptr<VaeEncoder> encoder,
+               std::shared_ptr<VaeDecoder> decoder, std::shared_ptr<Discriminator> discriminator);
+
+  std::vector<Phase> phases() override;
+  int64_t max_shards(int64_t batch) const override;
+
+ private:
+  torch::Tensor autoencoder_loss(const StepInput& input, StepOutput& output);
+  torch::Tensor own_discriminator_loss(const StepInput& input, StepOutput& output);
+  /// What the discriminator makes the decoder minimize on reconstructions.
+  torch::Tensor adversarial_term(const torch::Tensor& reconstructions, const torch::Tensor& error,
+                                 const StepInput& input, StepOutput& output);
+
+  const VaeFamilySettings settings_;
+  std::shared_ptr<VaeEncoder> encoder_;
+  std::shared_ptr<VaeDecoder> decoder_;
+  std::shared_ptr<Discriminator> discriminator_;  // null without one
+  std::shared_ptr<const AdversarialLoss> adversarial_;
+};
+
+}  // namespace dgl

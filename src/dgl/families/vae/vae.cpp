@@ -1,0 +1,138 @@
+#include "dgl/families/vae/vae.h"
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/base/error.h"
+#include "dgl/base/named_option.h"
+#include "dgl/families/family_keys.h"
+#include "dgl/families/vae/checkpoint_import.h"
+#include "dgl/families/vae/objective.h"
+#include "dgl/families/vae/samplers.h"
+#include "dgl/nn/patch_discriminator.h"
+
+namespace dgl {
+
+VaeSettings VaeFamilySettings::architecture(const std::string& origin) const {
+  VaeSettings s;
+  s.resolution = resolution;
+  s.img_channels = img_channels;
+  s.channels = channels;
+  s.multiples = parse_whole_numbers(multiples, origin + ": network.multiples");
+  s.blocks = blocks;
+  s.attention = parse_whole_numbers(attention, origin + ": network.attention");
+  s.z_channels = z_channels;
+  s.groups = {groups, group_channels};
+  return s;
+}
+
+std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
+  auto& s = dynamic_cast<VaeFamilySettings&>(settings);
+  std::vector<ConfigKey> keys = image_keys(s);
+  keys.insert(
+      keys.end(),
+      {{"network", "channels", &s.channels, "Feature maps of the first convolution", 1, 4096},
+       {"network", "multiples", &s.multiples,
+        "Feature maps of each level as multiples of channels, from the image on; each level after the first "
+        "halves the side"},
+       {"network", "blocks", &s.blocks, "Residual blocks of a level; the decoder has one more", 1, 16},
+       {"network", "attention", &s.attention,
+        "Sides of feature maps with self-attention, as 32,16; the smallest always has it once"},
+       {"network", "z_channels", &s.z_channels, "Channels of the latents; no width narrows them", 1, 4096},
+       {"network", "groups", &s.groups, "Most groups of a group norm", 1, 4096},
+       {"network", "group_channels", &s.group_channels, "Fewest channels of a group", 1, 4096},
+       {"training",
+        "reconstruction",
+        &s.reconstruction,
+        "Error of a reconstruction, summed over an image: l1, absolute differences; l2, their squares",
+        0,
+        0,
+        {"l1", "l2"}},
+       {"training", "kl_weight", &s.kl_weight,
+        "Weight of the divergence of latents from a normal distribution; from about 0.1 on, images can be drawn "
+        "from it",
+        0, 1e6},
+       {"discriminator",
+        "architecture",
+        &s.discriminator,
+        "Discriminator of one's own, which judges reconstructions: none; patch, a PatchGAN",
+        0,
+        0,
+        {"none", "patch"}},
+       {"discriminator", "channels", &s.d_channels, "Feature maps of its first convolution", 1, 1024},
+       {"discriminator", "layers", &s.d_layers, "Its convolutions of stride 2", 1, 10},
+       {"discriminator", "norm", &s.d_norm, "Its norm: batch, instance, none", 0, 0, {"batch", "instance", "none"}},
+       {"discriminator", "weight", &s.d_weight,
+        "Its gradient on the decoder's last layer as a share of the reconstruction's", 0, 1e6},
+       {"discriminator", "start", &s.d_start, "Share of a stage after which it takes part", 0, 1}});
+  return keys;
+}
+
+void VaeFamily::check(FamilySettings& settings, const std::string& origin) const {
+  check_image(settings, origin);
+  const auto multiples = dynamic_cast<VaeFamilySettings&>(settings).architecture(origin).multiples;
+  if (multiples.empty()) fail("{}: network.multiples = \"\": expected one level or more, as \"1,2,4\"", origin);
+}
+
+std::vector<SlotSpec> VaeFamily::slots() const {
+  return {{"encoder", NetworkRole::generator, /*averaged=*/true},
+          {"decoder", NetworkRole::generator, true},
+          {"discriminator", NetworkRole::discriminator}};
+}
+
+nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const {
+  const auto& s = dynamic_cast<const VaeFamilySettings&>(settings);
+  if (slot == "discriminator") {
+    if (s.discriminator == "none") return nullptr;
+    PatchDiscriminatorShape shape{s.resolution, s.img_channels, widths.discriminator.of(s.d_channels), s.d_layers,
+                                  s.d_norm};
+    return PatchDiscriminatorShape::from_json(shape.to_json(name()), "the recipe").to_json(name());
+  }
+  return VaeShape::make(s.architecture("the recipe"), widths.generator).to_json();
+}
+
+std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const nlohmann::json& json,
+                                                 const std::string& origin, int64_t max_params) const {
+  if (slot == "discriminator") {
+    const auto shape = PatchDiscriminatorShape::from_json(json, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<PatchDiscriminator>(shape, name());
+  }
+  const auto shape = VaeShape::from_json(json, origin);
+  check_size(slot == "encoder" ? shape.encoder_cost() : shape.decoder_cost(), max_params, origin);
+  if (slot == "encoder") return std::make_shared<VaeEncoder>(shape);
+  return std::make_shared<VaeDecoder>(shape);
+}
+
+Cost VaeFamily::cost(const std::string& slot, const nlohmann::json& json) const {
+  if (slot == "discriminator") return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
+  const auto shape = VaeShape::from_json(json, "the recipe");
+  return slot == "encoder" ? shape.encoder_cost() : shape.decoder_cost();
+}
+
+std::unique_ptr<Objective> VaeFamily::objective(const FamilySettings& settings, const NetworkSet& networks) const {
+  return std::make_unique<VaeObjective>(
+      dynamic_cast<const VaeFamilySettings&>(settings), networks.network<VaeEncoder>("encoder"),
+      networks.network<VaeDecoder>("decoder"), networks.network<Discriminator>("discriminator"));
+}
+
+std::shared_ptr<Sampler> VaeFamily::sampler(const NetworkSet& networks) const {
+  const auto encoder = networks.best<VaeEncoder>("encoder");
+  const auto decoder = networks.best<VaeDecoder>("decoder");
+  if (!encoder || !decoder) return nullptr;
+  return std::make_shared<VaeReconstruction>(encoder, decoder);
+}
+
+std::shared_ptr<Sampler> VaeFamily::prior_sampler(const NetworkSet& networks) const {
+  const auto decoder = networks.best<VaeDecoder>("decoder");
+  return decoder ? std::make_shared<VaePrior>(decoder) : nullptr;
+}
+
+std::vector<std::shared_ptr<const CheckpointFormat>> VaeFamily::checkpoint_formats() const {
+  return {latent_diffusion_format()};
+}
+
+}  // namespace dgl

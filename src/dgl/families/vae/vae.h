@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/families/family.h"
+#include "dgl/families/vae/networks.h"
+
+namespace dgl {
+
+/// What a recipe says of a variational autoencoder and its training.
+struct VaeFamilySettings : FamilySettings {
+  int64_t channels = 128;
+  std::string multiples = "1,2,4,4";
+  int64_t blocks = 2;
+  std::string attention;
+  int64_t z_channels = 4;
+  int64_t groups = 32, group_channels = 4;
+
+  std::string reconstruction = "l1";  ///< error of reconstructions: l1, or l2
+  double kl_weight = 1e-6;
+
+  std::string discriminator = "none";  ///< the student's own: none, or patch
+  int64_t d_channels = 64, d_layers = 3;
+  std::string d_norm = "batch";
+  double d_weight = 0.5;  ///< share of its gradient in the decoder's last layer
+  double d_start = 0;     ///< share of a stage after which it takes part
+
+  std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
+  /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers.
+  VaeSettings architecture(const std::string& origin) const;
+};
+
+/// Variational autoencoders (Kingma and Welling 2014, arXiv 1312.6114) as CompVis/latent-diffusion builds and trains
+/// them, with a patch discriminator of its own or without. Its images stand for those that it reconstructs.
+class VaeFamily : public Family {
+ public:
+  std::string name() const override { return "vae"; }
+  std::unique_ptr<FamilySettings> default_settings() const override { return std::make_unique<VaeFamilySettings>(); }
+  std::vector<ConfigKey> keys(FamilySettings& settings) const override;
+  void check(FamilySettings& settings, const std::string& origin) const override;
+  std::vector<SlotSpec> slots() const override;
+  bool reconstructs() const override { return true; }
+  /// Null for a discriminator where the settings have none.
+  nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
+                                        int64_t max_params) const override;
+  Cost cost(const std::string& slot, const nlohmann::json& shape) const override;
+  std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
+  /// Reconstructions of images by the means of their latents (VaeReconstruction).
+  std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
+  std::string default_loss() const override { return "hinge"; }
+  /// Images of latents of the prior (VaePrior).
+  std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const override;
+  std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
+};
+
+}  // namespace dgl
