@@ -46,6 +46,24 @@ std::vector<int64_t> packed_labels(const TemporaryFolder& folder) {
   return all;
 }
 
+TEST(Prepare, HoldsImagesOut) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 7; ++i)
+    folder.put(fmt::format("in/{}.png", i), plain_png(8, 8, std::string(1, static_cast<char>(i))));
+  PrepareOptions options;
+  options.holdout = 3;
+  options.out_test = folder / "test.dgldata";
+  EXPECT_EQ(pack(folder, folder / "in", options).count, 5);
+  const Dataset test(folder / "test.dgldata");
+  ASSERT_EQ(test.info().count, 2);
+  for (const int64_t i : {0, 1}) EXPECT_EQ(test.images({i})[0][0][0][0].item<int64_t>(), 3 * i + 2);
+  EXPECT_EQ(packed_image(folder, 4)[0], 6);
+  options.holdout = 8;
+  expect_error([&] { pack(folder, folder / "in", options); }, {"--holdout 8", "7 images"});
+  options.holdout = 0;
+  expect_error([&] { pack(folder, folder / "in", options); }, {"--holdout", "--out-test"});
+}
+
 // A folder of images
 
 TEST(PrepareFolder, PacksSortedAndRecursively) {

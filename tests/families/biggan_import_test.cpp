@@ -5,28 +5,24 @@
 #include "dgl/families/model_file.h"
 #include "dgl/families/stylegan2/checkpoint_import.h"
 #include "dgl/formats/checkpoint.h"
+#include "families/difference.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
-const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
+const fs::path kBigGanFiles = fs::path(DGL_SOURCE_DIR) / "tests/golden/biggan";
 
-/// The largest difference, relative to the largest number of `expected`.
-double difference(const torch::Tensor& actual, const torch::Tensor& expected) {
-  return ((actual - expected).abs().max() / expected.abs().max()).item<double>();
-}
-
-struct Reference {
+struct BigGanReference {
   const char* name;
   const char* generator = "G.pth";
 };
 
 // Random networks, and what the reference implementation makes of them in evaluation mode (tests/golden/README.md).
-class BigGanAgreement : public ::testing::TestWithParam<Reference> {
+class BigGanAgreement : public ::testing::TestWithParam<BigGanReference> {
  protected:
   NetworkSet model() const {
-    const fs::path folder = kGolden / GetParam().name;
+    const fs::path folder = kBigGanFiles / GetParam().name;
     return import_model({folder / GetParam().generator, folder / "D.pth"});
   }
 };
@@ -34,7 +30,7 @@ class BigGanAgreement : public ::testing::TestWithParam<Reference> {
 TEST_P(BigGanAgreement, ImagesAndScores) {
   torch::NoGradGuard no_grad;
   const NetworkSet m = model();
-  TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
+  TensorFile file = load_safetensors(kBigGanFiles / GetParam().name / "outputs.safetensors");
   for (const std::string& device : devices()) {
     SCOPED_TRACE(device);
     for (auto& named : file.tensors) named.second = named.second.to(torch::Device(device));
@@ -59,7 +55,7 @@ TEST_P(BigGanAgreement, SavedAndLoadedItIsTheSameToTheBit) {
   const NetworkSet m = model();
   save_model(folder / "m", m);
   const NetworkSet back = load_model(folder / "m");
-  const TensorFile file = load_safetensors(kGolden / GetParam().name / "outputs.safetensors");
+  const TensorFile file = load_safetensors(kBigGanFiles / GetParam().name / "outputs.safetensors");
   const torch::Tensor z = file.at("z", ""), labels = file.at("labels", ""), images = file.at("images", "");
   EXPECT_TRUE(sampler_of(back, "m")->sample({z, labels}).equal(sampler_of(m, "m")->sample({z, labels})));
   EXPECT_TRUE(back.discriminator()->forward(images, labels, 1).equal(m.discriminator()->forward(images, labels, 1)));
@@ -67,9 +63,10 @@ TEST_P(BigGanAgreement, SavedAndLoadedItIsTheSameToTheBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, BigGanAgreement,
-                         ::testing::Values(Reference{"biggan32"}, Reference{"biggan32-shared"},
-                                           Reference{"biggan32-tables"}, Reference{"biggan128", "G_ema.pth"},
-                                           Reference{"biggan128-tables"}),
+                         ::testing::Values(BigGanReference{"biggan32"}, BigGanReference{"biggan32-shared"},
+                                           BigGanReference{"biggan32-tables"},
+                                           BigGanReference{"biggan128", "G_ema.pth"},
+                                           BigGanReference{"biggan128-tables"}),
                          [](const auto& info) {
                            std::string name = info.param.name;
                            for (char& c : name) c = c == '-' ? '_' : c;
@@ -77,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, BigGanAgreement,
                          });
 
 TEST(BigGanImport, ShapesAreReadFromTheTensors) {
-  const NetworkSet m = import_model({kGolden / "biggan128/D.pth", kGolden / "biggan128/G_ema.pth"});
+  const NetworkSet m = import_model({kBigGanFiles / "biggan128/D.pth", kBigGanFiles / "biggan128/G_ema.pth"});
   EXPECT_FALSE(m.network("generator"));
   const auto g = m.best<Generator>("generator")->settings(), d = m.discriminator()->settings();
   EXPECT_EQ(g["resolution"], 128);
@@ -90,9 +87,9 @@ TEST(BigGanImport, ShapesAreReadFromTheTensors) {
   EXPECT_EQ(d["channels"], (std::vector<int64_t>{4, 8, 16, 32, 64, 64}));
   EXPECT_EQ(d["attention"], std::vector<int64_t>{1});
   // The reference attends in every block of its discriminator for 32 px.
-  EXPECT_EQ(import_model({kGolden / "biggan32/D.pth"}).discriminator()->settings()["attention"],
+  EXPECT_EQ(import_model({kBigGanFiles / "biggan32/D.pth"}).discriminator()->settings()["attention"],
             (std::vector<int64_t>{0, 1, 2, 3}));
-  const auto tables = import_model({kGolden / "biggan32-tables/G.pth"}).network("generator")->settings();
+  const auto tables = import_model({kBigGanFiles / "biggan32-tables/G.pth"}).network("generator")->settings();
   EXPECT_EQ(tables["shared_dim"], 0);
   EXPECT_EQ(tables["classes"], 5);
 }
@@ -100,7 +97,7 @@ TEST(BigGanImport, ShapesAreReadFromTheTensors) {
 TEST(BigGanImport, FilesThatDoNotBelongTogether) {
   const auto refused = [](const std::vector<std::string>& names, const std::vector<std::string>& words) {
     std::vector<fs::path> files;
-    for (const std::string& name : names) files.push_back(kGolden / name);
+    for (const std::string& name : names) files.push_back(kBigGanFiles / name);
     expect_error([&] { import_model(files); }, words);
   };
   refused({"biggan32/G.pth", "biggan128/D.pth"}, {"G.pth, D.pth", "belong together", "32", "128"});
@@ -112,7 +109,7 @@ TEST(BigGanImport, FilesThatDoNotBelongTogether) {
 TEST(BigGanImport, OtherArchitecturesAreRefused) {
   const TemporaryFolder folder;
   const auto changed = [&](const char* name, const std::function<void(TensorFile&)>& change) {
-    TensorFile file = load_checkpoint(kGolden / "biggan32" / name);
+    TensorFile file = load_checkpoint(kBigGanFiles / "biggan32" / name);
     change(file);
     save_safetensors(folder / "m", file);
     return [&] { import_model({folder / "m"}); };

@@ -6,20 +6,16 @@
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/checkpoint.h"
+#include "families/difference.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
-const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/stylegan2";
+const fs::path kStyleGan2Files = fs::path(DGL_SOURCE_DIR) / "tests/golden/stylegan2";
 
-fs::path checkpoint(const std::string& name) { return kGolden / (name + ".pt"); }
-TensorFile outputs(const std::string& name) { return load_safetensors(kGolden / (name + ".safetensors")); }
-
-/// The largest difference, relative to the largest number of `expected`.
-double difference(const torch::Tensor& actual, const torch::Tensor& expected) {
-  return ((actual - expected).abs().max() / expected.abs().max()).item<double>();
-}
+fs::path checkpoint(const std::string& name) { return kStyleGan2Files / (name + ".pt"); }
+TensorFile outputs(const std::string& name) { return load_safetensors(kStyleGan2Files / (name + ".safetensors")); }
 
 /// The same relative to how far `expected` spreads: random discriminators give all images much the same score.
 double difference_of_scores(const torch::Tensor& actual, const torch::Tensor& expected) {
@@ -30,13 +26,13 @@ torch::Tensor optional(const TensorFile& file, const std::string& name) {
   return file.contains(name) ? file.at(name, "golden") : torch::Tensor();
 }
 
-struct Reference {
+struct StyleGan2Reference {
   const char* name;
   int64_t group;  // of the minibatch statistics
 };
 
 // Random networks, and what the reference implementations make of them (tests/golden/README.md).
-class Agreement : public ::testing::TestWithParam<Reference> {
+class Agreement : public ::testing::TestWithParam<StyleGan2Reference> {
  protected:
   NetworkSet model() const { return import_model({checkpoint(GetParam().name)}, {"", GetParam().group}); }
   TensorFile expected() const { return outputs(GetParam().name); }
@@ -95,9 +91,9 @@ TEST_P(Agreement, CountedParametersAreTheImportedOnes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Agreement,
-                         ::testing::Values(Reference{"rosinality16", 4}, Reference{"rosinality32", 4},
-                                           Reference{"rosinality32-train", 4}, Reference{"ada16", 3},
-                                           Reference{"ada32-labels", 2}, Reference{"ada16-orig", 6}),
+                         ::testing::Values(StyleGan2Reference{"rosinality16", 4}, StyleGan2Reference{"rosinality32", 4},
+                                           StyleGan2Reference{"rosinality32-train", 4}, StyleGan2Reference{"ada16", 3},
+                                           StyleGan2Reference{"ada32-labels", 2}, StyleGan2Reference{"ada16-orig", 6}),
                          [](const auto& info) {
                            std::string name = info.param.name;
                            for (char& c : name) c = c == '-' ? '_' : c;

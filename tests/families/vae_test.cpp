@@ -9,6 +9,7 @@
 #include "dgl/families/vae/samplers.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/nn/inherit.h"
+#include "families/difference.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -16,12 +17,7 @@ namespace {
 
 using torch::Tensor;
 
-const fs::path kGolden = fs::path(DGL_SOURCE_DIR) / "tests/golden/vae";
-
-/// The largest difference, relative to the largest number of `expected`.
-double difference(const Tensor& actual, const Tensor& expected) {
-  return ((actual - expected).abs().max() / expected.abs().max()).item<double>();
-}
+const fs::path kVaeFiles = fs::path(DGL_SOURCE_DIR) / "tests/golden/vae";
 
 struct Autoencoder {
   std::shared_ptr<VaeEncoder> encoder;
@@ -29,7 +25,7 @@ struct Autoencoder {
 };
 
 Autoencoder imported(const std::string& name) {
-  const NetworkSet model = import_model({kGolden / (name + ".pt")}, {.from = {}, .resolution = 16});
+  const NetworkSet model = import_model({kVaeFiles / (name + ".pt")}, {.from = {}, .resolution = 16});
   return {model.network<VaeEncoder>("encoder"), model.network<VaeDecoder>("decoder")};
 }
 
@@ -39,7 +35,7 @@ class VaeAgreement : public ::testing::TestWithParam<const char*> {
  protected:
   VaeAgreement()
       : model_(imported(GetParam())),
-        expected_(load_safetensors(kGolden / (std::string(GetParam()) + ".safetensors"))) {}
+        expected_(load_safetensors(kVaeFiles / (std::string(GetParam()) + ".safetensors"))) {}
   Tensor expected(const std::string& name) const { return expected_.at(name, "golden"); }
 
   Autoencoder model_;
@@ -63,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(LatentDiffusion, VaeAgreement, ::testing::Values("f2", 
 // The loss without a discriminator and the gradients of every parameter.
 TEST(VaeObjective, GradientsAgreeWithTheReference) {
   const Autoencoder model = imported("f2");
-  const TensorFile file = load_safetensors(kGolden / "f2.safetensors");
+  const TensorFile file = load_safetensors(kVaeFiles / "f2.safetensors");
   const auto expected = [&](const std::string& name) { return file.at(name, "golden"); };
   for (const bool reference : {false, true}) {
     model.encoder->set_reference(reference);
@@ -104,10 +100,10 @@ TEST(VaeObjective, GradientsAgreeWithTheReference) {
 
 // The patch discriminator that the checkpoint keeps beside its autoencoder.
 TEST(VaeDiscriminator, AgreesWithTheReference) {
-  const NetworkSet model = import_model({kGolden / "f2.pt"}, {.from = {}, .resolution = 16});
+  const NetworkSet model = import_model({kVaeFiles / "f2.pt"}, {.from = {}, .resolution = 16});
   const auto discriminator = model.discriminator();
   ASSERT_TRUE(discriminator);
-  const TensorFile file = load_safetensors(kGolden / "f2.safetensors");
+  const TensorFile file = load_safetensors(kVaeFiles / "f2.safetensors");
   const auto expected = [&](const std::string& name) { return file.at(name, "golden"); };
   const torch::NoGradGuard no_grad;
   for (const bool reference : {false, true}) {
@@ -124,8 +120,8 @@ TEST(VaeDiscriminator, AgreesWithTheReference) {
 // The whole loss of latent diffusion: the error, the divergence and the discriminator's term, balanced on the last
 // layer.
 TEST(VaeObjective, BalancesTheDiscriminatorAsTheReference) {
-  const NetworkSet model = import_model({kGolden / "f2.pt"}, {.from = {}, .resolution = 16});
-  const TensorFile file = load_safetensors(kGolden / "f2.safetensors");
+  const NetworkSet model = import_model({kVaeFiles / "f2.pt"}, {.from = {}, .resolution = 16});
+  const TensorFile file = load_safetensors(kVaeFiles / "f2.safetensors");
   const auto expected = [&](const std::string& name) { return file.at(name, "golden"); };
   VaeFamilySettings settings;
   settings.kl_weight = 0.01;

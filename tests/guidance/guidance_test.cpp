@@ -37,6 +37,10 @@ TEST(AdversarialLoss, Values) {
   EXPECT_TRUE(hinge->generator(s).equal(-s));
   EXPECT_TRUE(hinge->discriminator_real(s).equal(torch::tensor({3.0, 1.0, 0.0})));
   EXPECT_TRUE(hinge->discriminator_fake(s).equal(torch::tensor({0.0, 1.0, 4.0})));
+  const auto squares = make_adversarial_loss("lsgan", "k");
+  EXPECT_TRUE(squares->generator(s).equal((s - 1).square()));
+  EXPECT_TRUE(squares->discriminator_real(s).equal((s - 1).square()));
+  EXPECT_TRUE(squares->discriminator_fake(s).equal(s.square()));
   expect_error([] { make_adversarial_loss("least squares", "teacher.loss"); }, {"teacher.loss", "least squares"});
 }
 

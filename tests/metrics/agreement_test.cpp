@@ -6,6 +6,7 @@
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/kid.h"
 #include "dgl/metrics/precision_recall.h"
+#include "metrics/feature_statistics.h"
 #include "metrics/hashed.h"
 #include "temporary_folder.h"
 
@@ -15,12 +16,6 @@ namespace {
 using torch::Tensor;
 
 const char* const kGolden = DGL_SOURCE_DIR "/tests/golden/metrics.safetensors";
-
-FeatureStatistics statistics(const Tensor& features) {
-  StatisticsAccumulator sums;
-  sums.add(features);
-  return sums.finish();
-}
 
 class Agreement : public ::testing::TestWithParam<const char*> {};
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "dgl/base/torch.h"
+#include "metrics/feature_statistics.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -12,12 +13,6 @@ using torch::Tensor;
 
 FeatureStatistics gaussian(const Tensor& mean, const Tensor& covariance) {
   return {mean.to(torch::kDouble), covariance.to(torch::kDouble), 100};
-}
-
-FeatureStatistics statistics(const Tensor& features) {
-  StatisticsAccumulator sums;
-  sums.add(features);
-  return sums.finish();
 }
 
 Tensor random_rotation(int64_t d) { return std::get<0>(at::linalg_qr(torch::randn({d, d}, torch::kDouble))); }

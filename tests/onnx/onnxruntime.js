@@ -69,11 +69,13 @@ function latents(count, zDim) {
 
 let failed = false;
 
-async function compare(what, onnx, { z, labels }, expected, bound) {
+async function compare(what, onnx, inputs, expected, bound) {
   const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
-  const feeds = { z: new ort.Tensor("float32", z.data, z.shape) };
-  if (session.inputNames.includes("labels")) feeds.labels = new ort.Tensor("int64", labels.data, labels.shape);
-  const { images } = await session.run(feeds);
+  const feeds = {};
+  for (const name of session.inputNames) {
+    feeds[name] = new ort.Tensor(name === "labels" ? "int64" : "float32", inputs[name].data, inputs[name].shape);
+  }
+  const images = (await session.run(feeds))[session.outputNames[0]];
   const shapes = [images.dims.join(" x "), expected.shape.join(" x ")];
   let difference = 0, largest = 0;
   for (let i = 0; i < expected.data.length; ++i) {
@@ -93,12 +95,26 @@ function exported(model, psi) {
   return inWork("x.onnx");
 }
 
-async function golden(name, files, outputs) {
+async function golden(name, files, outputs, options = []) {
   const model = inWork(name);
-  run("import", ...files.map((file) => path.join(source, "tests/golden", file)), "--out", model);
+  run("import", ...files.map((file) => path.join(source, "tests/golden", file)), "--out", model, ...options);
   const { tensors } = readSafetensors(path.join(source, "tests/golden", outputs));
-  await compare(name, exported(model, 1), tensors, tensors.images, 1e-5);
+  // An autoencoder's images are its inputs.
+  await compare(name, exported(model, 1), tensors, tensors.mode || tensors.images, 1e-5);
   if (tensors.truncated) await compare(`${name}, psi 0.5`, exported(model, 0.5), tensors, tensors.truncated, 1e-5);
+}
+
+// The networks of an autoencoder one by one, beside what the reference made of the same.
+async function parts(name, outputs) {
+  const { tensors } = readSafetensors(path.join(source, "tests/golden", outputs));
+  const half = tensors.moments.data.length / 2 / tensors.moments.shape[0];
+  const [count, channels, ...sides] = tensors.moments.shape;
+  const z = { shape: [count, channels / 2, ...sides], dtype: "F32", data: new Float32Array(count * half) };
+  for (let i = 0; i < count; ++i) z.data.set(tensors.moments.data.subarray(2 * i * half, (2 * i + 1) * half), i * half);
+  for (const [network, inputs, expected] of [["encoder", tensors, tensors.moments], ["decoder", { z }, tensors.mode]]) {
+    run("export", "--model", inWork(name), "--network", network, "--out", inWork("x.onnx"), "--overwrite");
+    await compare(`${name}, ${network}`, inWork("x.onnx"), inputs, expected, 1e-5);
+  }
 }
 
 async function asset(name, count, psi) {
@@ -124,6 +140,10 @@ async function asset(name, count, psi) {
     await golden(name, [`biggan/${name}/G.pth`], `biggan/${name}/outputs.safetensors`);
   }
   await golden("biggan128", ["biggan/biggan128/G_ema.pth"], "biggan/biggan128/outputs.safetensors");
+  for (const name of ["f2", "f4"]) {
+    await golden(name, [`vae/${name}.pt`], `vae/${name}.safetensors`, ["--resolution", "16"]);
+    await parts(name, `vae/${name}.safetensors`);
+  }
   await asset("mnist32-teacher.safetensors", 70, 0.7);
   await asset("mnist32-biggan-teacher.safetensors", 33, 1);
   await asset("emoji32-biggan-teacher.safetensors", 1, 0.5);

@@ -7,15 +7,15 @@ namespace dgl::test {
 namespace {
 
 /// Where the processor has no matrix unit these are the convolutions that stand in for it.
-struct Case {
+struct AmxCase {
   int64_t n, in, out, height, width, stride, padding;
 };
 
-class Amx : public ::testing::TestWithParam<Case> {
+class Amx : public ::testing::TestWithParam<AmxCase> {
  protected:
   Amx() {
     torch::manual_seed(4);
-    const Case c = GetParam();
+    const AmxCase c = GetParam();
     const auto outputs = [&](int64_t size) { return (size + 2 * c.padding - 3) / c.stride + 1; };
     x_ = rounded({c.n, c.in, c.height, c.width});
     w_ = rounded({c.out, c.in, 3, 3});
@@ -25,7 +25,7 @@ class Amx : public ::testing::TestWithParam<Case> {
   static torch::Tensor rounded(at::IntArrayRef sizes) { return random(sizes).to(torch::kBFloat16).to(torch::kDouble); }
   /// Value and gradients of ops::conv2d in bfloat16.
   Tensors values() const {
-    const Case c = GetParam();
+    const AmxCase c = GetParam();
     const torch::Tensor x = x_.to(torch::kBFloat16).set_requires_grad(true),
                         w = w_.to(torch::kFloat).set_requires_grad(true);
     const auto y = ops::conv2d(x, w, c.stride, c.padding);
@@ -40,7 +40,7 @@ class Amx : public ::testing::TestWithParam<Case> {
 // As near as bfloat16 stores it; where there is no matrix unit, no further than twice as far as stock bfloat16
 // convolutions, which sum in bfloat16 on some processors.
 TEST_P(Amx, TheTripleOfConvolutionsAgreesInDoublePrecision) {
-  const Case c = GetParam();
+  const AmxCase c = GetParam();
   const torch::Tensor x = x_.clone().set_requires_grad(true), w = w_.clone().set_requires_grad(true);
   const auto y = at::conv2d(x, w, {}, at::IntArrayRef{c.stride, c.stride}, at::IntArrayRef{c.padding, c.padding});
   auto expected = torch::autograd::grad({y}, {x, w}, {g_});
@@ -68,12 +68,12 @@ TEST_P(Amx, TheSameBitsEveryTime) {
 // Rows of sixteens and rows that are not; several images in a block, several blocks in an image; odd sizes that a
 // stride of two leaves a row of; one pixel.
 INSTANTIATE_TEST_SUITE_P(Shapes, Amx,
-                         ::testing::Values(Case{1, 32, 32, 16, 16, 1, 1}, Case{3, 64, 32, 9, 14, 1, 1},
-                                           Case{2, 32, 96, 4, 4, 1, 1}, Case{1, 32, 32, 1, 1, 1, 1},
-                                           Case{1, 128, 32, 48, 64, 1, 1}, Case{2, 32, 64, 10, 7, 1, 0},
-                                           Case{2, 64, 32, 17, 17, 2, 0}, Case{3, 32, 64, 16, 18, 2, 1},
-                                           Case{1, 32, 32, 65, 65, 2, 0}, Case{2, 32, 32, 12, 9, 2, 0},
-                                           Case{7, 32, 32, 5, 5, 2, 1}));
+                         ::testing::Values(AmxCase{1, 32, 32, 16, 16, 1, 1}, AmxCase{3, 64, 32, 9, 14, 1, 1},
+                                           AmxCase{2, 32, 96, 4, 4, 1, 1}, AmxCase{1, 32, 32, 1, 1, 1, 1},
+                                           AmxCase{1, 128, 32, 48, 64, 1, 1}, AmxCase{2, 32, 64, 10, 7, 1, 0},
+                                           AmxCase{2, 64, 32, 17, 17, 2, 0}, AmxCase{3, 32, 64, 16, 18, 2, 1},
+                                           AmxCase{1, 32, 32, 65, 65, 2, 0}, AmxCase{2, 32, 32, 12, 9, 2, 0},
+                                           AmxCase{7, 32, 32, 5, 5, 2, 1}));
 
 }  // namespace
 }  // namespace dgl::test

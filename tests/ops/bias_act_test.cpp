@@ -5,12 +5,12 @@
 namespace dgl::test {
 namespace {
 
-struct Case {
+struct BiasActCase {
   std::vector<int64_t> sizes;
   ops::Activation activation;
 };
 
-class BiasAct : public ::testing::TestWithParam<Case> {
+class BiasAct : public ::testing::TestWithParam<BiasActCase> {
  protected:
   void SetUp() override { torch::manual_seed(3); }
   // To the third, so that the second derivative is not zero.
@@ -21,24 +21,24 @@ class BiasAct : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(BiasAct, Derivatives) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   check_derivatives(bias(), {random(c.sizes), random({c.sizes[1]})});
 }
 
 TEST_P(BiasAct, AgreesWithReference) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   check_against_reference(bias(), {random(c.sizes), random({c.sizes[1]})});
 }
 
 TEST_P(BiasAct, FirstDerivativeAlone) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   const Function f = [&](const Tensors& t) { return ops::bias_act(t[0], t[1], c.activation); };
   check_derivatives(f, {random(c.sizes), random({c.sizes[1]})});
   check_against_reference(f, {random(c.sizes), random({c.sizes[1]})});
 }
 
 TEST_P(BiasAct, NoiseDerivativesAndReference) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   if (c.sizes.size() != 4) return;
   for (const int64_t n : {c.sizes[0], int64_t{1}}) {
     const auto noise = random({n, 1, c.sizes[2], c.sizes[3]});
@@ -52,7 +52,7 @@ TEST_P(BiasAct, NoiseDerivativesAndReference) {
 }
 
 TEST_P(BiasAct, ScaleDerivativesAndReference) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   if (c.sizes.size() != 4 || c.activation.alpha == 0) return;  // the scale's gradient needs t, which ReLU forgets
   const auto noise = random({c.sizes[0], 1, c.sizes[2], c.sizes[3]});
   const Function f = [&](const Tensors& t) {
@@ -69,7 +69,7 @@ TEST_P(BiasAct, ScaleDerivativesAndReference) {
 }
 
 TEST_P(BiasAct, Bfloat16) {
-  const Case& c = GetParam();
+  const BiasActCase& c = GetParam();
   if (c.sizes.size() != 4) return;
   check_bfloat16([&](const Tensors& t) { return ops::bias_act(t[0], t[1], c.activation); },
                  {random(c.sizes), random({c.sizes[1]})}, {0});
@@ -84,8 +84,10 @@ TEST_P(BiasAct, Bfloat16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BiasAct,
-                         ::testing::Values(Case{{3, 7}, {}}, Case{{2, 5, 4, 3}, {}}, Case{{2, 16, 8, 8}, {0.2, 1.0}},
-                                           Case{{1, 1, 5, 5}, {1.0, 0.5}}, Case{{2, 33, 2, 2}, {0.0, 2.0}}));
+                         ::testing::Values(BiasActCase{{3, 7}, {}}, BiasActCase{{2, 5, 4, 3}, {}},
+                                           BiasActCase{{2, 16, 8, 8}, {0.2, 1.0}},
+                                           BiasActCase{{1, 1, 5, 5}, {1.0, 0.5}},
+                                           BiasActCase{{2, 33, 2, 2}, {0.0, 2.0}}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -7,10 +7,10 @@ namespace {
 
 /// [n, in, out, height, width]; the first is served by Winograd's convolution, the second by none, the third by AMX in
 /// bfloat16.
-using Shape = std::array<int64_t, 5>;
+using ConvActShape = std::array<int64_t, 5>;
 constexpr ops::Activation kActivation{0.2, 1.3};
 
-class ConvAct : public ::testing::TestWithParam<Shape> {
+class ConvAct : public ::testing::TestWithParam<ConvActShape> {
  protected:
   ConvAct() {
     torch::manual_seed(3);
@@ -79,7 +79,8 @@ TEST_P(ConvAct, Bfloat16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ConvAct,
-                         ::testing::Values(Shape{3, 16, 32, 9, 13}, Shape{2, 5, 3, 6, 6}, Shape{1, 32, 32, 8, 9}));
+                         ::testing::Values(ConvActShape{3, 16, 32, 9, 13}, ConvActShape{2, 5, 3, 6, 6},
+                                           ConvActShape{1, 32, 32, 8, 9}));
 
 }  // namespace
 }  // namespace dgl::test

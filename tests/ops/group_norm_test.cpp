@@ -6,12 +6,12 @@ namespace dgl::test {
 namespace {
 
 /// Of 32 channels, which the fast path takes, or 6, which it does not; with SiLU or without.
-struct Shape {
+struct GroupNormShape {
   int64_t channels, groups;
   bool silu;
 };
 
-class GroupNorm : public ::testing::TestWithParam<Shape> {
+class GroupNorm : public ::testing::TestWithParam<GroupNormShape> {
  protected:
   GroupNorm() {
     torch::manual_seed(5);
@@ -66,8 +66,9 @@ TEST_P(GroupNorm, PropagatesNaN) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GroupNorm,
-                         ::testing::Values(Shape{32, 8, true}, Shape{32, 8, false}, Shape{32, 1, true},
-                                           Shape{6, 3, true}, Shape{6, 6, false}));
+                         ::testing::Values(GroupNormShape{32, 8, true}, GroupNormShape{32, 8, false},
+                                           GroupNormShape{32, 1, true}, GroupNormShape{6, 3, true},
+                                           GroupNormShape{6, 6, false}));
 
 }  // namespace
 }  // namespace dgl::test

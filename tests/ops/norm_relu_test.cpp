@@ -7,12 +7,12 @@ namespace {
 
 /// Of 32 channels, which the fast path takes, or 6, which it does not; gain and bias of every image, or one for all;
 /// with upsampling or not.
-struct Shape {
+struct NormReluShape {
   int64_t channels, rows;
   bool upsample;
 };
 
-class NormRelu : public ::testing::TestWithParam<Shape> {
+class NormRelu : public ::testing::TestWithParam<NormReluShape> {
  protected:
   NormRelu() {
     torch::manual_seed(5);
@@ -84,8 +84,9 @@ TEST_P(NormRelu, WhatIsNotANumberStaysSo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, NormRelu,
-                         ::testing::Values(Shape{32, 3, false}, Shape{32, 1, false}, Shape{6, 3, false},
-                                           Shape{32, 3, true}, Shape{32, 1, true}, Shape{6, 3, true}));
+                         ::testing::Values(NormReluShape{32, 3, false}, NormReluShape{32, 1, false},
+                                           NormReluShape{6, 3, false}, NormReluShape{32, 3, true},
+                                           NormReluShape{32, 1, true}, NormReluShape{6, 3, true}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -7,9 +7,9 @@ namespace {
 
 /// [n, in, out, height, width]: many channels to many, few to many (from_rgb), many to few (to_rgb), and numbers that
 /// fill no registers; more pixels than are worked on at a time, and few.
-using Shape = std::array<int64_t, 5>;
+using PointwiseShape = std::array<int64_t, 5>;
 
-class Pointwise : public ::testing::TestWithParam<Shape> {
+class Pointwise : public ::testing::TestWithParam<PointwiseShape> {
  protected:
   Pointwise() {
     torch::manual_seed(4);
@@ -48,9 +48,10 @@ TEST_P(Pointwise, Bfloat16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Pointwise,
-                         ::testing::Values(Shape{2, 16, 32, 21, 20}, Shape{3, 3, 16, 5, 7}, Shape{2, 1, 32, 4, 4},
-                                           Shape{3, 32, 3, 23, 19}, Shape{2, 5, 7, 4, 4}, Shape{2, 4, 3, 5, 7},
-                                           Shape{2, 3, 4, 5, 7}));
+                         ::testing::Values(PointwiseShape{2, 16, 32, 21, 20}, PointwiseShape{3, 3, 16, 5, 7},
+                                           PointwiseShape{2, 1, 32, 4, 4}, PointwiseShape{3, 32, 3, 23, 19},
+                                           PointwiseShape{2, 5, 7, 4, 4}, PointwiseShape{2, 4, 3, 5, 7},
+                                           PointwiseShape{2, 3, 4, 5, 7}));
 
 }  // namespace
 }  // namespace dgl::test

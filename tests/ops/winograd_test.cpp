@@ -7,9 +7,9 @@ namespace dgl::test {
 namespace {
 
 /// [n, in, out, height, width]; sides that are no multiple of a tile, fewer tiles than a block, more than one block.
-using Shape = std::array<int64_t, 5>;
+using WinogradShape = std::array<int64_t, 5>;
 
-class Winograd : public ::testing::TestWithParam<Shape> {
+class Winograd : public ::testing::TestWithParam<WinogradShape> {
  protected:
   void SetUp() override {
     torch::manual_seed(2);
@@ -47,8 +47,8 @@ TEST_P(Winograd, TheSameBitsEveryTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
-                         ::testing::Values(Shape{1, 16, 16, 8, 8}, Shape{2, 32, 16, 9, 14}, Shape{3, 16, 48, 11, 8},
-                                           Shape{5, 64, 32, 32, 32}));
+                         ::testing::Values(WinogradShape{1, 16, 16, 8, 8}, WinogradShape{2, 32, 16, 9, 14},
+                                           WinogradShape{3, 16, 48, 11, 8}, WinogradShape{5, 64, 32, 32, 32}));
 
 TEST(WinogradServes, OnlyWhatItCan) {
   const auto x = torch::zeros({1, 16, 8, 8});

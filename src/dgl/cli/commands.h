@@ -37,6 +37,8 @@ void add_export(CLI::App& app, CommonOptions& common);
 void add_bench(CLI::App& app, CommonOptions& common);
 void add_report(CLI::App& app, CommonOptions& common);
 void add_study(CLI::App& app, CommonOptions& common);
+void add_reconstruct(CLI::App& app, CommonOptions& common);
+void add_apply(CLI::App& app, CommonOptions& common);
 void add_docs(CLI::App& app, CommonOptions& common);
 
 /// What the commands that train share: a recipe, changes to it, and where the run goes.

@@ -88,6 +88,11 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
                      .psi = arguments.psi,
                      .device = device,
                      .label_shares = shares_for(spec.classes, data, arguments.model)};
+  if (spec.input) {
+    options.samples.count = std::min(arguments.samples, data.info().count);
+    options.samples.inputs = to_unit_range(data.images(evenly_spaced(data.info().count, options.samples.count)));
+    options.reconstructs = family_of(model, arguments.model).reconstructs();
+  }
   options.each_label = arguments.each_label;
   options.kid = arguments.kid;
   options.is_splits = arguments.is_splits;
@@ -105,11 +110,21 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   };
   options.note = [&](const std::string& line) { progress.print(line); };
   nlohmann::json numbers = measure(*sampler, data, *features, options);
+  if (const auto prior = family_of(model, arguments.model).prior_sampler(model)) {
+    MeasureOptions of_prior = options;
+    of_prior.metrics = {.fid = options.metrics.fid};
+    of_prior.samples.inputs = torch::Tensor();
+    of_prior.reconstructs = false;
+    const nlohmann::json found = measure(*prior, data, *features, of_prior);
+    for (const auto& [key, value] : found.items()) {
+      if (value.is_number()) numbers["prior_" + key] = value;
+    }
+  }
   if (arguments.json) {
     numbers.update({{"model", arguments.model},
                     {"data", arguments.data},
                     {"features", arguments.features},
-                    {"samples", arguments.samples},
+                    {"samples", options.samples.count},
                     {"real", data.info().count},
                     {"seed", arguments.seed},
                     {"psi", arguments.psi}});
@@ -117,7 +132,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   } else {
     print_words(numbers);
     if (numbers.contains("labels")) print_labels(numbers["labels"]);
-    fmt::print("({} samples against {} images)\n", arguments.samples, data.info().count);
+    fmt::print("({} samples against {} images)\n", options.samples.count, data.info().count);
   }
 }
 

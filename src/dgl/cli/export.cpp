@@ -15,7 +15,7 @@ namespace dgl {
 namespace {
 
 struct ExportArguments {
-  std::string model, out, to;
+  std::string model, out, to, network;
   double psi = 1;
   bool overwrite = false;
 };
@@ -49,8 +49,16 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
                                  onnx ? ".safetensors" : ".onnx", arguments.out));
   }
   if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
+  if (!onnx && !arguments.network.empty()) throw UsageError("--network goes with .onnx");
+  if (arguments.psi != 1 && !arguments.network.empty()) throw UsageError("--psi goes with a whole model");
   refuse_existing(out, arguments.overwrite);
   const NetworkSet model = load_model(arguments.model);
+  if (onnx && !arguments.network.empty()) {
+    const Network& network = *model.at(arguments.network, arguments.model).best();
+    onnx_graph(network, arguments.model + ": " + arguments.network, model.info).save(out);
+    if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
+    return;
+  }
   if (onnx) {
     const auto sampler = sampler_of(model, arguments.model);
     onnx_graph(*sampler, arguments.psi, model.info).save(out);
@@ -80,6 +88,9 @@ void add_export(CLI::App& app, CommonOptions& common) {
       ->add_option("--out", a->out,
                    "File to write: x.onnx, or x.safetensors (state dict names with prefixes g., g_ema. and d.)")
       ->required();
+  command->add_option("--network", a->network,
+                      "For x.onnx: only this network of an autoencoder, encoder (images to moments) or decoder (z to "
+                      "images), in place of the whole model");
   command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();

@@ -34,6 +34,11 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
   auto* gray_flag = command->add_flag("--gray,--grey", *gray, "One channel");
   command->add_flag("--rgb", *rgb, "Three channels")->excludes(gray_flag);
+  command
+      ->add_option("--holdout", options->holdout,
+                   "Hold every N-th image out of the set, for evaluation.test, and write it to --out-test")
+      ->check(CLI::Range(2, 1000000));
+  command->add_option("--out-test", options->out_test, "Packed set of the images that are held out");
   command->add_flag("--overwrite", options->overwrite, "Replace an existing file");
   command->callback([=, &common] {
     options->channels = *gray ? 1 : *rgb ? 3 : 0;
@@ -49,6 +54,10 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
     const std::string labels = info.classes.empty() ? "no labels" : fmt::format("{} labels", info.classes.size());
     fmt::print("{}: {} images of {} x {} x {}, {}, {} bytes\n", options->out.string(), info.count, info.channels,
                info.resolution, info.resolution, labels, fs::file_size(options->out));
+    if (options->holdout > 0) {
+      fmt::print("{}: every {}th of {} images, held out\n", options->out_test.string(), options->holdout,
+                 options->source.string());
+    }
     fmt::print("from {}, resize: {}\n", options->source.string(), info.resize);
   });
 }

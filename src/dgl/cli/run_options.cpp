@@ -37,6 +37,7 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
   recipe.run.features =
       absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
   recipe.run.judge_features = absolute_path(find_beside(recipe.judge_feature_file, options.recipe));
+  recipe.run.test = absolute_path(find_beside(recipe.test_file, options.recipe));
   for (TeacherRecipe& teacher : recipe.guidance.teachers) {
     teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
   }

@@ -1,6 +1,9 @@
 #include "dgl/data/dataset.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
@@ -52,6 +55,13 @@ torch::Tensor Dataset::labels(const std::vector<int64_t>& indices) const {
     *to++ = labels_[index];
   }
   return out;
+}
+
+std::vector<int64_t> evenly_spaced(int64_t count, int64_t most) {
+  const int64_t kept = std::min(count, most);
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < kept; ++i) indices.push_back(i * count / kept);
+  return indices;
 }
 
 torch::Tensor to_unit_range(const torch::Tensor& images_u8) {

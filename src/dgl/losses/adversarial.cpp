@@ -21,6 +21,12 @@ struct Hinge : AdversarialLoss {
   Tensor discriminator_fake(const Tensor& s) const override { return at::relu(1 + s); }
 };
 
+struct LeastSquares : AdversarialLoss {
+  Tensor generator(const Tensor& s) const override { return (s - 1).square(); }
+  Tensor discriminator_real(const Tensor& s) const override { return (s - 1).square(); }
+  Tensor discriminator_fake(const Tensor& s) const override { return s.square(); }
+};
+
 template <class Loss>
 std::shared_ptr<const AdversarialLoss> make() {
   return std::make_shared<Loss>();
@@ -29,7 +35,7 @@ std::shared_ptr<const AdversarialLoss> make() {
 constexpr struct {
   const char* name;
   std::shared_ptr<const AdversarialLoss> (*make)();
-} kLosses[] = {{"logistic", make<Logistic>}, {"hinge", make<Hinge>}};
+} kLosses[] = {{"logistic", make<Logistic>}, {"hinge", make<Hinge>}, {"lsgan", make<LeastSquares>}};
 
 }  // namespace
 

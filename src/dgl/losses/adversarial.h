@@ -25,6 +25,7 @@ class AdversarialLoss {
 ///
 ///     logistic   non-saturating, softplus(-s) | softplus(-s), softplus(s)   (Goodfellow et al. 2014, arXiv 1406.2661)
 ///     hinge      -s | relu(1 - s), relu(1 + s)                              (Miyato et al. 2018, arXiv 1802.05957)
+///     lsgan      (s - 1)² | (s - 1)², s²                                    (Mao et al. 2017, arXiv 1611.04076)
 ///
 /// Each line gives the generator's loss | the discriminator's on real and on generated images. Throws Error, naming
 /// `key`, for another name.

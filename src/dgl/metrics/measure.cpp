@@ -13,6 +13,7 @@
 #include "dgl/metrics/dataset_statistics.h"
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/precision_recall.h"
+#include "dgl/metrics/reconstruction.h"
 #include "dgl/metrics/statistics_cache.h"
 
 namespace dgl {
@@ -163,8 +164,12 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
 
   Rows fake_rows(held ? fake : 0, held), scores(metrics.holds_scores() ? fake : 0, network.classes());
   StatisticsAccumulator sums;
+  ReconstructionMeasures reconstructions;
   int64_t done = 0;
   for_each_sample(sampler, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
+    if (options.reconstructs) {
+      reconstructions.add(to_bytes(options.samples.inputs.slice(0, done, done + images.size(0))), images.cpu());
+    }
     Activations found;
     if (metrics.holds_scores()) {
       found = network.activations(images);
@@ -180,6 +185,10 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
     options.progress("generated images", done, fake);
   });
 
+  if (options.reconstructs) {
+    result["psnr"] = reconstructions.psnr();
+    result["ssim"] = reconstructions.ssim();
+  }
   const std::string name = network.distance_name(), prefix = name == "fid" ? "" : name + "_";
   if (metrics.fid) result[name] = frechet_distance(*real_statistics, sums.finish());
   if (metrics.kid) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/ops/frozen_weights.h"
@@ -19,6 +21,50 @@ torch::Tensor example_labels(int64_t classes, int64_t batch, torch::Device devic
 
 SampleSpec Generator::spec() const {
   return {{z_dim()}, classes(), std::nullopt, {channels(), resolution(), resolution()}};
+}
+
+const torch::Tensor& input_tensor(const TensorMap& inputs, const std::string& name, const std::vector<int64_t>& sizes,
+                                  const std::string& origin) {
+  std::vector<std::string> words;
+  for (const int64_t size : sizes) words.push_back(size < 0 ? "any" : std::to_string(size));
+  const auto found = inputs.find(name);
+  if (found == inputs.end()) {
+    fail("{}: has no tensor {}; expected [{}]", origin, name, fmt::join(words, ", "));
+  }
+  const torch::Tensor& tensor = found->second;
+  bool fits = tensor.dim() == static_cast<int64_t>(sizes.size()) && tensor.numel() > 0;
+  for (size_t i = 0; fits && i < sizes.size(); ++i) {
+    fits = sizes[i] < 0 || tensor.size(static_cast<int64_t>(i)) == sizes[i];
+  }
+  if (!fits) {
+    fail("{}: tensor {} is [{}], expected [{}]", origin, name, fmt::join(tensor.sizes(), ", "), fmt::join(words, ", "));
+  }
+  return tensor;
+}
+
+namespace {
+
+/// The labels of a network's inputs; undefined if it takes none.
+torch::Tensor input_labels(const TensorMap& inputs, int64_t classes, int64_t count, const std::string& origin) {
+  if (classes == 0) return {};
+  const torch::Tensor labels = input_tensor(inputs, "labels", {count}, origin).to(torch::kLong);
+  if (labels.min().item<int64_t>() < 0 || labels.max().item<int64_t>() >= classes) {
+    fail("{}: tensor labels: expected 0 to {}", origin, classes - 1);
+  }
+  return labels;
+}
+
+}  // namespace
+
+TensorMap Generator::apply(const TensorMap& inputs, const std::string& origin) {
+  const torch::Tensor z = input_tensor(inputs, "z", {-1, z_dim()}, origin).to(torch::kFloat);
+  return {{"images", sample({z, input_labels(inputs, classes(), z.size(0), origin), {}})}};
+}
+
+TensorMap Discriminator::apply(const TensorMap& inputs, const std::string& origin) {
+  const torch::Tensor images =
+      input_tensor(inputs, "images", {-1, channels(), resolution(), resolution()}, origin).to(torch::kFloat);
+  return {{"scores", forward(images, input_labels(inputs, classes(), images.size(0), origin))}};
 }
 
 std::function<void()> Generator::example_pass(int64_t batch, torch::Device device) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -21,6 +22,16 @@ struct Cost {
   int64_t macs = 0;
 };
 
+class OnnxGraph;
+
+/// Tensors by name.
+using TensorMap = std::map<std::string, torch::Tensor>;
+
+/// The tensor called `name`, checked against `sizes`, of which -1 stands for any size above 0. Throws Error as
+/// Network::apply() does.
+const torch::Tensor& input_tensor(const TensorMap& inputs, const std::string& name, const std::vector<int64_t>& sizes,
+                                  const std::string& origin);
+
 /// What networks of every kind share. A network knows nothing of training.
 class Network : public torch::nn::Module {
  public:
@@ -32,6 +43,12 @@ class Network : public torch::nn::Module {
   virtual ChannelLayout channel_layout() const { return {}; }
   /// One forward pass on random inputs of `batch` images on `device`, to be timed. Runs without gradients.
   virtual std::function<void()> example_pass(int64_t batch, torch::Device device) = 0;
+  /// One forward pass on tensors by name: what `dgl apply` runs, without random numbers. Throws Error, which names
+  /// `origin`, the tensor and the shape that was expected, for inputs that are missing or do not fit.
+  virtual TensorMap apply(const TensorMap& inputs, const std::string& origin) = 0;
+  /// Adds what apply() computes to an empty ONNX graph, with its inputs and outputs by the same names. Returns false,
+  /// and adds nothing, if that is not written for this kind of network.
+  virtual bool apply_to_onnx(OnnxGraph& graph) const { return false; }
 
   /// Sets the type that feature maps are kept and convolved in: float32 (the default) or bfloat16. Weights, styles,
   /// statistics, images and scores stay float32.
@@ -65,6 +82,8 @@ class Generator : public Network, public Sampler {
 
   Network& network() override { return *this; }
   SampleSpec spec() const override;
+  /// `z` [N, z_dim] and, if it has labels, `labels` [N] to `images`.
+  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
   std::function<void()> example_pass(int64_t batch, torch::Device device) override;
 };
 
@@ -89,6 +108,9 @@ class Discriminator : public Network {
   torch::Tensor forward(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks = 1) {
     return judge(images, labels, chunks, /*features=*/false).scores;
   }
+
+  /// `images` and, if it knows labels, `labels` [N] to `scores`, the batch scored as one.
+  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
 
   /// Prefixes of the parameters of its blocks, from the image on; the last layers, which all scores need, are in none.
   virtual std::vector<std::string> blocks() const { return {}; }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 
@@ -26,6 +27,19 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
                              spec.input ? "images" : "latents z of a normal distribution",
                              spec.classes > 0 ? fmt::format(", labels 0 to {}", spec.classes - 1) : "", psi));
   graph.describe("settings", sampler.network().settings().dump());
+  graph.describe("info", info.dump());
+  return graph;
+}
+
+OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nlohmann::json& info) {
+  torch::NoGradGuard no_grad;
+  OnnxGraph graph;
+  if (!network.apply_to_onnx(graph)) {
+    const std::string family = network.settings().value("family", "");
+    fail("{}: that network of a {} is not written as ONNX by itself", origin, family);
+  }
+  graph.describe("One network of a model; images are about -1 to 1 and not clamped.");
+  graph.describe("settings", network.settings().dump());
   graph.describe("info", info.dump());
   return graph;
 }

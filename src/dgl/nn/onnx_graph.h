@@ -16,6 +16,10 @@ namespace dgl {
 /// that no weight depends on the input. `info` tells where the model came from, for the file's metadata.
 OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info);
 
+/// One network as an ONNX graph that computes what `dgl apply` does. Throws Error, which names `origin`, for a kind of
+/// network that has none.
+OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nlohmann::json& info);
+
 /// x [N, C] as [N, C, 1, 1].
 std::string onnx_as_maps(OnnxGraph& graph, const std::string& x);
 /// x [N, C, H, W] at twice the size, by nearest neighbors.

@@ -46,6 +46,8 @@ class Sampler {
  public:
   virtual ~Sampler() = default;
   virtual SampleSpec spec() const = 0;
+  /// Images that it takes may have sides of any multiples of this; 0: only those of the spec.
+  virtual int64_t input_multiple() const { return 0; }
   /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.
   virtual torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) = 0;
 

@@ -330,6 +330,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"evaluation", "judge_features", &r.judge_feature_file,
        "Another feature network, which only measures the result and the teacher at the end of a run and which no term "
        "of training may use; empty: none"},
+      {"evaluation", "test", &r.test_file,
+       "Packed set that was held out of training, which distances are to and whose images are reconstructed; empty: "
+       "the training set"},
       {"evaluation", "samples", &r.samples, "Generated images per evaluation", 2, 1e7},
       {"evaluation", "final_samples", &r.final_samples, "Generated images for the result, drawn with other latents", 2,
        1e7},
@@ -347,6 +350,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "from_stage1", &r.run.from_stage1, ""},
       {"run", "features", &r.run.features, ""},
       {"run", "judge_features", &r.run.judge_features, ""},
+      {"run", "test", &r.run.test, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},
       {"run", "threads", &r.run.threads, "", 0, 1024},

@@ -54,7 +54,7 @@ struct RunRecipe {
   std::string command;  ///< train, compress or boost
   std::string data;     ///< packed set of the first data domain
   std::string data_b;   ///< of the second, for a family that has two
-  std::string from_stage1, features, judge_features, device = "auto";
+  std::string from_stage1, features, judge_features, test, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
 };
@@ -108,6 +108,7 @@ struct Recipe {
   // [evaluation]
   std::string feature_file;        ///< a feature network; empty: no distance is tracked
   std::string judge_feature_file;  ///< another one, which only measures the result; empty: none
+  std::string test_file;           ///< packed set that distances are to, in place of the training set; empty: none
   int64_t samples = 5000;          ///< generated images per evaluation
   int64_t final_samples = 10000;
 

@@ -232,7 +232,10 @@ std::string judges_section(const TableReader& results, const std::string& metric
   for (const auto& [key, column] :
        std::vector<std::pair<const char*, Table::Column>>{{"kid_mean", {"KID", "of the result"}},
                                                           {"precision", {"Precision", "larger is better"}},
-                                                          {"recall", {"Recall", "larger is better"}}}) {
+                                                          {"recall", {"Recall", "larger is better"}},
+                                                          {"psnr", {"PSNR, dB", "larger is better"}},
+                                                          {"ssim", {"SSIM", "larger is better"}},
+                                                          {"prior_fd", {metric, "of latents from the prior"}}}) {
     if (any_has(arms, key)) measures.emplace_back(key, column);
   }
   if (judge && any_has(arms, "judge_fd")) measures.push_back({"judge_fd", {*judge, "the judge, of the result"}});

@@ -48,7 +48,10 @@ nlohmann::json describe(const NetworkSet& model, const std::string& file, const 
                                                                     {"kid_mean", measures->kid_mean},
                                                                     {"kid_std", measures->kid_deviation},
                                                                     {"precision", measures->precision},
-                                                                    {"recall", measures->recall}};
+                                                                    {"recall", measures->recall},
+                                                                    {"psnr", measures->psnr},
+                                                                    {"ssim", measures->ssim},
+                                                                    {"prior_fd", measures->prior_distance}};
     for (const auto& [name, value] : others) {
       if (value) json[name] = *value;
     }
@@ -87,6 +90,7 @@ std::string reproduce_command(const Recipe& recipe) {
   if (!recipe.run.judge_features.empty()) {
     command += " --set " + shell_word("evaluation.judge_features=" + recipe.run.judge_features);
   }
+  if (!recipe.run.test.empty()) command += " --set " + shell_word("evaluation.test=" + recipe.run.test);
   add("--from-stage1", recipe.run.from_stage1);
   if (recipe.run.from_teacher) command += " --from-teacher";
   if (recipe.run.device != "auto") add("--device", recipe.run.device);
@@ -132,7 +136,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
   }
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
-    summary["metric_samples"] = recipe.final_samples;
+    summary["metric_samples"] = input.metric_samples;
     summary["result"] = {
         {"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", input.result_measures.value().distance}};
     if (input.distance_last3) summary["result"]["fd_last3"] = *input.distance_last3;
@@ -182,7 +186,13 @@ std::string summary_table(const nlohmann::json& summary) {
   row("generator MACs", at({"generator", "macs"}));
   row("latency, batch 1, ms", at({"generator", "latency_ms", "1"}));
   row("latency, batch 16, ms", at({"generator", "latency_ms", "16"}));
-  if (summary.contains("metric")) row(summary["metric"].get<std::string>(), at({"fd"}));
+  if (summary.contains("metric")) {
+    const std::string metric = summary["metric"].get<std::string>();
+    row(metric, at({"fd"}));
+    row(metric + " of the prior", at({"prior_fd"}));
+  }
+  row("PSNR of reconstructions, dB", at({"psnr"}));
+  row("SSIM of reconstructions", at({"ssim"}));
   for (const auto& stage : summary["stages"]) {
     text +=
         fmt::format("stage {} ({}, lambda {:g}): {:g} to {:g} kimg in {}", stage["stage"].get<int64_t>(),

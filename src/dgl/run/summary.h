@@ -20,6 +20,9 @@ struct FinalMeasures {
   /// Kernel distance, precision and recall on the same features, over at most 10 000 images of each kind. Precision and
   /// recall need more than three.
   std::optional<double> kid_mean{}, kid_deviation{}, precision{}, recall{};
+  /// Of a family that reconstructs: mean peak signal-to-noise ratio in decibels and structural similarity of
+  /// reconstructions, and the distance of images of latents drawn from the prior.
+  std::optional<double> psnr{}, ssim{}, prior_distance{};
   std::optional<double> judge_distance{};  ///< Fréchet distance on the features of `evaluation.judge_features`
 };
 
@@ -34,6 +37,7 @@ struct SummaryInput {
   const NetworkSet* result = nullptr;
   const NetworkSet* teacher = nullptr;  ///< null if the run has no teacher
   std::string metric;                   ///< name of the distance; empty: none was measured
+  int64_t metric_samples = 0;           ///< images that it is of
   std::string judge_metric;             ///< name of the judge's distance; empty: there is none
   std::optional<FinalMeasures> result_measures, teacher_measures;
   std::optional<double> distance_last3;  ///< mean of the last three evaluations of the run

@@ -22,7 +22,10 @@ inline constexpr RunKey kRunMeasures[] = {{"fd", &StudyResults::Run::fd},
                                           {"judge_fd", &StudyResults::Run::judge_fd},
                                           {"kid_mean", &StudyResults::Run::kid_mean},
                                           {"precision", &StudyResults::Run::precision},
-                                          {"recall", &StudyResults::Run::recall}};
+                                          {"recall", &StudyResults::Run::recall},
+                                          {"psnr", &StudyResults::Run::psnr},
+                                          {"ssim", &StudyResults::Run::ssim},
+                                          {"prior_fd", &StudyResults::Run::prior_fd}};
 
 /// The same of a teacher.
 using TeacherKey = std::pair<const char*, std::optional<double> StudyResults::Teacher::*>;
@@ -30,6 +33,9 @@ inline constexpr TeacherKey kTeacherMeasures[] = {{"fd", &StudyResults::Teacher:
                                                   {"judge_fd", &StudyResults::Teacher::judge_fd},
                                                   {"kid_mean", &StudyResults::Teacher::kid_mean},
                                                   {"precision", &StudyResults::Teacher::precision},
-                                                  {"recall", &StudyResults::Teacher::recall}};
+                                                  {"recall", &StudyResults::Teacher::recall},
+                                                  {"psnr", &StudyResults::Teacher::psnr},
+                                                  {"ssim", &StudyResults::Teacher::ssim},
+                                                  {"prior_fd", &StudyResults::Teacher::prior_fd}};
 
 }  // namespace dgl

@@ -134,6 +134,7 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
     teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
   result.run.features = absolute_path(find_beside(result.feature_file, recipe_file));
   result.run.judge_features = absolute_path(find_beside(result.judge_feature_file, recipe_file));
+  result.run.test = absolute_path(find_beside(result.test_file, recipe_file));
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include "dgl/base/error.h"
 #include "dgl/metrics/kid.h"
 #include "dgl/metrics/precision_recall.h"
+#include "dgl/metrics/reconstruction.h"
 #include "dgl/metrics/statistics_cache.h"
 
 namespace dgl {
@@ -18,18 +19,18 @@ namespace {
 constexpr int64_t kRealBatch = 256;
 constexpr int64_t kNeighbors = 3;  // of precision and recall
 
-/// Indices of all of `count` images or, if there are more, of `most` at equal intervals: sets are often sorted.
-std::vector<int64_t> evenly_spaced(int64_t count, int64_t most) {
-  const int64_t kept = std::min(count, most);
-  std::vector<int64_t> indices;
-  for (int64_t i = 0; i < kept; ++i) indices.push_back(i * count / kept);
-  return indices;
-}
-
 }  // namespace
 
 Evaluator::Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note)
     : session_(session), note_(note) {
+  if (const std::string& test = session.recipe.run.test; !test.empty()) {
+    test_ = std::make_unique<Dataset>(test);
+    const DatasetInfo &own = test_->info(), &data = session.data[0]->info();
+    if (own.resolution != data.resolution || own.channels != data.channels) {
+      fail("{}: evaluation.test: images of {} x {} x {}, expected {} x {} x {} as in the data", test, own.channels,
+           own.resolution, own.resolution, data.channels, data.resolution, data.resolution);
+    }
+  }
   const std::string& judge = session.recipe.run.judge_features;
   if (!judge.empty() && session.recipe.run.features.empty()) {
     fail("evaluation.judge_features = \"{}\": expected evaluation.features with it", judge);
@@ -37,7 +38,7 @@ Evaluator::Evaluator(const TrainingSession& session, const std::function<void(co
   if (!session.processes->is_root() || session.recipe.run.features.empty()) return;
   features_ = load_feature_network(session.recipe.run.features);
   features_->to(session.device);
-  const Dataset& real = *session.data[session.family().output_domain()];
+  const Dataset& real = real_data();
   real_ = cached_statistics(real, *features_, session.recipe.run.features, session.device, note_);
   if (judge.empty()) return;
   std::error_code missing;  // which load_feature_network() reports
@@ -49,17 +50,26 @@ Evaluator::Evaluator(const TrainingSession& session, const std::function<void(co
   judge_->features(real.images({0}).to(session.device));  // throws before training if it does not fit
 }
 
+const Dataset& Evaluator::real_data() const {
+  return test_ ? *test_ : *session_.data[session_.family().output_domain()];
+}
+
+const Dataset& Evaluator::input_data() const {
+  return test_ ? *test_ : *session_.data[session_.family().input_domain()];
+}
+
+int64_t Evaluator::sample_count(const Sampler& sampler, int64_t samples) const {
+  return sampler.spec().input ? std::min(samples, input_data().info().count) : samples;
+}
+
 DrawOptions Evaluator::draw_options(const Sampler& sampler, int64_t samples, Stream stream) const {
   DrawOptions options;
-  options.count = samples;
+  options.count = sample_count(sampler, samples);
   options.seed = session_.seed(stream);
   options.device = session_.device;
   options.label_shares = session_.label_shares;
   if (sampler.spec().input) {
-    const Dataset& inputs = *session_.data[session_.family().input_domain()];
-    std::vector<int64_t> indices;
-    for (int64_t i = 0; i < std::min(samples, inputs.info().count); ++i) indices.push_back(i);
-    options.inputs = to_unit_range(inputs.images(indices));
+    options.inputs = to_unit_range(input_data().images(evenly_spaced(input_data().info().count, options.count)));
   }
   return options;
 }
@@ -69,7 +79,7 @@ double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) con
 }
 
 Evaluator::RealImages Evaluator::real_images() const {
-  const Dataset& data = *session_.data[session_.family().output_domain()];
+  const Dataset& data = real_data();
   RealImages real;
   std::vector<torch::Tensor> parts;
   const std::vector<int64_t> kept = evenly_spaced(data.info().count, kMostFeatures);
@@ -86,12 +96,18 @@ Evaluator::RealImages Evaluator::real_images() const {
 }
 
 FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream stream, const RealImages& real) const {
-  const std::vector<int64_t> kept = evenly_spaced(samples, kMostFeatures);
+  const DrawOptions options = draw_options(sampler, samples, stream);
+  const std::vector<int64_t> kept = evenly_spaced(options.count, kMostFeatures);
   std::vector<torch::Tensor> parts;
   StatisticsAccumulator sums, judges_sums;
+  ReconstructionMeasures reconstructions;
+  const bool reconstructs = session_.family().reconstructs() && options.inputs.defined();
   int64_t done = 0;
   size_t next = 0;
-  for_each_sample(sampler, draw_options(sampler, samples, stream), [&](const torch::Tensor& images, const auto&) {
+  for_each_sample(sampler, options, [&](const torch::Tensor& images, const auto&) {
+    if (reconstructs) {
+      reconstructions.add(to_bytes(options.inputs.slice(0, done, done + images.size(0))), images.cpu());
+    }
     const torch::Tensor features = features_->features(images);
     sums.add(features);
     if (judge_) judges_sums.add(judge_->features(images));
@@ -103,11 +119,15 @@ FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream strea
   const torch::Tensor fake = at::cat(parts);
   FinalMeasures measures{.distance = frechet_distance(sums.finish(), real_)};
   if (judge_) measures.judge_distance = frechet_distance(judges_sums.finish(), *real.judges);
+  if (reconstructions.count() > 0) {
+    measures.psnr = reconstructions.psnr();
+    measures.ssim = reconstructions.ssim();
+  }
   const int64_t fewest = std::min(real.features.size(0), fake.size(0));
-  KidOptions options;
-  options.subset_size = std::min(options.subset_size, fewest);
+  KidOptions kid_options;
+  kid_options.subset_size = std::min(kid_options.subset_size, fewest);
   if (fewest > 1) {
-    const Kid kid = kernel_distance(real.features, fake, options);
+    const Kid kid = kernel_distance(real.features, fake, kid_options);
     measures.kid_mean = kid.mean;
     measures.kid_deviation = kid.deviation;
   }

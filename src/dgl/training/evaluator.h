@@ -17,16 +17,24 @@ namespace dgl {
 /// only finished models, so that nothing in training can be chosen by it.
 class Evaluator {
  public:
-  /// Loads the feature networks and takes the statistics of the real images from the cache beside them
-  /// (cached_statistics), on the root process only. `note`, if any, receives informational messages. Throws Error if a
-  /// network cannot be read or does not fit the images, or if the judge is the network of the tracked distance.
+  /// Opens the held-out set, if the recipe names one, loads the feature networks and takes the statistics of the real
+  /// images from the cache beside them (cached_statistics), on the root process only. `note`, if any, receives
+  /// informational messages. Throws Error if a network cannot be read or does not fit the images, or if the judge is
+  /// the network of the tracked distance.
   explicit Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note = {});
+
+  /// The real images that distances are to: the held-out set if there is one, else that of the output's domain.
+  const Dataset& real_data() const;
+  /// The images that a sampler gets that takes some: the same, of the input's domain.
+  const Dataset& input_data() const;
 
   bool has_features() const { return features_ != nullptr; }
   /// Name of the distance.
   std::string distance_name() const { return features_->distance_name(); }
   /// Distance of `samples` images of a sampler, drawn from the random stream `stream`.
   double distance(Sampler& sampler, int64_t samples, Stream stream) const;
+  /// How many images of `samples` asked for a sampler makes: of input images, no more than there are.
+  int64_t sample_count(const Sampler& sampler, int64_t samples) const;
 
   /// Name of the judge's distance; empty without a judge.
   std::string judge_name() const { return judge_ ? judge_->distance_name() : ""; }
@@ -47,6 +55,7 @@ class Evaluator {
   DrawOptions draw_options(const Sampler& sampler, int64_t samples, Stream stream) const;
 
   const TrainingSession& session_;
+  std::unique_ptr<Dataset> test_;  // null without a held-out set
   std::function<void(const std::string&)> note_;
   std::shared_ptr<FeatureNetwork> features_, judge_;
   FeatureStatistics real_;

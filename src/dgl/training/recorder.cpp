@@ -83,8 +83,8 @@ void RunRecorder::save_best(const LogLine& line) {
                    {"recipe", recipe_toml(recipe.without_run())},
                    {"data", std::filesystem::path(recipe.run.data).filename().string()}};
   if (evaluator_.has_features()) {
-    networks.info["distance"] = {
-        {"name", evaluator_.distance_name()}, {"samples", recipe.samples}, {"value", *line.distance}};
+    const int64_t samples = evaluator_.sample_count(*sampler_of(networks, "the student"), recipe.samples);
+    networks.info["distance"] = {{"name", evaluator_.distance_name()}, {"samples", samples}, {"value", *line.distance}};
   }
   save_model(directory_.best(), networks);
 }
@@ -122,8 +122,7 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
 }
 
 torch::Tensor RunRecorder::draw_grid(Sampler& sampler) const {
-  const Dataset& inputs = *session_.data[session_.family().input_domain()];
-  return grid_.draw(sampler, session_.seed(Stream::grid_latents), session_.device, &inputs);
+  return grid_.draw(sampler, session_.seed(Stream::grid_latents), session_.device, &evaluator_.input_data());
 }
 
 void RunRecorder::write_samples(Sampler& sampler) {
@@ -132,8 +131,7 @@ void RunRecorder::write_samples(Sampler& sampler) {
   };
   write(sampler, fmt::format("{:06d}", session_.state.images / 1000));
   if (!std::filesystem::exists(directory_.sample("real"))) {
-    const Dataset& real = *session_.data[session_.family().output_domain()];
-    write_grid(directory_.sample("real"), grid_.pick(real), grid_.columns);
+    write_grid(directory_.sample("real"), grid_.pick(evaluator_.real_data()), grid_.columns);
   }
   if (!session_.teacher || std::filesystem::exists(directory_.sample("teacher"))) return;
   const auto teacher = family_of(*session_.teacher, session_.recipe.teacher().file).sampler(*session_.teacher);
@@ -158,23 +156,31 @@ void RunRecorder::finish() {
   input.teacher = session_.teacher.get();
   if (evaluator_.has_features()) {
     input.metric = evaluator_.distance_name();
-    progress_.print(fmt::format("measuring the result over {} samples", recipe.final_samples));
+    progress_.print(
+        fmt::format("measuring the result over {} samples", evaluator_.sample_count(*sampler, recipe.final_samples)));
     input.judge_metric = evaluator_.judge_name();
     input.distance_last3 = mean_of_last_three(read_run_log(directory_.log()).distance);
     const Evaluator::RealImages real = evaluator_.real_images();
-    const auto measure = [&](Sampler& from) {
-      return evaluator_.measure(from, recipe.final_samples, Stream::final_evaluation, real);
+    const auto measure = [&](Sampler& from, const NetworkSet& model, const std::string& file) {
+      const int64_t samples = recipe.final_samples;
+      FinalMeasures measures = evaluator_.measure(from, samples, Stream::final_evaluation, real);
+      if (const auto prior = family_of(model, file).prior_sampler(model)) {
+        measures.prior_distance =
+            evaluator_.distance(*prior, evaluator_.sample_count(from, samples), Stream::final_evaluation);
+      }
+      return measures;
     };
-    input.result_measures = measure(*sampler);
+    input.metric_samples = evaluator_.sample_count(*sampler, recipe.final_samples);
+    input.result_measures = measure(*sampler, result, best);
     if (session_.teacher) {
       const auto teacher = family_of(*session_.teacher, recipe.teacher().file).sampler(*session_.teacher);
       // A teacher of another size has no distance to these images.
       if (teacher && teacher->spec().output == sampler->spec().output) {
-        input.teacher_measures = measure(*teacher);
+        input.teacher_measures = measure(*teacher, *session_.teacher, recipe.teacher().file);
       }
     }
     result.info["distance"] = {
-        {"name", input.metric}, {"samples", recipe.final_samples}, {"value", input.result_measures->distance}};
+        {"name", input.metric}, {"samples", input.metric_samples}, {"value", input.result_measures->distance}};
   }
   write_grid(directory_.sample("final"), draw_grid(*sampler), grid_.columns);
   save_model(directory_.model(), result);

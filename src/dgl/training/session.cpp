@@ -123,6 +123,24 @@ std::vector<Stage> plan_stages(const Recipe& recipe) {
   return stages;
 }
 
+/// Throws Error for a network that no phase trains and that does not start from the teacher's.
+void check_untrained(const TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  for (const NetworkSlot& slot : session.student.networks) {
+    const auto trains = [&](const Phase& phase) {
+      return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
+    };
+    const auto& phases = session.student.phases;
+    if (std::any_of(phases.begin(), phases.end(), trains)) continue;
+    if (!recipe.has_student()) fail("student.part: the {} would not be trained, which is for students only", slot.name);
+    if (slot.role == NetworkRole::generator && recipe.init == "teacher") continue;
+    fail(
+        "student.init = \"{}\": the {} is not trained (student.part); expected \"teacher\", with a teacher that has "
+        "one",
+        recipe.init, slot.name);
+  }
+}
+
 /// The student's generators with the teacher's discriminator in the place of their own, and its discriminator's phases.
 std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
   const Recipe& recipe = session.recipe;
@@ -194,6 +212,14 @@ uint64_t TrainingSession::seed(Stream stream, uint64_t k) const {
   return stream_seed(static_cast<uint64_t>(recipe.seed), static_cast<uint64_t>(stream), k);
 }
 
+double TrainingSession::run_progress() const {
+  const bool two_stages = recipe.has_student() && !recipe.run.from_teacher;
+  const double first = two_stages ? recipe.guidance.stage1_kimg * 1000 : 0;
+  const double all = first + (recipe.has_student() ? recipe.guidance.stage2_kimg : recipe.kimg) * 1000;
+  const double done = (state.stage == 2 ? first : 0) + static_cast<double>(state.stage_images);
+  return all > 0 ? done / all : 0;
+}
+
 double TrainingSession::lr_factor() const {
   int64_t seen = state.stage_images;
   for (const Stage& stage : stages) {
@@ -226,6 +252,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   }
   session->stages = plan_stages(recipe);
   student.phases = training_phases(recipe, *student.objective);
+  check_untrained(*session);
   recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
                                      session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());

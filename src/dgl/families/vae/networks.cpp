@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 
@@ -135,6 +136,22 @@ std::function<void()> VaeEncoder::example_pass(int64_t batch, torch::Device devi
   return [this, images] { encode(images); };
 }
 
+TensorMap VaeEncoder::apply(const TensorMap& inputs, const std::string& origin) {
+  const Tensor& images = input_tensor(inputs, "images", {-1, shape_.img_channels, -1, -1}, origin);
+  if (const int64_t factor = shape_.resolution / shape_.side();
+      images.size(2) % factor != 0 || images.size(3) % factor != 0) {
+    fail("{}: tensor images: {} x {} pixels, expected multiples of {}", origin, images.size(3), images.size(2), factor);
+  }
+  return {{"moments", encode(images.to(torch::kFloat))}};
+}
+
+bool VaeEncoder::apply_to_onnx(OnnxGraph& graph) const {
+  const std::string images =
+      graph.input("images", torch::kFloat, {shape_.img_channels, shape_.resolution, shape_.resolution});
+  graph.output(to_onnx(graph, images), "moments", {2 * shape_.embed_dim, shape_.side(), shape_.side()});
+  return true;
+}
+
 std::string VaeEncoder::to_onnx(OnnxGraph& graph, const std::string& images) const {
   std::string x = add(graph, "conv_in", *conv_in_, images);
   int64_t side = shape_.resolution;
@@ -212,6 +229,16 @@ Tensor VaeDecoder::decode(const Tensor& latents) {
 std::function<void()> VaeDecoder::example_pass(int64_t batch, torch::Device device) {
   const Tensor latents = torch::randn({batch, shape_.embed_dim, shape_.side(), shape_.side()}, device);
   return [this, latents] { decode(latents); };
+}
+
+TensorMap VaeDecoder::apply(const TensorMap& inputs, const std::string& origin) {
+  return {{"images", decode(input_tensor(inputs, "z", {-1, shape_.embed_dim, -1, -1}, origin).to(torch::kFloat))}};
+}
+
+bool VaeDecoder::apply_to_onnx(OnnxGraph& graph) const {
+  const std::string latents = graph.input("z", torch::kFloat, {shape_.embed_dim, shape_.side(), shape_.side()});
+  graph.output(to_onnx(graph, latents), "images", {shape_.img_channels, shape_.resolution, shape_.resolution});
+  return true;
 }
 
 std::string VaeDecoder::to_onnx(OnnxGraph& graph, const std::string& latents) const {

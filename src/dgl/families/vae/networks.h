@@ -74,9 +74,13 @@ class VaeEncoder : public Network {
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   std::function<void()> example_pass(int64_t batch, torch::Device device) override;
 
+  /// `images` to `moments`.
+  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
+
   /// Moments [N, 2 embed_dim, h, w], float32, of images [N, C, H, W] in -1 … 1: means, then logarithms of variances.
   torch::Tensor encode(const torch::Tensor& images);
   std::string to_onnx(OnnxGraph& graph, const std::string& images) const;
+  bool apply_to_onnx(OnnxGraph& graph) const override;
 
  private:
   VaeShape shape_;
@@ -102,11 +106,15 @@ class VaeDecoder : public Network {
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   std::function<void()> example_pass(int64_t batch, torch::Device device) override;
 
+  /// `z` to `images`.
+  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
+
   /// Images [N, C, H, W], float32, about -1 … 1 and not clamped, of latents [N, embed_dim, h, w].
   torch::Tensor decode(const torch::Tensor& latents);
   /// The weight of the last convolution.
   const torch::Tensor& last_weight() const { return conv_out_->weight(); }
   std::string to_onnx(OnnxGraph& graph, const std::string& latents) const;
+  bool apply_to_onnx(OnnxGraph& graph) const override;
 
  private:
   VaeShape shape_;

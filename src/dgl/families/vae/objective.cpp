@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "dgl/base/torch.h"
 #include "dgl/guidance/guided_loss.h"
@@ -29,7 +31,8 @@ std::vector<Phase> VaeObjective::phases() {
   }
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
-                      .trains = {"encoder", "decoder"},
+                      .trains = settings_.part == "decoder" ? std::vector<std::string>{"decoder"}
+                                                            : std::vector<std::string>{"encoder", "decoder"},
                       .loss = [this](const StepInput& in, StepOutput& out) { return autoencoder_loss(in, out); },
                       .guidance = guidance});
   }
@@ -45,14 +48,19 @@ int64_t VaeObjective::max_shards(int64_t batch) const {
 
 Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {
   const Tensor& images = input.real[0].images;
-  const Posterior posterior(encoder_->encode(images));
+  Tensor moments;
+  {
+    const torch::AutoGradMode trained(settings_.part != "decoder");
+    moments = encoder_->encode(images);
+  }
+  const Posterior posterior(moments);
   const Tensor reconstructions = decoder_->decode(posterior.sample(input.random));
   const auto count = static_cast<double>(images.size(0)), numbers = static_cast<double>(images.numel());
   const Tensor difference = images - reconstructions;
   const Tensor error = (settings_.reconstruction == "l2" ? difference.square() : difference.abs()).sum() / count;
   const Tensor kl = posterior.kl().mean();
   Tensor total = error + settings_.kl_weight * kl;
-  if (discriminator_ && input.progress >= settings_.d_start) {
+  if (discriminator_ && input.run_progress >= settings_.d_start) {
     total = total + adversarial_term(reconstructions, error, input, output);
   }
   output.losses["g_main"] = total.detach();
@@ -84,7 +92,7 @@ Tensor VaeObjective::own_discriminator_loss(const StepInput& input, StepOutput& 
     reconstructions = decoder_->decode(Posterior(encoder_->encode(input.real[0].images)).sample(input.random));
   }
   const Tensor loss = discriminator_loss(*adversarial_, *discriminator_, {reconstructions, {}}, input, output);
-  return input.progress >= settings_.d_start ? loss : loss * 0;
+  return input.run_progress >= settings_.d_start ? loss : loss * 0;
 }
 
 }  // namespace dgl

@@ -16,6 +16,8 @@ VaeReconstruction::VaeReconstruction(std::shared_ptr<VaeEncoder> encoder, std::s
 
 SampleSpec VaeReconstruction::spec() const { return {{}, 0, encoder_->shape().image(), decoder_->shape().image()}; }
 
+int64_t VaeReconstruction::input_multiple() const { return int64_t{1} << (encoder_->shape().levels() - 1); }
+
 Tensor VaeReconstruction::sample(const Condition& condition, const SampleOptions&) {
   return decoder_->decode(Posterior(encoder_->encode(condition.images)).mean);
 }

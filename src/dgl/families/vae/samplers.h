@@ -14,6 +14,7 @@ class VaeReconstruction : public Sampler {
   VaeReconstruction(std::shared_ptr<VaeEncoder> encoder, std::shared_ptr<VaeDecoder> decoder);
 
   SampleSpec spec() const override;
+  int64_t input_multiple() const override;
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   Network& network() override { return *decoder_; }

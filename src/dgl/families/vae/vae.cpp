@@ -55,6 +55,14 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
         "Weight of the divergence of latents from a normal distribution; from about 0.1 on, images can be drawn "
         "from it",
         0, 1e6},
+       {"student",
+        "part",
+        &s.part,
+        "What a student narrows and trains: both networks; decoder, beside its teacher's encoder as it is, so that "
+        "latents stay what they were",
+        0,
+        0,
+        {"both", "decoder"}},
        {"discriminator",
         "architecture",
         &s.discriminator,
@@ -67,7 +75,7 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
        {"discriminator", "norm", &s.d_norm, "Its norm: batch, instance, none", 0, 0, {"batch", "instance", "none"}},
        {"discriminator", "weight", &s.d_weight,
         "Its gradient on the decoder's last layer as a share of the reconstruction's", 0, 1e6},
-       {"discriminator", "start", &s.d_start, "Share of a stage after which it takes part", 0, 1}});
+       {"discriminator", "start", &s.d_start, "Share of a run's images after which it takes part", 0, 1}});
   return keys;
 }
 
@@ -91,7 +99,8 @@ nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& wi
                                   s.d_norm};
     return PatchDiscriminatorShape::from_json(shape.to_json(name()), "the recipe").to_json(name());
   }
-  return VaeShape::make(s.architecture("the recipe"), widths.generator).to_json();
+  const bool whole = slot == "encoder" && s.part == "decoder";
+  return VaeShape::make(s.architecture("the recipe"), whole ? Rational{} : widths.generator).to_json();
 }
 
 std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const nlohmann::json& json,

@@ -23,11 +23,13 @@ struct VaeFamilySettings : FamilySettings {
   std::string reconstruction = "l1";  ///< error of reconstructions: l1, or l2
   double kl_weight = 1e-6;
 
+  std::string part = "both";  ///< what a student narrows and trains: both, or the decoder, beside its teacher's encoder
+
   std::string discriminator = "none";  ///< the student's own: none, or patch
   int64_t d_channels = 64, d_layers = 3;
   std::string d_norm = "batch";
   double d_weight = 0.5;  ///< share of its gradient in the decoder's last layer
-  double d_start = 0;     ///< share of a stage after which it takes part
+  double d_start = 0;     ///< share of a run after which it takes part
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers.

@@ -1,0 +1,224 @@
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/teacher_of_squares.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
+
+namespace dgl::test {
+namespace {
+
+/// An autoencoder of squares beside a StyleGAN2 of them.
+class VaeProgram : public WithTeacherOfSquares<VaeProgram> {
+ public:
+  static constexpr const char* kTables = R"(
+[training]
+batch = 8
+kimg = 0.032
+checkpoint_kimg = 0.032
+[evaluation]
+features = "features.safetensors"
+samples = 32
+final_samples = 32
+)";
+
+ protected:
+  static void SetUpTestSuite() {
+    WithTeacherOfSquares::SetUpTestSuite();
+    folder_->put("v.toml",
+                 "family = 'vae'\n[network]\nresolution = 32\nimg_channels = 1\nchannels = 16\nmultiples = '1,1,2'\n"
+                 "blocks = 1\nz_channels = 2\nattention = '8'\n[training]\nbatch = 8\nkimg = 0.32\n"
+                 "checkpoint_kimg = 0.08\nlr = 0.002\nkl_weight = 0.01\nema_kimg = 0.02\n"
+                 "[discriminator]\narchitecture = 'patch'\nchannels = 8\nlayers = 2\nstart = 0.5\n"
+                 "[guidance]\nstage1_kimg = 0.16\nstage2_kimg = 0.16\npair_weight = 'gradient'\nweight = 'gradient'\n"
+                 "[evaluation]\nfeatures = 'features.safetensors'\ntest = 'test.dgldata'\nsamples = 20\n"
+                 "final_samples = 20\n");
+    expect_success(run({"prepare", "squares", "--size", "32", "--holdout", "4", "--out", "train.dgldata", "--out-test",
+                        "test.dgldata"}));
+    expect_success(run({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "vae"}));
+  }
+
+  static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
+  static void expect_refused(const Words& words, const Words& says) {
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 1) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    for (const auto& word : says)
+      EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
+  }
+  static fs::path at(const std::string& name) { return *folder_ / name; }
+  static Outcome run(const Words& words) { return Program(*folder_)(words); }
+  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
+  static Words compress(const std::string& teacher, const std::string& out, const Words& more = {}) {
+    Words words{"compress", "--teacher", teacher, "--data", "train.dgldata", "--recipe", "v.toml",
+                "--width",  "1/2",       "--out", out};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  static nlohmann::json last_line(const std::string& name) {
+    const std::string log = read_file(at(name + "/log.jsonl"));
+    return nlohmann::json::parse(log.substr(log.rfind('\n', log.size() - 2) + 1));
+  }
+};
+
+TEST_F(VaeProgram, LearnsToReconstructWhatItHasNotSeen) {
+  const auto summary = json_of("vae/summary.json");
+  EXPECT_EQ(summary["metric_samples"], 10);  // all that were held out
+  EXPECT_EQ(summary["data"]["count"], 30);
+  EXPECT_GT(summary["model"]["psnr"].get<double>(), 10);
+  EXPECT_GT(summary["model"]["prior_fd"].get<double>(), 0);
+  EXPECT_EQ(summary["model"]["generator"]["params"], summary["model"]["encoder"]["params"].get<int64_t>() +
+                                                         summary["model"]["decoder"]["params"].get<int64_t>());
+  const auto first =
+      nlohmann::json::parse(read_file(at("vae/log.jsonl")).substr(0, read_file(at("vae/log.jsonl")).find('\n')));
+  EXPECT_LT(last_line("vae")["loss"]["g_main"].get<double>(), first["loss"]["g_main"].get<double>());
+  // Its discriminator takes part from the middle of the run on.
+  EXPECT_FALSE(first["loss"].contains("g_adversarial"));
+  EXPECT_TRUE(last_line("vae")["loss"].contains("g_adversarial"));
+}
+
+// Judged by the discriminator of a GAN, which knows the same images, and by the autoencoder's own.
+TEST_F(VaeProgram, StudentsOfBothKindsOfJudge) {
+  const Words terms{"--lambda", "0.5", "--set", "guidance.pair=0.5", "--set", "student.init=random"};
+  for (const char* teacher : {"teacher/model.safetensors", "vae/model.safetensors"}) {
+    const std::string out = std::string("half-") + teacher[0];
+    expect_success(run(compress(teacher, out, terms)));
+    const auto line = last_line(out);
+    for (const char* loss : {"g_main", "g_pair", "g_guidance", "d_main"})
+      EXPECT_TRUE(line["loss"].contains(loss)) << loss;
+    EXPECT_TRUE(line["score"].contains("teacher_fake"));
+    const auto summary = json_of(out + "/summary.json");
+    EXPECT_LT(2 * summary["student"]["generator"]["params"].get<int64_t>(),
+              json_of("vae/summary.json")["model"]["generator"]["params"].get<int64_t>());
+  }
+  const auto summary = json_of("half-v/summary.json");
+  EXPECT_GT(summary["teacher"]["psnr"].get<double>(), 10);
+  // A student starts from its teacher where that fits.
+  expect_success(run(compress("vae/model.safetensors", "inherited", {"--lambda", "0", "--set", "guidance.pair=0.5"})));
+  EXPECT_NE(read_file(at("inherited/recipe.toml")).find("init = 'teacher'"), std::string::npos);
+}
+
+// Latents stay what they were: the encoder is the teacher's, at its width.
+TEST_F(VaeProgram, AStudentOfTheDecoderAlone) {
+  const Words decoder{"--lambda", "0", "--set", "guidance.pair=0.5", "--set", "student.part=decoder"};
+  expect_success(run(compress("vae/model.safetensors", "decoder", decoder)));
+  const auto teacher = load_safetensors(at("vae/model.safetensors")),
+             student = load_safetensors(at("decoder/model.safetensors"));
+  for (const auto& [name, tensor] : teacher.with_prefix("encoder_ema.")) {
+    EXPECT_TRUE(tensor.equal(student.at("encoder_ema." + name, "student"))) << name;
+    EXPECT_TRUE(tensor.equal(student.at("encoder." + name, "student"))) << name;
+  }
+  EXPECT_LT(json_of("decoder/summary.json")["student"]["decoder"]["params"].get<int64_t>(),
+            json_of("vae/summary.json")["model"]["decoder"]["params"].get<int64_t>() / 2);
+  const auto refused = [](Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    expect_refused(words, {"student.part", "encoder"});
+    EXPECT_FALSE(fs::exists(at("n")));
+  };
+  refused(compress("vae/model.safetensors", "n", decoder), {"--set", "student.init=random"});
+  refused(compress("teacher/model.safetensors", "n", decoder), {});
+  refused({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "n"}, {"--set", "student.part=decoder"});
+}
+
+TEST_F(VaeProgram, CutAndResumedGivesTheSameBits) {
+  const Words terms{"--lambda", "0.5", "--set", "guidance.pair=0.5"};
+  expect_success(run(compress("teacher/model.safetensors", "whole", terms)));
+  const Program dgl(*folder_);
+  Words words = compress("teacher/model.safetensors", "cut", terms);
+  for (const int after : {1, 3}) {
+    const pid_t child = dgl.start(words);
+    const auto ticks = [&] {
+      const std::string log = fs::exists(at("cut/log.jsonl")) ? read_file(at("cut/log.jsonl")) : "";
+      return std::count(log.begin(), log.end(), '\n');
+    };
+    for (int i = 0; i < 30000 && ticks() < after; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ::kill(child, SIGKILL);
+    dgl.wait(child);
+    words = {"resume", "cut"};
+  }
+  expect_success(run(words));
+  EXPECT_EQ(read_file(at("cut/model.safetensors")), read_file(at("whole/model.safetensors")));
+}
+
+TEST_F(VaeProgram, ReconstructsFoldersAndTensors) {
+  expect_success(run({"sample", "--model", "teacher/model.safetensors", "-n", "3", "--out", "pictures"}));
+  expect_success(run({"reconstruct", "--model", "vae/model.safetensors", "--images", "pictures", "--out", "made"}));
+  EXPECT_TRUE(fs::is_regular_file(at("made/000002.png")));
+  // Sides of any multiple of what the levels divide by.
+  const auto images = torch::rand({2, 1, 24, 40}) * 2 - 1;
+  save_safetensors(at("x.safetensors"), {{{"images", images}}, {}});
+  const Words words{"reconstruct", "--model", "vae/model.safetensors", "--images"};
+  const auto with = [&](const Words& more) {
+    Words all = words;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_success(run(with({"x.safetensors", "--out", "y.safetensors"})));
+  const auto made = load_safetensors(at("y.safetensors")).at("images", "y");
+  ASSERT_EQ(made.sizes(), images.sizes());
+  // The networks one by one.
+  expect_success(run({"apply", "--model", "vae/model.safetensors", "--network", "encoder", "--inputs", "x.safetensors",
+                      "--out", "m.safetensors"}));
+  const auto moments = load_safetensors(at("m.safetensors")).at("moments", "m");
+  ASSERT_EQ(moments.sizes(), (std::vector<int64_t>{2, 4, 6, 10}));
+  save_safetensors(at("z.safetensors"), {{{"z", moments.chunk(2, 1)[0].contiguous()}}, {}});
+  expect_success(run({"apply", "--model", "vae/model.safetensors", "--network", "decoder", "--inputs", "z.safetensors",
+                      "--out", "i.safetensors"}));
+  EXPECT_TRUE(load_safetensors(at("i.safetensors")).at("images", "i").equal(made));
+  save_safetensors(at("latents.safetensors"), {{{"z", torch::randn({2, 8})}}, {}});
+  expect_success(run({"apply", "--model", "teacher/model.safetensors", "--network", "generator", "--inputs",
+                      "latents.safetensors", "--out", "g.safetensors"}));
+  expect_success(run({"sample", "--model", "teacher/model.safetensors", "--latents", "latents.safetensors", "--out",
+                      "s.safetensors"}));
+  EXPECT_TRUE(load_safetensors(at("g.safetensors"))
+                  .at("images", "g")
+                  .equal(load_safetensors(at("s.safetensors")).at("images", "s")));
+
+  save_safetensors(at("odd.safetensors"), {{{"images", torch::zeros({1, 1, 30, 32})}}, {}});
+  expect_refused(with({"odd.safetensors", "--out", "n.safetensors"}), {"odd.safetensors", "32 x 30", "multiples of 4"});
+  expect_refused({"apply", "--model", "vae/model.safetensors", "--network", "encoder", "--inputs", "odd.safetensors",
+                  "--out", "n.safetensors"},
+                 {"odd.safetensors", "images", "multiples of 4"});
+  expect_refused({"apply", "--model", "vae/model.safetensors", "--network", "decoder", "--inputs", "x.safetensors",
+                  "--out", "n.safetensors"},
+                 {"x.safetensors", "no tensor z", "any, 2, any, any"});
+  expect_refused({"apply", "--model", "vae/model.safetensors", "--network", "denoiser", "--inputs", "x.safetensors",
+                  "--out", "n.safetensors"},
+                 {"vae/model.safetensors", "denoiser", "encoder"});
+  expect_refused({"reconstruct", "--model", "teacher/model.safetensors", "--images", "pictures", "--out", "n"},
+                 {"teacher/model.safetensors", "stylegan2", "vae"});
+  EXPECT_FALSE(fs::exists(at("n.safetensors")));
+}
+
+TEST_F(VaeProgram, MeasuresReconstructionsAndThePrior) {
+  const Outcome outcome = run({"eval", "--model", "vae/model.safetensors", "--data", "test.dgldata", "--features",
+                               "features.safetensors", "--json"});
+  expect_success(outcome);
+  const auto numbers = nlohmann::json::parse(outcome.out);
+  for (const char* key : {"fd_squares", "prior_fd_squares", "psnr", "ssim"}) EXPECT_TRUE(numbers.contains(key)) << key;
+  EXPECT_EQ(numbers["samples"], 10);
+  const auto summary = json_of("vae/summary.json");
+  EXPECT_NEAR(numbers["psnr"].get<double>(), summary["model"]["psnr"].get<double>(), 1e-9);
+  EXPECT_NEAR(numbers["fd_squares"].get<double>(), summary["model"]["fd"].get<double>(), 1e-6);
+}
+
+TEST_F(VaeProgram, AJudgeIsNeeded) {
+  // An autoencoder without a discriminator teaches nothing but its weights.
+  folder_->put("bare.toml", read_file(at("v.toml")) + "\n");
+  expect_success(run({"train", "--recipe", "bare.toml", "--data", "train.dgldata", "--out", "bare", "--set",
+                      "discriminator.architecture=none", "--set", "training.kimg=0.08"}));
+  const Outcome outcome =
+      run(compress("bare/model.safetensors", "alone", {"--set", "discriminator.architecture=none"}));
+  expect_success(outcome);
+  EXPECT_NE((outcome.out + outcome.err).find("the teacher has no discriminator"), std::string::npos);
+  expect_refused(compress("bare/model.safetensors", "n", {"--lambda", "0.5"}),
+                 {"bare/model.safetensors", "no discriminator"});
+  expect_refused(compress("bare/model.safetensors", "n", {"--set", "guidance.pair=1"}),
+                 {"bare/model.safetensors", "no discriminator"});
+  expect_refused(compress("vae/model.safetensors", "n", {"--set", "guidance.pair_weight=score"}),
+                 {"guidance.pair_weight", "score", "gradient"});
+  EXPECT_FALSE(fs::exists(at("n")));
+}
+
+}  // namespace
+}  // namespace dgl::test
