@@ -158,6 +158,49 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// What other classes would make is passed over: Lightning's callbacks under their class, objects with attributes,
+// numbers of numpy, large numbers, items given to what is not known.
+TEST(Checkpoint, WhatIsNotKnownIsPassedOver) {
+  const auto item = [](const std::string& key, const std::string& value) { return text(key) + value + "s"; };
+  const std::string unknown = "cpytorch_lightning.callbacks\nModelCheckpoint\n";
+  const std::string known = tensor_call("0", 2, "K\x02\x85", "K\x01\x85");
+  const std::string content =
+      "}" + item("callbacks", "}" + unknown + "}" + item("monitor", text("loss")) + "s") +
+      item("object", unknown + ")\x81}" + item("a", "K\x01") + "b") + item("keywords", unknown + ")}\x92") +
+      item("number", unknown + "K\x01\x85R") + item("list", unknown + ")RNa") + item("large", kNine) +
+      item("tensor of an unknown storage", "ctorch._utils\n_rebuild_parameter\n" + unknown + ")R\x85R") +
+      item("counts", "ccollections\ndefaultdict\ncbuiltins\nlist\n\x85R") + item("t", known);
+  const std::string pickle = make_pickle(content);
+  for (const std::string& file : {make_zip({{"a/data.pkl", pickle}, {"a/data/0", std::string(8, '\0')}}),
+                                  make_legacy(pickle, "0", std::string(8, '\0'))}) {
+    const TensorFile found = parse(file);
+    ASSERT_EQ(found.tensors.size(), 1u);
+    EXPECT_TRUE(found.tensors.begin()->first.starts_with("t."));
+  }
+  // Not where the weights themselves are within.
+  const std::string within = "}" + item("model", unknown + ")\x81");
+  expect_error(
+      [&] {
+        parse(make_zip({{"a/data.pkl", make_pickle(within)}}));
+      },
+      {"ModelCheckpoint", "no tensors", "not run"});
+}
+
+// However many names a few bytes of a file may spell.
+TEST(Checkpoint, NamesAreBounded) {
+  std::string content;
+  for (int i = 0; i < 100; ++i) {
+    content += text(std::string(250, static_cast<char>('a' + i % 26)) + std::to_string(i)) + "q" +
+               std::string(1, static_cast<char>(i)) + "0";
+  }
+  for (int i = 0; i < 100; ++i) {
+    for (int k = 0; k < 100; ++k) {
+      content += "h" + std::string(1, static_cast<char>(i)) + "h" + std::string(1, static_cast<char>(k)) + "\x93" + "0";
+    }
+  }
+  expect_error([&] { parse(make_zip({{"a/data.pkl", make_pickle(content + "}")}})); }, {"great length"});
+}
+
 TEST(Checkpoint, StoragesThatAreMissingOrOfAnotherSize) {
   const std::string pickle = make_pickle(tensor_call("7", 2, "K\x02\x85", "K\x01\x85"));
   expect_error([&] { parse(make_zip({{"a/data.pkl", pickle}})); }, {"a/data/7", "missing"});

@@ -87,8 +87,14 @@ class Flattener {
   /// Returns the wanted tensors by dotted name.
   std::map<std::string, const PickleTensor*> run() {
     const PickleValue& root = pickle_.at(pickle_.root);
+    if (root.kind == Kind::inert) {
+      fail_file("{}: the checkpoint is no dict of tensors, but what {} makes, which is not run", origin_, maker(root));
+    }
     if (root.kind != Kind::dict) fail_file("{}: the checkpoint is no dict of tensors", origin_);
     visit(root, "", 0);
+    if (found_.empty() && !inert_.empty()) {
+      fail_file("{}: the checkpoint has no tensors but those that {} may make, which is not run", origin_, inert_);
+    }
     return std::move(found_);
   }
 
@@ -99,7 +105,9 @@ class Flattener {
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       if (++visits_ > kMaxVisits) fail_file("{}: more than {} values", origin_, kMaxVisits);
       const PickleValue &key = pickle_.at(dict.items[i]), &value = pickle_.at(dict.items[i + 1]);
+      if (value.kind == Kind::inert && inert_.empty()) inert_ = maker(value);
       if (value.kind != Kind::dict && value.kind != Kind::tensor) continue;
+      if (key.kind == Kind::name || key.kind == Kind::inert) continue;  // classes, as Lightning's callbacks
       const std::string name = prefix + key_text(key, prefix);
       if (value.kind == Kind::dict) {
         visit(value, name + ".", depth + 1);
@@ -109,6 +117,11 @@ class Flattener {
         if (found_.size() > kMaxTensors) fail_file("{}: more than {} tensors", origin_, kMaxTensors);
       }
     }
+  }
+
+  /// The quoted name of the global that would have made an inert value.
+  std::string maker(const PickleValue& value) const {
+    return quoted(pickle_.at(static_cast<uint32_t>(value.integer)).text);
   }
 
   std::string key_text(const PickleValue& key, const std::string& prefix) const {
@@ -127,6 +140,7 @@ class Flattener {
   const std::string origin_;
   const Wanted& wanted_;
   size_t visits_ = 0;
+  std::string inert_;  // the first maker of an inert value
   std::map<std::string, const PickleTensor*> found_;
 };
 

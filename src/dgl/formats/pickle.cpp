@@ -15,7 +15,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr int64_t kMaxOperations = int64_t{1} << 22;
-constexpr size_t kMaxSizes = 64, kMaxNameLength = 256;
+constexpr size_t kMaxSizes = 64, kMaxNameLength = 256, kMaxNames = size_t{1} << 20;  // the last: bytes of all names
 constexpr int64_t kMaxEmptyExtent = int64_t{1} << 40;
 constexpr uint32_t kMark = UINT32_MAX;  // marks on the stack the beginning of a collection's items
 
@@ -66,6 +66,7 @@ enum Opcode : uint8_t {
   op_stack_global = 0x93,
   op_reduce = 'R',
   op_new_object = 0x81,
+  op_new_object_keywords = 0x92,
   op_build = 'b',
   op_persistent = 'Q',
   op_protocol = 0x80,
@@ -209,6 +210,10 @@ class Machine {
         const auto call = pop_items(2);
         return reduce(call[0], call[1]);
       }
+      case op_new_object_keywords: {
+        const auto call = pop_items(3);
+        return push_inert(call[0]);
+      }
       case op_build: {
         const uint32_t state = pop();
         return build(state);
@@ -222,7 +227,10 @@ class Machine {
   /// Pushes an integer of `length` bytes in two's complement, little-endian.
   void push_long(uint64_t length) {
     const std::string_view bytes = in_.text(length);
-    if (length > 8) fail_file("{}: the pickle holds a whole number of {} bytes, expected at most 8", origin_, length);
+    if (length > 8) {
+      push_name(fmt::format("a whole number of {} bytes", length));
+      return push_inert(pop());
+    }
     uint64_t value = length > 0 && (bytes.back() & 0x80) ? ~uint64_t{0} : 0;
     for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
     push_integer(static_cast<int64_t>(value));
@@ -236,6 +244,7 @@ class Machine {
 
   void extend(Kind kind, const std::vector<uint32_t>& items) {
     PickleValue& target = out_.values[top()];
+    if (target.kind == Kind::inert) return;
     if (target.kind != kind) broken("adds items to something that is no collection");
     if (kind == Kind::dict && items.size() % 2 != 0) broken("gives a dict a key without a value");
     target.items.insert(target.items.end(), items.begin(), items.end());
@@ -255,12 +264,25 @@ class Machine {
     return text;
   }
 
-  void push_global(const std::string& name) {
-    if (!pickle_global(name)) {
-      fail_file("{}: unsupported pickle global {}; refusing to load", origin_, quoted(name));
-    }
+  void push_global(const std::string& name) { push_name(name); }
+
+  /// Pushes a name, the same value each time that it occurs.
+  void push_name(const std::string& name) {
+    const auto [known, is_new] = names_.emplace(name, static_cast<uint32_t>(out_.values.size()));
+    if (!is_new) return stack_.push_back(known->second);
+    if ((name_bytes_ += name.size()) > kMaxNames) broken("names globals at great length");
     PickleValue result{Kind::name};
     result.text = name;
+    push(std::move(result));
+  }
+
+  /// Pushes what a global that is not known would make, or something that was made by one. Throws Error for a value
+  /// that nothing can be made of.
+  void push_inert(uint32_t maker) {
+    const PickleValue& value = out_.at(maker);
+    if (value.kind != Kind::name && value.kind != Kind::inert) broken("calls something that is no global");
+    PickleValue result{Kind::inert};
+    result.integer = value.kind == Kind::name ? maker : value.integer;
     push(std::move(result));
   }
 
@@ -289,10 +311,10 @@ class Machine {
   }
 
   void reduce(uint32_t callee, uint32_t arguments) {
-    if (out_.at(callee).kind != Kind::name || out_.at(arguments).kind != Kind::sequence) {
-      broken("calls something that is no global");
-    }
+    const Kind kind = out_.at(callee).kind;
     const std::string name = out_.at(callee).text;
+    if (kind == Kind::inert || (kind == Kind::name && !pickle_global(name))) return push_inert(callee);
+    if (kind != Kind::name || out_.at(arguments).kind != Kind::sequence) broken("calls something that is no global");
     const std::vector<uint32_t>& given = out_.at(arguments).items;
     const auto expect = [&](size_t low, size_t high) {
       if (given.size() < low || given.size() > high)
@@ -300,6 +322,7 @@ class Machine {
     };
     switch (*pickle_global(name)) {
       case PickleGlobal::ordered_dict: expect(0, 1); return push_items(Kind::dict, pairs(given));
+      case PickleGlobal::default_dict: expect(0, 1); return push_items(Kind::dict, {});
       case PickleGlobal::set:
       case PickleGlobal::size:
         expect(0, 1);
@@ -317,6 +340,7 @@ class Machine {
       case PickleGlobal::rebuild_tensor: expect(4, 7); return push_tensor(given);
       case PickleGlobal::rebuild_parameter:
         expect(1, 3);
+        if (out_.at(given[0]).kind == Kind::inert) return push_inert(given[0]);
         if (out_.at(given[0]).kind != Kind::tensor) broken("makes a parameter of what is no tensor");
         stack_.push_back(given[0]);
         return;
@@ -340,7 +364,7 @@ class Machine {
   /// Sets attributes. Those of a Namespace are kept, those of a dict (a state dict's _metadata) are dropped.
   void build(uint32_t state) {
     PickleValue& target = out_.values[top()];
-    if (target.kind == Kind::dict) return;
+    if (target.kind == Kind::dict || target.kind == Kind::inert) return;
     if (target.kind != Kind::object || out_.at(state).kind != Kind::dict || !target.items.empty()) {
       broken("sets attributes of something that has none");
     }
@@ -378,6 +402,7 @@ class Machine {
   }
 
   void push_tensor(const std::vector<uint32_t>& given) {
+    if (out_.at(given[0]).kind == Kind::inert) return push_inert(given[0]);
     if (out_.at(given[0]).kind != Kind::storage) broken("makes a tensor of what is no storage");
     PickleTensor tensor{static_cast<size_t>(out_.at(given[0]).integer), integer_of(given[1]), integers_of(given[2]),
                         integers_of(given[3])};
@@ -416,6 +441,8 @@ class Machine {
   std::vector<uint32_t> stack_;
   std::map<uint32_t, uint32_t> memo_;
   std::map<std::string, size_t> by_key_;
+  std::map<std::string, uint32_t> names_;
+  size_t name_bytes_ = 0;
 };
 
 }  // namespace

@@ -15,10 +15,25 @@ namespace dgl {
 /// A value of a pickle. It refers to other values by their index in Pickle::values. Deep nesting and cycles in a file
 /// therefore cannot reach the program's own stack.
 struct PickleValue {
-  enum class Kind : uint8_t { none, boolean, integer, real, text, sequence, dict, name, object, storage, tensor };
+  enum class Kind : uint8_t {
+    none,
+    boolean,
+    integer,
+    real,
+    text,
+    sequence,
+    dict,
+    name,
+    object,
+    storage,
+    tensor,
+    inert
+  };
 
   Kind kind = Kind::none;
-  int64_t integer = 0;  ///< value of a boolean or integer; index into Pickle::storages or tensors
+  /// Value of a boolean or integer; index into Pickle::storages or tensors; of an inert value, that of the name of what
+  /// would have made it.
+  int64_t integer = 0;
   double real = 0;
   std::string text = {};  ///< value of a text; the global of a name or an object
   /// Items of a sequence (list, tuple, set); key, value, key, value … of a dict or an object.
@@ -50,10 +65,12 @@ struct Pickle {
 };
 
 /// Reads one pickle (protocols 2 to 4). Afterwards `reader` is at the end of the pickle. Nothing is imported or
-/// executed. The only allowed globals are those below, which become plain values. Throws Error, naming the global, for
-/// any other. Reads at most 2^22 operations, each of which makes at most one value.
+/// executed. The globals below become plain values. What any other would make is inert: a value that holds nothing but
+/// the global's name, whatever is called on it, given to it or taken from it. So are whole numbers of more than 8
+/// bytes. Reads at most 2^22 operations, each of which makes at most one value.
 ///
-///     collections.OrderedDict, builtins.set and frozenset, argparse.Namespace, torch.Size, torch.device, the dtypes
+///     collections.OrderedDict and defaultdict, builtins.set and frozenset, argparse.Namespace, torch.Size,
+///     torch.device, the dtypes
 ///     torch._utils._rebuild_tensor, _rebuild_tensor_v2, _rebuild_parameter
 ///     torch.FloatStorage and its equivalents for float16, bfloat16, float64, the integers and bool,
 ///     torch.UntypedStorage, torch.storage.UntypedStorage

@@ -30,6 +30,7 @@ const std::map<std::string, torch::ScalarType>& storage_types() {
 std::optional<PickleGlobal> pickle_global(const std::string& name) {
   static const std::map<std::string, PickleGlobal> globals{
       {"collections.OrderedDict", PickleGlobal::ordered_dict},
+      {"collections.defaultdict", PickleGlobal::default_dict},
       {"__builtin__.set", PickleGlobal::set},
       {"__builtin__.frozenset", PickleGlobal::set},
       {"builtins.set", PickleGlobal::set},

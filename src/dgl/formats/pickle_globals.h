@@ -10,6 +10,7 @@ namespace dgl {
 /// Meaning of a global that a checkpoint may name.
 enum class PickleGlobal {
   ordered_dict,
+  default_dict,
   set,
   name_space,  ///< argparse.Namespace
   size,        ///< torch.Size
@@ -19,7 +20,7 @@ enum class PickleGlobal {
   storage,
 };
 
-/// Returns the meaning of `name` (module.attribute), or nothing for a global that checkpoints do not need.
+/// Returns the meaning of `name` (module.attribute), or nothing for a global that tensors do not need.
 std::optional<PickleGlobal> pickle_global(const std::string& name);
 
 /// Returns the element type of a storage. pickle_global(name) must be PickleGlobal::storage.
