@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Times dgl beside the reference implementations that the user has, in turn, on the same machine.
 
-    python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
+    python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--latent-diffusion CHECKOUT]
+                             [--dgl build/dgl] [--runs 5] [--configs 32,64]
 
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
 StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
-step, as `dgl bench` counts them. Prints the medians of the runs and their ratios as a Markdown table; sampling is one
-batch of 1 or 16 latents to images.
+step, as `dgl bench` counts them; a step of an autoencoder is that of its own loss, without a discriminator. Prints the
+medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16 latents to images or, of an
+autoencoder, of images to reconstructions.
 """
 import argparse
 import json
@@ -19,6 +21,8 @@ import tempfile
 import time
 
 CONFIGS = {
+    "vae": dict(resolution=128, channels=64, multiples=(1, 2, 4, 4), blocks=2, z_channels=4, batch=4),
+    "vae-quarter": dict(resolution=128, channels=32, multiples=(1, 2, 4, 4), blocks=2, z_channels=4, batch=4),
     "biggan": dict(resolution=32, channels=32, z_dim=128, batch=50),
     "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
     "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
@@ -76,6 +80,41 @@ def run_biggan(path, config, threads, budget=1.5):
     return result
 
 
+def run_vae(path, config, threads, budget=1.5):
+    sys.path.insert(0, path)
+    import torch
+    from ldm.modules.diffusionmodules.model import Decoder, Encoder
+    from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    z, side = config["z_channels"], config["resolution"]
+    shape = dict(double_z=True, z_channels=z, resolution=side, in_channels=3, out_ch=3, ch=config["channels"],
+                 ch_mult=config["multiples"], num_res_blocks=config["blocks"], attn_resolutions=[], dropout=0.0)
+    encoder = torch.nn.Sequential(Encoder(**shape), torch.nn.Conv2d(2 * z, 2 * z, 1))
+    decoder = torch.nn.Sequential(torch.nn.Conv2d(z, z, 1), Decoder(**shape))
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=4.5e-6, betas=(0.5, 0.9))
+    batch = config["batch"]
+    real = torch.randn(batch, 3, side, side)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        posterior = DiagonalGaussianDistribution(encoder(real))
+        loss = (real - decoder(posterior.sample())).abs().sum() / batch + 1e-6 * posterior.kl().mean()
+        loss.backward()
+        optimizer.step()
+
+    seconds = median_seconds(step, budget)
+    result = dict(step=seconds, images_per_second=batch / seconds,
+                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    for n in (1, 16):
+        images = torch.randn(n, 3, side, side)
+        with torch.no_grad():
+            result[f"sample_{n}"] = median_seconds(
+                lambda: decoder(DiagonalGaussianDistribution(encoder(images)).mode()), budget)
+    return result
+
+
 def run_stylegan2(path, config, threads, budget=1.5):
     sys.path.insert(0, path)
     import torch
@@ -119,10 +158,15 @@ def run_stylegan2(path, config, threads, budget=1.5):
 
 def run_dgl(binary, config, precision, threads):
     network = {k: v for k, v in config.items() if k != "batch"}
-    biggan = "channels" in config
-    extra = "classes = 10 attention = 0 hierarchical = false shared_dim = 0" if biggan else f"w_dim = {config['z_dim']}"
-    network.update(zip(extra.split()[0::3], extra.split()[2::3]), img_channels=3)
-    lines = [f'family = "{"biggan" if biggan else "stylegan2"}"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
+    family = "vae" if "multiples" in config else "biggan" if "channels" in config else "stylegan2"
+    if family == "vae":
+        network.update(multiples='"' + ",".join(map(str, config["multiples"])) + '"', groups=32, group_channels=1)
+    elif family == "biggan":
+        network.update(classes=10, attention=0, hierarchical="false", shared_dim=0)
+    else:
+        network.update(w_dim=config["z_dim"])
+    network.update(img_channels=3)
+    lines = [f'family = "{family}"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
     lines += ["[training]", f"batch = {config['batch']}"]
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as recipe:
         recipe.write("\n".join(lines) + "\n")
@@ -136,22 +180,32 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stylegan2-ada", help="a checkout of stylegan2-ada-pytorch")
     parser.add_argument("--biggan", help="a checkout of BigGAN-PyTorch")
+    parser.add_argument("--latent-diffusion", help="a checkout of latent-diffusion")
     parser.add_argument("--dgl", default="build/dgl")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--configs", default="32,64,256,biggan")
+    parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+
+    def peer_of(name):
+        """The option of a configuration's peer, its checkout and what times it."""
+        if name.startswith("vae"):
+            return "--latent-diffusion", arguments.latent_diffusion, run_vae
+        if name == "biggan":
+            return "--biggan", arguments.biggan, run_biggan
+        return "--stylegan2-ada", arguments.stylegan2_ada, run_stylegan2
+
     if arguments.run_peer:
         name = arguments.run_peer
-        run, path = (run_biggan, arguments.biggan) if name == "biggan" else (run_stylegan2, arguments.stylegan2_ada)
+        _, path, run = peer_of(name)
         print(json.dumps(run(path, CONFIGS[name], arguments.threads)))
         return
     keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
     print("| configuration | quantity | peer | dgl fp32 | ratio | dgl bf16 | ratio |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.configs.split(","):
-        peer = ["--biggan", arguments.biggan] if name == "biggan" else ["--stylegan2-ada", arguments.stylegan2_ada]
+        peer = list(peer_of(name)[:2])
         if not peer[1]:
             continue
         precisions = ("fp32", "bf16")
