@@ -93,9 +93,12 @@ TEST_F(VaeProgram, StudentsOfBothKindsOfJudge) {
   }
   const auto summary = json_of("half-v/summary.json");
   EXPECT_GT(summary["teacher"]["psnr"].get<double>(), 10);
-  // A student starts from its teacher where that fits.
-  expect_success(run(compress("vae/model.safetensors", "inherited", {"--lambda", "0", "--set", "guidance.pair=0.5"})));
-  EXPECT_NE(read_file(at("inherited/recipe.toml")).find("init = 'teacher'"), std::string::npos);
+  // By default a student starts from its teacher where that fits, and is kept near its originals.
+  expect_success(run(compress("vae/model.safetensors", "inherited")));
+  const std::string recipe = read_file(at("inherited/recipe.toml"));
+  for (const char* line : {"init = 'teacher'", "pair = 0.5", "pair_weight = 'gradient:0.99,1e4'", "lambda = 0.0"}) {
+    EXPECT_NE(recipe.find(line), std::string::npos) << line;
+  }
 }
 
 // Latents stay what they were: the encoder is the teacher's, at its width.
@@ -192,10 +195,11 @@ TEST_F(VaeProgram, ReconstructsFoldersAndTensors) {
 
 TEST_F(VaeProgram, MeasuresReconstructionsAndThePrior) {
   const Outcome outcome = run({"eval", "--model", "vae/model.safetensors", "--data", "test.dgldata", "--features",
-                               "features.safetensors", "--json"});
+                               "features.safetensors", "--linear", "train.dgldata", "--json"});
   expect_success(outcome);
   const auto numbers = nlohmann::json::parse(outcome.out);
-  for (const char* key : {"fd_squares", "prior_fd_squares", "psnr", "ssim"}) EXPECT_TRUE(numbers.contains(key)) << key;
+  for (const char* key : {"fd_squares", "prior_fd_squares", "psnr", "ssim", "linear_accuracy"})
+    EXPECT_TRUE(numbers.contains(key)) << key;
   EXPECT_EQ(numbers["samples"], 10);
   const auto summary = json_of("vae/summary.json");
   EXPECT_NEAR(numbers["psnr"].get<double>(), summary["model"]["psnr"].get<double>(), 1e-9);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -12,6 +13,7 @@
 #include "dgl/cli/commands.h"
 #include "dgl/cli/metric_options.h"
 #include "dgl/families/model_file.h"
+#include "dgl/metrics/linear_probe.h"
 #include "dgl/metrics/measure.h"
 #include "dgl/recipe/labels.h"
 
@@ -20,7 +22,7 @@ namespace dgl {
 namespace {
 
 struct EvalArguments {
-  std::string model, data, features, metrics = "fid";
+  std::string model, data, features, linear, metrics = "fid";
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
@@ -66,6 +68,38 @@ torch::Tensor shares_for(int64_t classes, const Dataset& data, const std::string
   return label_shares(data);
 }
 
+/// The codes [n, d] of all images of a set, and their labels.
+std::pair<torch::Tensor, torch::Tensor> codes_of(const NetworkSet& model, const Family& family, const Dataset& data,
+                                                 torch::Device device) {
+  constexpr int64_t kBatch = 64;
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> codes;
+  std::vector<int64_t> all = evenly_spaced(data.info().count, data.info().count);
+  for (int64_t first = 0; first < data.info().count; first += kBatch) {
+    const auto last = std::min(first + kBatch, data.info().count);
+    const std::vector<int64_t> batch(all.begin() + first, all.begin() + last);
+    codes.push_back(family.encode(model, to_unit_range(data.images(batch)).to(device)).flatten(1).cpu());
+  }
+  return {at::cat(codes), data.labels(all)};
+}
+
+/// Adds how well labels can be read off an autoencoder's latents: learned on `train`, tested on `test`.
+void add_linear_accuracy(nlohmann::json& numbers, const NetworkSet& model, const EvalArguments& arguments,
+                         const Dataset& test, torch::Device device) {
+  const Family& family = family_of(model, arguments.model);
+  const Dataset train(arguments.linear);
+  if (!family.reconstructs()) fail("--linear: {} has no latents of images; expected a vae", arguments.model);
+  for (const Dataset* set : {&train, &test}) {
+    if (!set->labeled()) fail("--linear: {}: has no labels", set->path().string());
+  }
+  if (train.info().classes != test.info().classes) {
+    fail("--linear: {} has other labels than {}", arguments.linear, arguments.data);
+  }
+  const auto [codes, labels] = codes_of(model, family, train, device);
+  const auto [test_codes, test_labels] = codes_of(model, family, test, device);
+  numbers["linear_accuracy"] = linear_accuracy(codes, labels, test_codes, test_labels);
+}
+
 void run(const EvalArguments& arguments, const CommonOptions& common) {
   MeasureOptions options;
   options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
@@ -90,7 +124,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
                      .label_shares = shares_for(spec.classes, data, arguments.model)};
   if (spec.input) {
     options.samples.count = std::min(arguments.samples, data.info().count);
-    options.samples.inputs = to_unit_range(data.images(evenly_spaced(data.info().count, options.samples.count)));
+    options.samples.inputs = data.images(evenly_spaced(data.info().count, options.samples.count));
     options.reconstructs = family_of(model, arguments.model).reconstructs();
   }
   options.each_label = arguments.each_label;
@@ -120,6 +154,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
       if (value.is_number()) numbers["prior_" + key] = value;
     }
   }
+  if (!arguments.linear.empty()) add_linear_accuracy(numbers, model, arguments, data, device);
   if (arguments.json) {
     numbers.update({{"model", arguments.model},
                     {"data", arguments.data},
@@ -159,6 +194,9 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--seed", a->seed, "Random seed of latents, labels and noise")->capture_default_str();
   command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
+  command->add_option("--linear", a->linear,
+                      "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
+                      "accuracy on --data is linear_accuracy");
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
       ->check(within(0, 1e6))

@@ -86,6 +86,9 @@ class Family {
   virtual std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const;
   /// A sampler that draws from latents alone, where sampler() takes images; else null.
   virtual std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const { return nullptr; }
+  /// Latents [N, …] of images [N, C, H, W] in -1 … 1, by a model that encodes them, without random numbers; undefined
+  /// for a family that encodes none.
+  virtual torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const { return {}; }
   /// Whether the images that a student learns to make stand for those of the data, so that guidance.pair needs no
   /// images of the teacher.
   virtual bool reconstructs() const { return false; }

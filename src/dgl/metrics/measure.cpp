@@ -168,7 +168,7 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
   int64_t done = 0;
   for_each_sample(sampler, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
     if (options.reconstructs) {
-      reconstructions.add(to_bytes(options.samples.inputs.slice(0, done, done + images.size(0))), images.cpu());
+      reconstructions.add(options.samples.inputs.slice(0, done, done + images.size(0)), images.cpu());
     }
     Activations found;
     if (metrics.holds_scores()) {

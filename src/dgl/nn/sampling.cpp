@@ -25,6 +25,12 @@ int64_t images_at_once(const ImageShape& image, int64_t asked) {
   return std::clamp<int64_t>(kPixels / (image.height * image.width), 1, kMax);
 }
 
+/// Bytes as float32 in -1 … 1; other images as they are.
+torch::Tensor unit_range(const torch::Tensor& images) {
+  return images.defined() && images.scalar_type() == torch::kByte ? images.to(torch::kFloat).mul_(1 / 127.5).sub_(1)
+                                                                  : images;
+}
+
 /// N of a condition.
 int64_t count_of(const Condition& condition) {
   for (const torch::Tensor* tensor : {&condition.latents, &condition.images, &condition.labels}) {
@@ -78,7 +84,8 @@ void sample_in_batches(Sampler& sampler, const Condition& condition, const DrawO
     const auto part = [&](const torch::Tensor& all) {
       return all.defined() ? all.slice(0, first, std::min(count, first + batch)).to(options.device) : all;
     };
-    use(sampler.sample({part(condition.latents), part(condition.labels), part(condition.images)}, how), first);
+    use(sampler.sample({part(condition.latents), part(condition.labels), unit_range(part(condition.images))}, how),
+        first);
   }
 }
 

@@ -16,7 +16,9 @@ struct DrawOptions {
   double psi = 1;
   torch::Device device = torch::kCPU;
   torch::Tensor label_shares{};  ///< [classes] how often each label is drawn; undefined: uniform
-  torch::Tensor inputs{};        ///< [M, C, H, W] images for a sampler that translates them, taken in turn
+  /// [M, C, H, W] images for a sampler that takes some, in turn: float32 in -1 … 1, or uint8, which take a quarter of
+  /// the memory.
+  torch::Tensor inputs{};
   /// Whether the noise within the network is drawn anew for every image, from a random stream of `seed` of its own. The
   /// images are then a function of seed, batch and device. False: the network's stored noise.
   bool random_noise = false;
@@ -33,8 +35,9 @@ torch::Tensor draw_labels(const SampleSpec& spec, int64_t count, uint64_t seed, 
 /// All that `options.count` images are made from: latents, labels and input images.
 Condition draw_condition(const SampleSpec& spec, const DrawOptions& options);
 
-/// Sampler::sample of a condition, wherever its tensors are, batch by batch on the options' device: all images
-/// [N, C, H, W] on the CPU, contiguous. Takes batch, psi and device of the options, and seed if random_noise is set.
+/// Sampler::sample of a condition, whose images may be uint8, wherever its tensors are, batch by batch on the options'
+/// device: all images [N, C, H, W] on the CPU, contiguous. Takes batch, psi and device of the options, and seed if
+/// random_noise is set.
 torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const DrawOptions& options);
 
 /// Calls `use` with the images of each batch of sample_images(), on the options' device, and the index of the first of

@@ -242,8 +242,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        {"error", "restore"}},
       {"training", "loss_limit", &r.loss_limit, "Largest loss that does not count as exploded", 1, 1e30},
       {"guidance", "lambda", &teacher.lambda,
-       "Weight of the teacher's term in stage 2; -1: 0 for a generator that starts as a part of its teacher's, else "
-       "0.1",
+       "Weight of the teacher's term in stage 2; -1: 0 for a generator that starts as a part of its teacher's and for "
+       "a student that reconstructs, else 0.1",
        kChosenWeight, 1e6},
       {"guidance", "schedule", &teacher.schedule,
        "Lambda over stage 2: constant; linear:S or cosine:S, a ramp over the first share S; decay:R, down to R times "
@@ -256,8 +256,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "fake"},
       {"guidance", "pair", &teacher.pair,
        "Weight of the distance of the student's images from those that they stand for: its teacher generator's of the "
-       "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, "
-       "else 0",
+       "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, 0.5 "
+       "with the weight gradient for a student that reconstructs, else 0",
        kChosenWeight, 1e6},
       {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
       {"guidance", "pair_distance", &teacher.pair_distance,

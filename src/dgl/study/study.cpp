@@ -229,7 +229,8 @@ void prune_unused_stages(std::vector<StudyRun>& runs) {
 
 std::string recipe_identity(Recipe recipe) {
   RunRecipe& run = recipe.run;
-  for (std::string* path : {&run.data, &run.data_b, &run.features, &run.judge_features}) *path = file_name(*path);
+  for (std::string* path : {&run.data, &run.data_b, &run.features, &run.judge_features, &run.test})
+    *path = file_name(*path);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
   recipe.run.from_stage1.clear();
   recipe.run.device.clear();
@@ -243,6 +244,7 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
     const Recipe recipe = study.arm_recipe(arm, 0);
     files.insert(recipe.run.features);
     if (!recipe.run.judge_features.empty()) files.insert(recipe.run.judge_features);
+    if (!recipe.run.test.empty()) files.insert(recipe.run.test);
     for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }
   std::map<std::string, std::set<std::string>> hashes;  // two files may have one name

@@ -69,7 +69,7 @@ DrawOptions Evaluator::draw_options(const Sampler& sampler, int64_t samples, Str
   options.device = session_.device;
   options.label_shares = session_.label_shares;
   if (sampler.spec().input) {
-    options.inputs = to_unit_range(input_data().images(evenly_spaced(input_data().info().count, options.count)));
+    options.inputs = input_data().images(evenly_spaced(input_data().info().count, options.count));
   }
   return options;
 }
@@ -106,7 +106,7 @@ FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream strea
   size_t next = 0;
   for_each_sample(sampler, options, [&](const torch::Tensor& images, const auto&) {
     if (reconstructs) {
-      reconstructions.add(to_bytes(options.inputs.slice(0, done, done + images.size(0))), images.cpu());
+      reconstructions.add(options.inputs.slice(0, done, done + images.size(0)), images.cpu());
     }
     const torch::Tensor features = features_->features(images);
     sums.add(features);

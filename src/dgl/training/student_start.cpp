@@ -22,6 +22,9 @@ namespace {
 
 constexpr const char* kAuto = "auto";
 constexpr double kLambda = 0.1, kPair = 3;  // where the program chooses
+// The same of a student that reconstructs: a share of the gradient of its own loss.
+constexpr double kReconstructionPair = 0.5;
+constexpr const char* kReconstructionPairWeight = "gradient:0.99,1e4";
 
 /// Throws Error unless the images of the teacher's generator stand for the student's of the same latents, or the data's
 /// do. `key` names what compares them.
@@ -201,7 +204,12 @@ void resolve_start(TrainingSession& session) {
     if (!judges && teacher.lambda == kChosenWeight) {
       session.notes.push_back("guidance: the teacher has no discriminator, so the student trains without one");
     }
-    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen || !judges ? 0 : kLambda;
+    const bool reconstructs = session.family().reconstructs();
+    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen || reconstructs || !judges ? 0 : kLambda;
+    if (teacher.pair == kChosenWeight && reconstructs && judges) {
+      teacher.pair = kReconstructionPair;
+      teacher.pair_weight = kReconstructionPairWeight;
+    }
     if (teacher.pair == kChosenWeight) teacher.pair = chosen ? kPair : 0;
   }
 }

@@ -7,8 +7,9 @@ namespace dgl {
 /// Decides what the recipe leaves to the program ("auto"), in the session's recipe: a student of `dgl compress` starts
 /// from those networks of its teacher that fit, its discriminator only if its generator does; if its generator then is
 /// narrower than the teacher's and the family can distill, stage 1 distills, and stage 2 keeps it near the teacher's
-/// images (guidance.pair) rather than guided by a frozen score. Adds a line to the session's notes where the teacher
-/// does not fit. The student's networks and objective have to be there.
+/// images (guidance.pair) rather than guided by a frozen score. A student that reconstructs images is kept near its
+/// originals in the features of a teacher's discriminator. Adds a line to the session's notes where the teacher does
+/// not fit. The student's networks and objective have to be there.
 void resolve_start(TrainingSession& session);
 
 /// Starts a student's networks as the session's recipe says: from parts of the teacher's networks, with frozen blocks,

@@ -140,6 +140,11 @@ std::shared_ptr<Sampler> VaeFamily::prior_sampler(const NetworkSet& networks) co
   return decoder ? std::make_shared<VaePrior>(decoder) : nullptr;
 }
 
+torch::Tensor VaeFamily::encode(const NetworkSet& networks, const torch::Tensor& images) const {
+  const auto encoder = networks.best<VaeEncoder>("encoder");
+  return encoder ? Posterior(encoder->encode(images)).mean : torch::Tensor();
+}
+
 std::vector<std::shared_ptr<const CheckpointFormat>> VaeFamily::checkpoint_formats() const {
   return {latent_diffusion_format()};
 }

@@ -57,6 +57,8 @@ class VaeFamily : public Family {
   std::string default_loss() const override { return "hinge"; }
   /// Images of latents of the prior (VaePrior).
   std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const override;
+  /// The means of latents.
+  torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const override;
   std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
 };
 
