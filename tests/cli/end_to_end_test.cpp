@@ -28,12 +28,6 @@ features = "features.safetensors"
 samples = 32
 final_samples = 32
 )";
-
- protected:
-  static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
-  static fs::path at(const std::string& name) { return *folder_ / name; }
-  static Outcome run(const Words& words) { return Program(*folder_)(words); }
-  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
 };
 
 TEST_F(EndToEnd, ARunLeavesWhatItPromises) {

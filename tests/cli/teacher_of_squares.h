@@ -1,5 +1,8 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <string>
+
 #include "cli/program.h"
 
 namespace dgl::test {
@@ -42,6 +45,10 @@ class WithTeacherOfSquares : public ::testing::Test {
     folder_ = nullptr;
   }
 
+  static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
+  static fs::path at(const std::string& name) { return *folder_ / name; }
+  static Outcome run(const Words& words) { return Program(*folder_)(words); }
+  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
   /// A compression of that teacher to half its width.
   static Words compress(const std::string& out, const Words& more = {}) {
     Words words{"compress", "--teacher", "teacher/model.safetensors",

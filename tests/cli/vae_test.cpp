@@ -38,7 +38,6 @@ final_samples = 32
     expect_success(run({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "vae"}));
   }
 
-  static void expect_success(const Outcome& outcome) { ASSERT_EQ(outcome.status, 0) << outcome.err; }
   static void expect_refused(const Words& words, const Words& says) {
     const Outcome outcome = run(words);
     EXPECT_EQ(outcome.status, 1) << outcome.err;
@@ -46,9 +45,6 @@ final_samples = 32
     for (const auto& word : says)
       EXPECT_NE(outcome.err.find(word), std::string::npos) << outcome.err << "lacks " << word;
   }
-  static fs::path at(const std::string& name) { return *folder_ / name; }
-  static Outcome run(const Words& words) { return Program(*folder_)(words); }
-  static nlohmann::json json_of(const std::string& name) { return nlohmann::json::parse(read_file(at(name))); }
   static Words compress(const std::string& teacher, const std::string& out, const Words& more = {}) {
     Words words{"compress", "--teacher", teacher, "--data", "train.dgldata", "--recipe", "v.toml",
                 "--width",  "1/2",       "--out", out};
