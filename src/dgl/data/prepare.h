@@ -19,8 +19,8 @@ struct PrepareOptions {
   bool skin_tones = false;  ///< for emoji: include the skin tone variants
   ResizeFilter filter = ResizeFilter::lanczos;  ///< what brings images of other sizes to `size`
   int64_t channels = 0;                         ///< 1 (gray) or 3 (RGB); 0: gray if all images are gray
-  int64_t holdout = 0;             ///< every holdout-th image, from the last of the first `holdout` on, goes to
-  std::filesystem::path out_test;  ///< this file in place of `out`; 0: none does
+  int64_t holdout = 0;             ///< every holdout-th image goes to `out_test` in place of `out`; 0: none does
+  std::filesystem::path out_test;  ///< empty if none are held out
   bool overwrite = false;
 };
 

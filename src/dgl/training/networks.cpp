@@ -76,11 +76,11 @@ NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Devi
   return networks;
 }
 
-namespace {
-
 bool trains(const Phase& phase, const NetworkSlot& slot) {
   return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
 }
+
+namespace {
 
 /// Learning rate of a stage of distillation. It has no opponent whose balance a high rate would upset.
 double distillation_rate(const Recipe& recipe) {

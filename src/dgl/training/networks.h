@@ -31,6 +31,9 @@ using Optimizers = std::map<std::string, std::unique_ptr<Adam>>;
 /// alone if teachers are asked in every guidance.interval-th step only, and those of distillation if a stage is one.
 std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective);
 
+/// Whether a phase puts gradients on a slot's network.
+bool trains(const Phase& phase, const NetworkSlot& slot);
+
 /// Adam's settings for a slot in a stage of these phases, corrected for the lazy regularizers and phases of guidance
 /// among them.
 AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases);

@@ -7,6 +7,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
+#include "dgl/training/networks.h"
 
 namespace dgl {
 
@@ -86,7 +87,7 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
                      Workers& workers, uint64_t seed, int64_t micro_batches, const ProcessGroup& processes) {
   std::vector<Tensor> parameters;
   for (const NetworkSlot& slot : networks) {
-    const bool trained = std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
+    const bool trained = trains(phase, slot);
     set_requires_grad(*slot.network, trained);
     if (!trained) continue;
     for (const Tensor& parameter : slot.network->parameters()) {

@@ -127,11 +127,8 @@ std::vector<Stage> plan_stages(const Recipe& recipe) {
 void check_untrained(const TrainingSession& session) {
   const Recipe& recipe = session.recipe;
   for (const NetworkSlot& slot : session.student.networks) {
-    const auto trains = [&](const Phase& phase) {
-      return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
-    };
     const auto& phases = session.student.phases;
-    if (std::any_of(phases.begin(), phases.end(), trains)) continue;
+    if (std::any_of(phases.begin(), phases.end(), [&](const Phase& phase) { return trains(phase, slot); })) continue;
     if (!recipe.has_student()) fail("student.part: the {} would not be trained, which is for students only", slot.name);
     if (slot.role == NetworkRole::generator && recipe.init == "teacher") continue;
     fail(

@@ -55,8 +55,8 @@ class LatentDiffusionFormat : public CheckpointFormat {
       const auto found = dict.others.find(place + convolution + part);
       if (found != dict.others.end()) tensors.emplace(convolution + part, found->second);
     }
-    const VaeShape shape = shape_of(tensors, slot == "encoder", options.resolution, dict.origin);
     const bool encodes = slot == "encoder";
+    const VaeShape shape = shape_of(tensors, encodes, options.resolution, dict.origin);
     check_size(encodes ? shape.encoder_cost() : shape.decoder_cost(), count_numbers(tensors), dict.origin);
     std::shared_ptr<Network> network;
     if (encodes) {
@@ -81,19 +81,18 @@ class LatentDiffusionFormat : public CheckpointFormat {
 
   static VaeShape shape_of(const NamedTensors& tensors, bool encodes, int64_t resolution, const std::string& origin) {
     const TensorSizes size(tensors, origin);
-    const auto block = [&](int64_t level, int64_t i, const char* part) {
-      return fmt::format("{}.{}.{}", encodes ? "down" : "up", level, fmt::format("block.{}.{}", i, part));
+    const char* const levels = encodes ? "down" : "up";
+    const auto convolution_of = [&](int64_t level, int64_t i) {
+      return fmt::format("{}.{}.block.{}.conv1.weight", levels, level, i);
     };
     VaeShape shape{};
     shape.resolution = resolution;
     constexpr int64_t kMost = 64;  // of levels and blocks; VaeShape::from_json() knows what is allowed
-    for (int64_t level = 0; level < kMost && size.has(block(level, 0, "conv1.weight")); ++level) {
-      shape.channels.push_back(size(block(level, 0, "conv1.weight"), 4, 0));
-      if (size.has(fmt::format("{}.{}.attn.0.q.weight", encodes ? "down" : "up", level))) {
-        shape.attention.push_back(level);
-      }
+    for (int64_t level = 0; level < kMost && size.has(convolution_of(level, 0)); ++level) {
+      shape.channels.push_back(size(convolution_of(level, 0), 4, 0));
+      if (size.has(fmt::format("{}.{}.attn.0.q.weight", levels, level))) shape.attention.push_back(level);
     }
-    while (shape.blocks < kMost && size.has(block(0, shape.blocks, "conv1.weight"))) ++shape.blocks;
+    while (shape.blocks < kMost && size.has(convolution_of(0, shape.blocks))) ++shape.blocks;
     if (!encodes) --shape.blocks;
     const std::string convolution = latent_convolution(encodes ? "encoder" : "decoder") + ".weight";
     if (encodes) {
