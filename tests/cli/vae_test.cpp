@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "cli/teacher_of_squares.h"
@@ -65,9 +66,12 @@ TEST_F(VaeProgram, LearnsToReconstructWhatItHasNotSeen) {
   EXPECT_GT(summary["model"]["prior_fd"].get<double>(), 0);
   EXPECT_EQ(summary["model"]["generator"]["params"], summary["model"]["encoder"]["params"].get<int64_t>() +
                                                          summary["model"]["decoder"]["params"].get<int64_t>());
-  const auto first =
-      nlohmann::json::parse(read_file(at("vae/log.jsonl")).substr(0, read_file(at("vae/log.jsonl")).find('\n')));
-  EXPECT_LT(last_line("vae")["loss"]["g_main"].get<double>(), first["loss"]["g_main"].get<double>());
+  std::istringstream log(read_file(at("vae/log.jsonl")));
+  std::string one, two;
+  std::getline(log, one);
+  std::getline(log, two);
+  const auto first = nlohmann::json::parse(one), second = nlohmann::json::parse(two);
+  EXPECT_LT(second["score"]["reconstruction"].get<double>(), first["score"]["reconstruction"].get<double>());
   // Its discriminator takes part from the middle of the run on.
   EXPECT_FALSE(first["loss"].contains("g_adversarial"));
   EXPECT_TRUE(last_line("vae")["loss"].contains("g_adversarial"));
@@ -89,6 +93,28 @@ TEST_F(VaeProgram, StudentsOfBothKindsOfJudge) {
   }
   const auto summary = json_of("half-v/summary.json");
   EXPECT_GT(summary["teacher"]["psnr"].get<double>(), 10);
+  // All discriminators are asked how well they tell real images from the student's.
+  const Words held_out{"--lambda", "0.5",
+                       "--set",    "evaluation.held_out_judge=teacher/model.safetensors",
+                       "--set",    "guidance.weight=below_real",
+                       "--set",    "guidance.pair_weight=last_layer",
+                       "--set",    "training.clip=1"};
+  const Outcome judged = run(compress("vae/model.safetensors", "judged", held_out));
+  expect_success(judged);
+  EXPECT_NE((judged.out + judged.err).find("AUC of real images and the student's: teacher"), std::string::npos);
+  for (const char* key : {"judges_start", "judges_end"}) {
+    const auto judges = json_of("judged/summary.json")["stages"][1][key];
+    ASSERT_EQ(judges.size(), 3u) << key;
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(judges[i]["name"], (Words{"teacher", "own", "held-out"})[i]);
+      EXPECT_GE(judges[i]["auc"].get<double>(), 0);
+      EXPECT_LE(judges[i]["auc"].get<double>(), 1);
+      EXPECT_LE(judges[i]["fake"][0].get<double>(), judges[i]["fake"][1].get<double>());
+    }
+  }
+  EXPECT_FALSE(json_of("judged/summary.json")["stages"][0].contains("judges_start"));
+  expect_refused(compress("vae/model.safetensors", "n", {"--set", "evaluation.held_out_judge=features.safetensors"}),
+                 {"features.safetensors"});
   // By default a student starts from its teacher where that fits, and is kept near its originals.
   expect_success(run(compress("vae/model.safetensors", "inherited")));
   const std::string recipe = read_file(at("inherited/recipe.toml"));
@@ -117,6 +143,30 @@ TEST_F(VaeProgram, AStudentOfTheDecoderAlone) {
   refused(compress("vae/model.safetensors", "n", decoder), {"--set", "student.init=random"});
   refused(compress("teacher/model.safetensors", "n", decoder), {});
   refused({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "n"}, {"--set", "student.part=decoder"});
+}
+
+// The student's latents become the teacher's, so that the teacher's decoder understands them.
+TEST_F(VaeProgram, AStudentWithTheLatentsOfItsTeacher) {
+  const Words words{"--lambda", "0", "--set", "guidance.latents=true", "--set", "student.init=random"};
+  expect_success(run(compress("vae/model.safetensors", "latents", words)));
+  const std::string log = read_file(at("latents/log.jsonl"));
+  const auto first = nlohmann::json::parse(log.substr(0, log.find('\n')));
+  EXPECT_EQ(first["stage"], 1);
+  EXPECT_FALSE(first["score"].contains("kl"));
+  EXPECT_LT(last_line("latents")["loss"]["g_latents"].get<double>(), first["loss"]["g_latents"].get<double>());
+  const auto refused = [&](const std::string& teacher, const Words& more, const Words& says) {
+    Words all = compress(teacher, "n", words);
+    all.insert(all.end(), more.begin(), more.end());
+    expect_refused(all, says);
+    EXPECT_FALSE(fs::exists(at("n")));
+  };
+  refused("teacher/model.safetensors", {}, {"teacher/model.safetensors", "guidance.latents"});
+  refused("vae/model.safetensors", {"--set", "network.z_channels=3"},
+          {"vae/model.safetensors", "2 x 8 x 8", "3 x 8 x 8"});
+  refused("vae/model.safetensors", {"--set", "student.part=decoder"}, {"guidance.latents", "student.part"});
+  expect_refused(
+      {"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "n", "--set", "guidance.latents=true"},
+      {"guidance.latents", "teacher"});
 }
 
 TEST_F(VaeProgram, CutAndResumedGivesTheSameBits) {

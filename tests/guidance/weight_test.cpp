@@ -22,7 +22,7 @@ struct Game {
 
   WeightInput input(double scale, double own) const {
     const Tensor scores = scale * images.sum({1, 2, 3});
-    return {images, scores, -scores.mean(), own * images.sum({1, 2, 3}).mean(), [this] { return real_scores; }};
+    return {images, scores, -scores.mean(), own * images.sum({1, 2, 3}).mean(), [this] { return real_scores; }, {}};
   }
 };
 
@@ -65,6 +65,55 @@ TEST(Weight, GradientIsBoundedAndNeverNaN) {
   EXPECT_EQ(weight->evaluate(game.input(0, 0), statistics).item<double>(), 0);
 }
 
+// VQGAN's adaptive weight (arXiv 2012.09841, eq. 7), written down for a last layer of two numbers.
+TEST(Weight, LastLayerComparesGradientsOnTheGeneratorsLastWeight) {
+  const Tensor weight = torch::tensor({1.0f, -2.0f}).set_requires_grad(true);
+  const Tensor features = torch::randn({3, 2});
+  const auto input = [&](double own, double teacher) {
+    const Tensor images = features.matmul(weight).view({3, 1, 1, 1});
+    const Tensor scores = teacher * images.view({3});
+    return WeightInput{images, scores, -scores.mean(), own * images.square().mean(), {}, weight};
+  };
+  const auto expected = [&](double own, double teacher) {
+    const Tensor images = features.matmul(weight.detach());
+    const Tensor of_own = (2 * own * images).unsqueeze(1).mul(features).mean(0);
+    return of_own.norm().item<double>() / (teacher * features.mean(0)).norm().item<double>();
+  };
+  Statistics statistics;
+  const auto now = make_weight("last_layer:0,1e4", "k");
+  EXPECT_NEAR(now->evaluate(input(1, 2), statistics).item<double>(), expected(1, 2), 1e-5);
+  now->update_statistics(statistics);
+  // Without decay the step at hand alone counts.
+  EXPECT_NEAR(now->evaluate(input(5, 1), statistics).item<double>(), expected(5, 1), 1e-4);
+
+  const auto tracked = make_weight("last_layer:0.5,1e4", "k");
+  tracked->evaluate(input(1, 2), statistics);
+  tracked->update_statistics(statistics);
+  EXPECT_NEAR(tracked->evaluate(input(5, 1), statistics).item<double>(), expected(1, 2), 1e-5);
+
+  const Game game;
+  expect_error([&] { tracked->evaluate(game.input(1, 1), statistics); }, {"last_layer"});
+}
+
+TEST(Weight, BelowRealIsSilentAboutImagesThatLookRealEnough) {
+  const Game game;  // real images score 3 and 1
+  const auto weight = make_weight("below_real:0.5", "k");
+  WeightInput input = game.input(1, 1);
+  input.scores = torch::tensor({-1.0f, 1.9f, 2.1f});
+  Statistics statistics;
+  EXPECT_TRUE(weight->evaluate(input, statistics).equal(torch::tensor({1.0f, 1.0f, 0.0f})));
+  weight->update_statistics(statistics);
+  // The mean over steps: (0.25 * 2 + 0.5 * -1) / 0.75 = 0.
+  Game low;
+  low.real_scores = torch::tensor({-1.0f});
+  WeightInput other = low.input(1, 1);
+  other.scores = input.scores;
+  EXPECT_TRUE(weight->evaluate(other, statistics).equal(torch::tensor({1.0f, 1.0f, 0.0f})));
+  weight->update_statistics(statistics);
+  other.scores = torch::tensor({-0.1f, 0.1f, 1.9f});
+  EXPECT_TRUE(weight->evaluate(other, statistics).equal(torch::tensor({1.0f, 0.0f, 0.0f})));
+}
+
 TEST(Weight, ConfidenceIsHowWellTheTeacherTellsRealFromFake) {
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   const Game game;
@@ -87,7 +136,7 @@ TEST(Weight, ConfidenceIsHowWellTheTeacherTellsRealFromFake) {
 
 TEST(Weight, StateIsAllThatAResumedRunNeeds) {
   const Game game;
-  for (const char* name : {"gradient", "confidence:0.9"}) {
+  for (const char* name : {"gradient", "confidence:0.9", "below_real:0.9"}) {
     const auto weight = make_weight(name, "k"), resumed = make_weight(name, "k");
     Statistics statistics;
     for (const double scale : {1.0, 2.0, 0.5}) {
@@ -96,15 +145,14 @@ TEST(Weight, StateIsAllThatAResumedRunNeeds) {
       weight->update_statistics(statistics);
     }
     for (auto [key, tensor] : resumed->state()) tensor.copy_(weight->state().at(key));
-    EXPECT_EQ(weight->evaluate(game.input(3, 1), statistics).item<double>(),
-              resumed->evaluate(game.input(3, 1), statistics).item<double>())
+    EXPECT_TRUE(weight->evaluate(game.input(3, 1), statistics).equal(resumed->evaluate(game.input(3, 1), statistics)))
         << name;
   }
 }
 
 TEST(Weight, RefusesWhatItDoesNotKnow) {
-  for (const char* text :
-       {"", "loud", "uniform:1", "score:2", "gradient:1", "gradient:0.9,0", "gradient:0.9,1,2", "confidence:x"}) {
+  for (const char* text : {"", "loud", "uniform:1", "score:2", "gradient:1", "gradient:0.9,0", "gradient:0.9,1,2",
+                           "confidence:x", "last_layer:1", "below_real:0.9,1"}) {
     expect_error([&] { make_weight(text, "guidance.weight"); }, {"guidance.weight"});
   }
 }

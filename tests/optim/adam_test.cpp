@@ -55,6 +55,23 @@ TEST(Adam, AStepMayTakeAShareOfTheRate) {
   EXPECT_TRUE(a->weight.allclose(b->weight, 1e-6, 1e-8));
 }
 
+TEST(Adam, AStepMayScaleTheGradient) {
+  torch::nn::Linear a(5, 3), b(5, 3);
+  {
+    torch::NoGradGuard no_grad;
+    b->weight.copy_(a->weight);
+  }
+  Adam one(*a, {0.01, 0.3, 0.95, 1e-6}), other(*b, {0.01, 0.3, 0.95, 1e-6});
+  for (int i = 0; i < 3; ++i) {
+    const torch::Tensor gradient = torch::full_like(a->weight, 1e-5 * (i + 1));
+    a->weight.mutable_grad() = gradient;
+    b->weight.mutable_grad() = gradient * 0.25;
+    one.step(workers, 1, 0.25);
+    other.step(workers);
+  }
+  EXPECT_TRUE(a->weight.equal(b->weight));
+}
+
 TEST(Adam, AMissingGradientCountsAsZero) {
   torch::nn::Linear a(2, 1), b(2, 1);
   {

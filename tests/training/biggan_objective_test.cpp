@@ -108,7 +108,7 @@ TEST_F(BigGanObjectiveTest, PhasesFollowTheRecipe) {
 TEST_F(BigGanObjectiveTest, DistillationDrawsTheImagesToTheTeachers) {
   build(tiny());
   Guidance guidance;
-  guidance.set_generator(teacher_.network<Generator>("generator"));
+  input_.teacher = teacher_.network<Generator>("generator");
   for (const std::string& distance : pair_term_distances()) {
     guidance.set_distillation(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
                                                                      .discriminator = teacher_.discriminator(),

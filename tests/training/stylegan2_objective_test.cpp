@@ -198,7 +198,7 @@ TEST_F(StyleGan2ObjectiveTest, PairsShareLatentsAndNoise) {
     objective_ = make_objective(recipe_, model_);
     for (const std::string& distance : pair_term_distances()) {
       Guidance guidance = guided(0);
-      guidance.set_generator(teacher_.network<Generator>("generator"));
+      input_.teacher = teacher_.network<Generator>("generator");
       const auto pair_term = [&] {
         return std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
                                                       .discriminator = teacher_.discriminator(),

@@ -58,6 +58,26 @@ seed = 3
   Recipe recipe_;
 };
 
+// One step from the same weights: Adam's first moment is (1 - beta1) times the gradient, whose norm the limit is.
+TEST_F(ToyFamilyTest, GradientsAreClippedToTheLimitOfAllThatAPhaseTrains) {
+  recipe_.kimg = 0.004;
+  recipe_.beta1 = 0.5;
+  const auto norm_of_moments = [&](double clip, const std::string& out) {
+    recipe_.clip = clip;
+    EXPECT_EQ(start(out), 0);
+    const TensorFile file = load_safetensors(RunDirectory::open(folder_ / out).checkpoint(1));
+    double square = 0;
+    for (const auto& [name, tensor] : file.tensors) {
+      if (name.find(".m.") != std::string::npos) square += tensor.square().sum().item<double>();
+    }
+    return std::sqrt(square);
+  };
+  const double free = norm_of_moments(0, "free");
+  EXPECT_GT(free, 0);
+  EXPECT_DOUBLE_EQ(norm_of_moments(1e3, "wide"), free);
+  EXPECT_NEAR(norm_of_moments(free / 2, "narrow"), free / 4, free * 1e-5);  // 2 * free is the gradient's norm
+}
+
 TEST_F(ToyFamilyTest, TrainsOnBothDomainsAndIsSampledProfiledAndMeasured) {
   ASSERT_EQ(start("run"), 0);
   const NetworkSet model = load_model(folder_ / "run/model.safetensors");
@@ -172,7 +192,8 @@ TEST_F(TrainingParts, DamagedCheckpointsArePassedOver) {
 TEST_F(TrainingParts, TheRecorderWritesALineSamplesAndTheBest) {
   const Evaluator evaluator(*session_);
   EXPECT_FALSE(evaluator.has_features());
-  RunRecorder recorder(*session_, directory_, evaluator, progress_);
+  const Judges judges(*session_, evaluator);
+  RunRecorder recorder(*session_, directory_, evaluator, judges, progress_);
   session_->state.stages.emplace_back();
   Trainer(*session_).step(session_->current_stage());
   recorder.on_checkpoint(session_->current_stage());
@@ -238,7 +259,8 @@ TEST_F(TrainingParts, ADivergenceEndsTheStagesOrGoesBack) {
     const auto session = make_session(recipe_, processes_);
     Trainer trainer(*session);
     const Evaluator evaluator(*session);
-    RunRecorder recorder(*session, directory_, evaluator, progress_);
+    const Judges judges(*session, evaluator);
+    RunRecorder recorder(*session, directory_, evaluator, judges, progress_);
     const Checkpointer checkpointer(*session);
     run_stages(*session, trainer, recorder, checkpointer, directory_, progress_);
   };

@@ -35,7 +35,8 @@ void add_student_options(CLI::App& command, StudentOptions& options) {
       ->allow_extra_args(false);
   command.add_option("--schedule", options.schedule,
                      "Schedule of lambda over stage 2: constant, linear:0.2, cosine:0.2, decay:0.1, piecewise:0=0,1=1");
-  command.add_option("--weight", options.weight, "Per-teacher weight: uniform, score, gradient or confidence");
+  command.add_option("--weight", options.weight,
+                     "Per-teacher weight: uniform, score, gradient, last_layer, confidence or below_real");
   command.add_option("--from-stage1", options.from_stage1, "Run whose finished stage 1 is the start of this run");
   command
       .add_option("--stage1-kimg", options.stage1_kimg,

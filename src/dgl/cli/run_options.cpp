@@ -34,13 +34,8 @@ Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, co
   recipe.run.command = command;
   recipe.run.data = absolute_path(options.data);
   recipe.run.data_b = absolute_path(options.data_b);
-  recipe.run.features =
-      absolute_path(options.features.empty() ? find_beside(recipe.feature_file, options.recipe) : options.features);
-  recipe.run.judge_features = absolute_path(find_beside(recipe.judge_feature_file, options.recipe));
-  recipe.run.test = absolute_path(find_beside(recipe.test_file, options.recipe));
-  for (TeacherRecipe& teacher : recipe.guidance.teachers) {
-    teacher.file = absolute_path(find_beside(teacher.file, options.recipe));
-  }
+  recipe.locate_files([&](const std::string& file) { return absolute_path(find_beside(file, options.recipe)); });
+  if (!options.features.empty()) recipe.run.features = absolute_path(options.features);
   recipe.run.device = common.device;
   recipe.run.threads = common.threads;
   return recipe;

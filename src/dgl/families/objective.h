@@ -39,6 +39,8 @@ class Objective {
  public:
   virtual ~Objective() = default;
 
+  /// Throws Error, which names `file`, if losses need the first teacher's sampler and it is null or of another kind.
+  virtual void check_teacher(const Sampler* teacher, const std::string& file) const {}
   /// The parts of a step, in their order. Their losses refer to the objective, which has to outlive them.
   virtual std::vector<Phase> phases() = 0;
   /// Batches of real images per data domain that one step takes.

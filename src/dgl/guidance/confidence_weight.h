@@ -4,6 +4,7 @@
 #include <string>
 
 #include "dgl/base/torch.h"
+#include "dgl/guidance/running_mean.h"
 #include "dgl/guidance/weight.h"
 
 namespace dgl {
@@ -18,14 +19,13 @@ namespace dgl {
 class ConfidenceWeight : public Weight {
  public:
   /// `decay` in 0 … 1 of the running mean.
-  explicit ConfidenceWeight(double decay);
+  explicit ConfidenceWeight(double decay) : mean_(decay) {}
   torch::Tensor evaluate(const WeightInput& input, std::map<std::string, torch::Tensor>& statistics) const override;
   void update_statistics(const std::map<std::string, torch::Tensor>& statistics) override;
-  std::map<std::string, torch::Tensor> state() const override;
+  std::map<std::string, torch::Tensor> state() const override { return mean_.state(); }
 
  private:
-  double decay_;
-  torch::Tensor sum_, mass_;  ///< decayed sum and the sum of its coefficients
+  RunningMean mean_;
 };
 
 }  // namespace dgl

@@ -39,7 +39,8 @@ GuidanceResult DiscriminatorTerm::evaluate(const GuidanceInput& input) const {
       const torch::NoGradGuard no_grad;
       return score(input.real(teacher_.augmented), input.real_labels);
     };
-    weight = teacher_.weight->evaluate({images, scores, losses.mean(), input.own_loss, real_scores}, result.statistics);
+    weight = teacher_.weight->evaluate({images, scores, losses.mean(), input.own_loss, real_scores, input.last_weight},
+                                       result.statistics);
   }
   result.loss = lambda * (weight.defined() ? weight * losses : losses).mean();
   result.scores = scores.detach();

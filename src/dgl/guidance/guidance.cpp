@@ -41,11 +41,18 @@ void Guidance::add(DiscriminatorTeacher teacher, const StudentShape& student) {
 
 void Guidance::add(std::unique_ptr<GuidanceTerm> term) { terms_.push_back(std::move(term)); }
 
-const DiscriminatorTerm& Guidance::first_discriminator() const {
+std::vector<const DiscriminatorTerm*> Guidance::discriminators() const {
+  std::vector<const DiscriminatorTerm*> found;
   for (const auto& term : terms_) {
-    if (const auto* found = dynamic_cast<const DiscriminatorTerm*>(term.get())) return *found;
+    if (const auto* one = dynamic_cast<const DiscriminatorTerm*>(term.get())) found.push_back(one);
   }
-  fail("no teacher has a discriminator");
+  return found;
+}
+
+const DiscriminatorTerm& Guidance::first_discriminator() const {
+  const auto all = discriminators();
+  if (all.empty()) fail("no teacher has a discriminator");
+  return *all[0];
 }
 
 void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Sampler> generator,

@@ -30,6 +30,9 @@ class Guidance {
   /// Adds any other term.
   void add(std::unique_ptr<GuidanceTerm> term);
 
+  /// The terms of teachers' discriminators, in the order that they were added.
+  std::vector<const DiscriminatorTerm*> discriminators() const;
+
   /// Lets the student's discriminator learn from the first teacher too, and from images of `generator`, which is needed
   /// only if they are wanted. Throws Error if these do not fit, as add() does.
   void guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Sampler> generator,
@@ -38,9 +41,6 @@ class Guidance {
   /// Images [n, C, R, R] of the teacher's generator, of fresh latents and `labels` [n] (or undefined), without
   /// gradients.
   torch::Tensor teacher_images(int64_t n, const torch::Tensor& labels, const at::Generator& random) const;
-  /// The generator that a term's originals come from: the first teacher's; null unless set.
-  void set_generator(std::shared_ptr<Sampler> generator) { generator_ = std::move(generator); }
-  const std::shared_ptr<Sampler>& generator() const { return generator_; }
   /// DiscriminatorGuidance::logit_prior times the first teacher's scores [N], differentiable in the images; `chunks` as
   /// in Discriminator::judge(). Undefined if there is no prior.
   torch::Tensor logit_prior(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks) const;

@@ -19,6 +19,7 @@ struct GuidanceInput {
   torch::Tensor real_labels{};                          ///< their labels [N], or undefined
   size_t domain = 0;                                    ///< data domain of the images
   torch::Tensor augmented{};  ///< the generated images as the student's discriminator sees them; undefined: as they are
+  torch::Tensor last_weight{};  ///< of the last layer of the network that made them; undefined if it tells none
   std::function<torch::Tensor()> original{};  ///< computes the images [N, C, R, R] that they stand for, such as the
                                               ///< teacher's of the same latents; empty if there are none
 

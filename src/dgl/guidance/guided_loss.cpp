@@ -59,6 +59,7 @@ Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInp
                          .real_labels = real.labels,
                          .domain = fakes.domain,
                          .augmented = fakes.augmented,
+                         .last_weight = fakes.last_weight,
                          .original = fakes.original};
   const GuidanceResult term = input.guidance->evaluate(guidance);
   if (input.guidance_alone) output.losses.clear();  // those of the main phase, which has them in its own step

@@ -25,6 +25,7 @@ struct GuidedImages {
   torch::Tensor images;                       ///< [N, C, R, R] with gradients, as the generator made them
   torch::Tensor augmented{};                  ///< the same as the student's discriminator sees them
   torch::Tensor labels;                       ///< [N], or undefined
+  torch::Tensor last_weight{};                ///< as GuidanceInput::last_weight
   std::function<torch::Tensor()> original{};  ///< as GuidanceInput::original
   size_t domain = 0;
 };

@@ -24,8 +24,8 @@ std::vector<std::string> pair_term_distances() {
 
 std::shared_ptr<Weight> make_pair_weight(const std::string& text, const std::string& key) {
   const std::string name = parse_named_option(text).name;
-  if (name != "uniform" && name != "gradient") {
-    fail("{} = \"{}\": expected uniform or gradient[:DECAY[,BOUND]]", key, text);
+  if (name != "uniform" && name != "gradient" && name != "last_layer") {
+    fail("{} = \"{}\": expected uniform, gradient[:DECAY[,BOUND]] or last_layer[:DECAY[,BOUND]]", key, text);
   }
   return make_weight(text, key);
 }
@@ -54,7 +54,7 @@ GuidanceResult PairTerm::evaluate(const GuidanceInput& input) const {
   const Tensor distance = distance_(maps(input.fake, input.labels), original).mean();
   result.loss = mu * distance;
   if (teacher_.weight) {
-    const WeightInput balance{input.fake, {}, distance, input.own_loss, {}};
+    const WeightInput balance{input.fake, {}, distance, input.own_loss, {}, input.last_weight};
     result.loss = teacher_.weight->evaluate(balance, result.statistics) * result.loss;
   }
   result.losses["g_pair"] = result.loss.detach();

@@ -23,8 +23,8 @@ struct PairTeacher {
   size_t domain = 0;
 };
 
-/// A weight of a pair term by name: those of make_weight() that need no scores, "uniform" and "gradient". Throws Error
-/// that names `key` for another.
+/// A weight of a pair term by name: those of make_weight() that need no scores, "uniform", "gradient" and
+/// "last_layer". Throws Error that names `key` for another.
 std::shared_ptr<Weight> make_pair_weight(const std::string& text, const std::string& key);
 
 /// The names of PairTeacher::distance: those of losses/pair_distance.h on the teacher's features, and "pixel", the mean

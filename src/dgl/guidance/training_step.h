@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ using Scalars = std::map<std::string, torch::Tensor>;
 struct StepInput {
   std::vector<Batch> real;             ///< a batch of real images per data domain, on the training device
   const Guidance* guidance = nullptr;  ///< null in a stage without guidance
+  std::shared_ptr<Sampler> teacher;    ///< the first teacher's, in all stages; null without one
   int64_t guidance_scale = 1;          ///< scale of the guidance term; 0 where another phase has it
   bool guidance_alone = false;         ///< whether a generator's loss is the guidance term alone (Phase::guidance)
   const Augmentation* augmentation = nullptr;  ///< of what discriminators see; may be null

@@ -16,6 +16,7 @@ struct WeightInput {
   torch::Tensor loss;      ///< scalar, the teacher's loss of them, unweighted
   torch::Tensor own_loss;  ///< scalar, what the student's own discriminator makes its generator minimize on them
   std::function<torch::Tensor()> real_scores;  ///< computes the teacher's scores [N] of real images, detached
+  torch::Tensor last_weight;  ///< of the last layer of the network that made the images; undefined if it tells none
 };
 
 /// A per-image multiplier on a teacher's loss, excluded from gradients. Its state changes only in update_statistics(),
@@ -36,6 +37,9 @@ class Weight {
 ///     uniform                       1: null, since nothing is multiplied (arXiv 2112.06502, section 3)
 ///     score                         -s if s < 0, else 0 (guidance/score_weight.h)
 ///     gradient[:DECAY[,BOUND]]      balances the gradients on the image (guidance/gradient_weight.h)
+///     last_layer[:DECAY[,BOUND]]    balances the gradients on the weight of the generator's last layer (the same file)
+///     below_real[:DECAY]            1 for images that look less real than real ones do, else 0
+///                                   (guidance/below_real_weight.h)
 ///     confidence[:DECAY]            how well the teacher tells real from fake (guidance/confidence_weight.h)
 ///
 /// Throws Error that names `key` for another name or numbers out of range.

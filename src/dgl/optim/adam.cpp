@@ -68,7 +68,7 @@ double Adam::gradient_norm_at_once() const {
   return gradients.empty() ? 0 : at::stack(at::_foreach_norm(gradients)).norm().item<double>();
 }
 
-void Adam::step(Workers& workers, double rate) {
+void Adam::step(Workers& workers, double rate, double scale) {
   torch::NoGradGuard no_grad;
   ++steps_;
   AdamOptions options = options_;
@@ -77,7 +77,9 @@ void Adam::step(Workers& workers, double rate) {
   const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(steps_));
   for (auto& slot : slots_) {
     const torch::Tensor& g = slot.parameter.grad();
-    if (is_plain(slot) && g.defined()) slot.parameter.mutable_grad() = g.contiguous();
+    if (!g.defined()) continue;
+    if (scale != 1) slot.parameter.mutable_grad() = g * scale;
+    if (is_plain(slot)) slot.parameter.mutable_grad() = slot.parameter.grad().contiguous();
   }
   step_at_once(options, correction1, correction2);
   workers.run([&](int64_t worker) {

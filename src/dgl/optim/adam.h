@@ -26,8 +26,8 @@ class Adam {
 
   /// Returns the L2 norm of all gradients; NaN or infinity if a gradient is not finite.
   double gradient_norm(Workers& workers) const;
-  /// Takes a step at the learning rate times `rate`.
-  void step(Workers& workers, double rate = 1);
+  /// Takes a step at the learning rate times `rate`, with the gradients times `scale`.
+  void step(Workers& workers, double rate = 1, double scale = 1);
   /// Steps so far, by which the moments are corrected.
   int64_t steps() const { return steps_; }
   const AdamOptions& options() const { return options_; }

@@ -214,6 +214,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"training", "beta1", &r.beta1, "Adam", 0, 0.999999},
       {"training", "beta2", &r.beta2, "Adam", 0, 0.999999},
       {"training", "epsilon", &r.epsilon, "Adam", 0, 1},
+      {"training", "clip", &r.clip,
+       "Largest norm of the gradient of all that a phase trains together; a longer one is scaled down; 0: no limit", 0,
+       1e9},
       {"training", "mirror", &r.mirror, "Flips real images left to right at random"},
       {"training", "augment", &r.augment,
        "What is changed of every image before a discriminator sees it (DiffAugment): color, translation, cutout, with "
@@ -252,8 +255,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"guidance", "weight", &teacher.weight,
        "Per-image weight of the teacher: uniform; score, -s if its score s is below 0; gradient:DECAY,BOUND, which "
        "scales its "
-       "gradient on the image to that of the student's discriminator; confidence:DECAY, how well it tells real from "
-       "fake"},
+       "gradient on the image to that of the student's own loss; last_layer:DECAY,BOUND, the same with gradients on "
+       "the weight of the generator's last layer; confidence:DECAY, how well it tells real from fake; "
+       "below_real:DECAY, 1 for images that look less real to it than real ones do, else 0"},
       {"guidance", "pair", &teacher.pair,
        "Weight of the distance of the student's images from those that they stand for: its teacher generator's of the "
        "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, 0.5 "
@@ -265,8 +269,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "of the images themselves",
        0, 0, pair_term_distances()},
       {"guidance", "pair_weight", &teacher.pair_weight,
-       "Balance of that distance with the student's own loss: uniform, none; gradient:DECAY,BOUND, which scales its "
-       "gradient on the image to the own loss's, so that guidance.pair is a share of it"},
+       "Balance of that distance with the student's own loss: uniform, none; gradient:DECAY,BOUND or "
+       "last_layer:DECAY,BOUND, which scale its gradient on the image, or on the weight of the generator's last layer, "
+       "to the own loss's, so that guidance.pair is a share of it"},
       {"guidance", "match", &teacher.match,
        "Weight of the distance of the student's images, as a set, from real ones in the teacher discriminator's "
        "features",
@@ -330,6 +335,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"evaluation", "judge_features", &r.judge_feature_file,
        "Another feature network, which only measures the result and the teacher at the end of a run and which no term "
        "of training may use; empty: none"},
+      {"evaluation", "held_out_judge", &r.held_out_judge_file,
+       "A model whose discriminator no term of training may use: how well it tells real images from the student's is "
+       "shown beside the teachers' at the start and the end of stage 2; empty: none"},
       {"evaluation", "test", &r.test_file,
        "Packed set that was held out of training, which distances are to and whose images are reconstructed; empty: "
        "the training set"},
@@ -350,6 +358,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "from_stage1", &r.run.from_stage1, ""},
       {"run", "features", &r.run.features, ""},
       {"run", "judge_features", &r.run.judge_features, ""},
+      {"run", "held_out_judge", &r.run.held_out_judge, ""},
       {"run", "test", &r.run.test, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},
@@ -381,6 +390,14 @@ std::vector<std::string> Recipe::data_files() const {
   std::vector<std::string> files{run.data};
   if (family_info().domains().size() > 1) files.push_back(run.data_b);
   return files;
+}
+
+void Recipe::locate_files(const std::function<std::string(const std::string&)>& path_of) {
+  run.features = path_of(feature_file);
+  run.judge_features = path_of(judge_feature_file);
+  run.held_out_judge = path_of(held_out_judge_file);
+  run.test = path_of(test_file);
+  for (TeacherRecipe& teacher : guidance.teachers) teacher.file = path_of(teacher.file);
 }
 
 AugmentationOptions Recipe::augmentation() const {

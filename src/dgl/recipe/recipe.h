@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,12 @@ struct RunRecipe {
   std::string command;  ///< train, compress or boost
   std::string data;     ///< packed set of the first data domain
   std::string data_b;   ///< of the second, for a family that has two
-  std::string from_stage1, features, judge_features, test, device = "auto";
+  std::string from_stage1, features, judge_features, held_out_judge, test, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
+
+  /// The paths of files that only measure; "" for none.
+  std::vector<std::string*> measuring_files() { return {&features, &judge_features, &held_out_judge, &test}; }
 };
 
 /// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of
@@ -91,6 +95,7 @@ struct Recipe {
   int64_t accumulations = 1;             ///< micro-batches of a batch, which go through the networks one after another
   int64_t batch_generator = 0;  ///< images of a phase that trains generators alone, in micro-batches as large; 0: batch
   double beta1 = 0, beta2 = 0.99, epsilon = 1e-8;
+  double clip = 0;  ///< largest norm of a phase's gradient; 0: any
   bool mirror = false;
   std::string augment;        ///< of what discriminators see (data/diff_augment.h); empty: nothing
   double augment_p = 1;       ///< probability of each operation on an image
@@ -106,10 +111,11 @@ struct Recipe {
   GuidanceRecipe guidance;  // [guidance]
 
   // [evaluation]
-  std::string feature_file;        ///< a feature network; empty: no distance is tracked
-  std::string judge_feature_file;  ///< another one, which only measures the result; empty: none
-  std::string test_file;           ///< packed set that distances are to, in place of the training set; empty: none
-  int64_t samples = 5000;          ///< generated images per evaluation
+  std::string feature_file;         ///< a feature network; empty: no distance is tracked
+  std::string judge_feature_file;   ///< another one, which only measures the result; empty: none
+  std::string held_out_judge_file;  ///< a model whose discriminator only judges the result; empty: none
+  std::string test_file;            ///< packed set that distances are to, in place of the training set; empty: none
+  int64_t samples = 5000;           ///< generated images per evaluation
   int64_t final_samples = 10000;
 
   bool reference = false;  ///< [ops]: plain reference operations in place of the fast ones
@@ -125,6 +131,9 @@ struct Recipe {
   /// Packed sets, one per data domain.
   std::vector<std::string> data_files() const;
   AugmentationOptions augmentation() const;
+  /// Enters the files that the recipe names, of teachers and of [evaluation], into [run] as `path_of` says where they
+  /// are.
+  void locate_files(const std::function<std::string(const std::string& file)>& path_of);
   /// What a stage 1 depends on: the recipe with all that only stage 2 reads set to its default and a lambda of 0. Arms
   /// of a study with equal ones share a stage 1.
   Recipe stage1() const;

@@ -5,8 +5,9 @@
 namespace dgl {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Averages, sum, count)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JudgeScores, name, auc, real, fake)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageRecord, stage, name, lambda, kimg_start, kimg_end, seconds, cpu_seconds, fd_end,
-                                   fd_best, kimg_best)
+                                   fd_best, kimg_best, judges_start, judges_end)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunState, stage, step, images, stage_images, ticks, retries, seconds, cpu_seconds,
                                    log_bytes, best_fd, best_kimg, best_stage, losses, scores, tick_seconds, tick_images,
                                    stages)
@@ -38,9 +39,15 @@ nlohmann::json RunState::to_json() const { return *this; }
 RunState RunState::from_json(const nlohmann::json& json, const std::string& origin) {
   try {
     nlohmann::json whole = json;
-    if (!whole.contains("cpu_seconds")) {  // of a version that did not record it
+    // What earlier versions did not record.
+    if (!whole.contains("cpu_seconds")) {
       whole["cpu_seconds"] = -1;
       for (auto& record : whole.at("stages")) record["cpu_seconds"] = -1;
+    }
+    for (auto& record : whole.at("stages")) {
+      for (const char* key : {"judges_start", "judges_end"}) {
+        if (!record.contains(key)) record[key] = nlohmann::json::array();
+      }
     }
     return whole.get<RunState>();
   } catch (const nlohmann::json::exception& error) {

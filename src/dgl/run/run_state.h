@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -18,15 +19,24 @@ struct Averages {
   nlohmann::json means() const;
 };
 
+/// How one discriminator told real images from the student's.
+struct JudgeScores {
+  std::string name;              ///< "teacher", "teacher 2", …, "own" or "held-out"
+  double auc = 0;                ///< area under the ROC curve, 0 … 1: 0.5 if it could not tell them
+  std::array<double, 2> real{};  ///< bounds of the middle nine tenths of its scores of real images
+  std::array<double, 2> fake{};  ///< and of the student's
+};
+
 /// The result of one stage.
 struct StageRecord {
   int64_t stage = 0;
   std::string name;
   double lambda = 0;
   double kimg_start = 0, kimg_end = 0;
-  double seconds = 0;                               ///< training time, without evaluations
-  double fd_end = -1, fd_best = -1, kimg_best = 0;  ///< -1: not measured
-  double cpu_seconds = 0;                           ///< processor seconds, over all threads; -1: not known
+  double seconds = 0;                                 ///< training time, without evaluations
+  double fd_end = -1, fd_best = -1, kimg_best = 0;    ///< -1: not measured
+  double cpu_seconds = 0;                             ///< processor seconds, over all threads; -1: not known
+  std::vector<JudgeScores> judges_start, judges_end;  ///< of a guided stage
 };
 
 /// The progress of a run without its tensors. Together with the tensors and the recipe, it determines the rest of the

@@ -87,10 +87,11 @@ std::string reproduce_command(const Recipe& recipe) {
   add("--data", recipe.run.data);
   add("--data-b", recipe.run.data_b);
   add("--features", recipe.run.features);
-  if (!recipe.run.judge_features.empty()) {
-    command += " --set " + shell_word("evaluation.judge_features=" + recipe.run.judge_features);
+  for (const auto& [key, path] :
+       {std::pair{"judge_features", &recipe.run.judge_features},
+        std::pair{"held_out_judge", &recipe.run.held_out_judge}, std::pair{"test", &recipe.run.test}}) {
+    if (!path->empty()) command += " --set " + shell_word(fmt::format("evaluation.{}={}", key, *path));
   }
-  if (!recipe.run.test.empty()) command += " --set " + shell_word("evaluation.test=" + recipe.run.test);
   add("--from-stage1", recipe.run.from_stage1);
   if (recipe.run.from_teacher) command += " --from-teacher";
   if (recipe.run.device != "auto") add("--device", recipe.run.device);
@@ -110,6 +111,10 @@ nlohmann::json make_summary(const SummaryInput& input) {
       stage["fd_end"] = record.fd_end;
       stage["fd_best"] = record.fd_best;
       stage["kimg_best"] = record.kimg_best;
+    }
+    for (const auto& [key, judges] :
+         {std::pair{"judges_start", &record.judges_start}, std::pair{"judges_end", &record.judges_end}}) {
+      for (const JudgeScores& judge : *judges) stage[key].push_back(judge);
     }
     stages.push_back(stage);
   }

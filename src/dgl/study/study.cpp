@@ -130,11 +130,7 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
   result.run.data = data;
   result.teacher().file = teacher;
   result.run.from_teacher = arm.from_teacher;
-  for (TeacherRecipe& teacher : result.guidance.teachers)
-    teacher.file = absolute_path(find_beside(teacher.file, recipe_file));
-  result.run.features = absolute_path(find_beside(result.feature_file, recipe_file));
-  result.run.judge_features = absolute_path(find_beside(result.judge_feature_file, recipe_file));
-  result.run.test = absolute_path(find_beside(result.test_file, recipe_file));
+  result.locate_files([&](const std::string& file) { return absolute_path(find_beside(file, recipe_file)); });
   return result;
 }
 
@@ -229,8 +225,8 @@ void prune_unused_stages(std::vector<StudyRun>& runs) {
 
 std::string recipe_identity(Recipe recipe) {
   RunRecipe& run = recipe.run;
-  for (std::string* path : {&run.data, &run.data_b, &run.features, &run.judge_features, &run.test})
-    *path = file_name(*path);
+  for (std::string* path : {&run.data, &run.data_b}) *path = file_name(*path);
+  for (std::string* path : run.measuring_files()) *path = file_name(*path);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
   recipe.run.from_stage1.clear();
   recipe.run.device.clear();
@@ -241,10 +237,10 @@ std::string recipe_identity(Recipe recipe) {
 std::map<std::string, std::string> hash_inputs(const Study& study) {
   std::set<std::string> files{study.teacher, study.data};
   for (const StudyArm& arm : study.arms) {
-    const Recipe recipe = study.arm_recipe(arm, 0);
-    files.insert(recipe.run.features);
-    if (!recipe.run.judge_features.empty()) files.insert(recipe.run.judge_features);
-    if (!recipe.run.test.empty()) files.insert(recipe.run.test);
+    Recipe recipe = study.arm_recipe(arm, 0);
+    for (const std::string* path : recipe.run.measuring_files()) {
+      if (!path->empty()) files.insert(*path);
+    }
     for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }
   std::map<std::string, std::set<std::string>> hashes;  // two files may have one name

@@ -51,9 +51,10 @@ class Evaluator {
   /// Precision and recall compare every pair of images, so that 10 000 of each kind are usual.
   static constexpr int64_t kMostFeatures = 10000;
 
- private:
+  /// How distance() draws its images.
   DrawOptions draw_options(const Sampler& sampler, int64_t samples, Stream stream) const;
 
+ private:
   const TrainingSession& session_;
   std::unique_ptr<Dataset> test_;  // null without a held-out set
   std::function<void(const std::string&)> note_;

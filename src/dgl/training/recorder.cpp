@@ -28,10 +28,11 @@ std::string losses_text(const nlohmann::json& means) {
 }  // namespace
 
 RunRecorder::RunRecorder(TrainingSession& session, const RunDirectory& directory, const Evaluator& evaluator,
-                         Progress& progress)
+                         const Judges& judges, Progress& progress)
     : session_(session),
       directory_(directory),
       evaluator_(evaluator),
+      judges_(judges),
       progress_(progress),
       grid_(SampleGrid::of(session.recipe.network->labels())) {}
 
@@ -48,6 +49,16 @@ void RunRecorder::show_progress(const Stage& stage) {
       "stage {} {} | kimg {:.1f}/{:g} | {:.0f} img/s | left {} |{}{}", stage.number, stage.name,
       static_cast<double>(state.stage_images) / 1000, static_cast<double>(stage.images) / 1000, rate,
       duration_text(static_cast<double>(left) / std::max(1e-9, rate)), losses_text(state.losses.means()), best));
+}
+
+void RunRecorder::ask_judges(const Stage& stage, bool at_end) {
+  if (!stage.guided || !session_.processes->is_root()) return;
+  StageRecord& record = session_.state.stages.back();
+  std::vector<JudgeScores>& judges = at_end ? record.judges_end : record.judges_start;
+  judges = judges_.measure();
+  if (judges.empty()) return;
+  progress_.print(fmt::format("stage {} {} | {} | AUC of real images and the student's: {}", stage.number, stage.name,
+                              at_end ? "end" : "start", judges_text(judges)));
 }
 
 void RunRecorder::on_checkpoint(const Stage& stage) {

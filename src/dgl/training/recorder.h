@@ -5,6 +5,7 @@
 #include "dgl/run/run_directory.h"
 #include "dgl/run/run_log.h"
 #include "dgl/training/evaluator.h"
+#include "dgl/training/judges.h"
 #include "dgl/training/sample_grid.h"
 
 namespace dgl {
@@ -13,10 +14,13 @@ namespace dgl {
 /// shows its progress. Only the root process's writes anything.
 class RunRecorder {
  public:
-  RunRecorder(TrainingSession& session, const RunDirectory& directory, const Evaluator& evaluator, Progress& progress);
+  RunRecorder(TrainingSession& session, const RunDirectory& directory, const Evaluator& evaluator, const Judges& judges,
+              Progress& progress);
 
   /// Shows one line on a terminal.
   void show_progress(const Stage& stage);
+  /// Asks all judges about the student at the start of a guided stage, or at its end.
+  void ask_judges(const Stage& stage, bool at_end);
   /// Measures the average, keeps it if it is the best so far, writes samples and a log line, and starts the figures
   /// between log lines anew.
   void on_checkpoint(const Stage& stage);
@@ -34,6 +38,7 @@ class RunRecorder {
   TrainingSession& session_;
   const RunDirectory& directory_;
   const Evaluator& evaluator_;
+  const Judges& judges_;
   Progress& progress_;
   SampleGrid grid_;
 };

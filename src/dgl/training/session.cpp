@@ -95,9 +95,8 @@ void add_teachers(TrainingSession& session) {
   for (size_t i = 1; i < wanted.teachers.size(); ++i) {
     add_teacher(session, load_model(wanted.teachers[i].file), wanted.teachers[i]);
   }
-  const std::shared_ptr<Sampler> generator = family_of(*session.teacher, first.file).sampler(*session.teacher);
-  session.guidance.set_generator(generator);
-  session.guidance.guide_discriminator(wanted.for_discriminator, generator, session.student_shape());
+  session.teacher_sampler = family_of(*session.teacher, first.file).sampler(*session.teacher);
+  session.guidance.guide_discriminator(wanted.for_discriminator, session.teacher_sampler, session.student_shape());
 }
 
 std::vector<Stage> plan_stages(const Recipe& recipe) {
@@ -247,6 +246,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
     resolve_start(*session);
     add_teachers(*session);
   }
+  student.objective->check_teacher(session->teacher_sampler.get(), recipe.has_student() ? recipe.teacher().file : "");
   session->stages = plan_stages(recipe);
   student.phases = training_phases(recipe, *student.objective);
   check_untrained(*session);

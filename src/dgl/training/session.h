@@ -16,7 +16,16 @@
 namespace dgl {
 
 /// The random streams of a run.
-enum class Stream : uint64_t { init = 1, data, step, evaluation, grid_latents, final_evaluation, standing_statistics };
+enum class Stream : uint64_t {
+  init = 1,
+  data,
+  step,
+  evaluation,
+  grid_latents,
+  final_evaluation,
+  standing_statistics,
+  judges
+};
 
 /// A training stage: its length in images and whether guidance is enabled.
 struct Stage {
@@ -47,7 +56,8 @@ struct TrainingSession {
   std::vector<std::unique_ptr<BatchSampler>> samplers;
   torch::Tensor label_shares;  ///< [classes] share of each label among the real images; undefined without labels
 
-  std::unique_ptr<NetworkSet> teacher;  ///< the first one, that the student is compared with; null for `dgl train`
+  std::unique_ptr<NetworkSet> teacher;       ///< the first one, that the student is compared with; null for `dgl train`
+  std::shared_ptr<Sampler> teacher_sampler;  ///< its sampler; null without a teacher, or if it has none
   Guidance guidance;
   Augmentation augmentation;
 

@@ -50,11 +50,11 @@ void handle_divergence(TrainingSession& session, const Checkpointer& checkpointe
   session.state.retries = retries;
 }
 
-/// Adds the stage's record at its first step. A stage after the first then starts Adam afresh, unless the recipe keeps
-/// it. What ends a stage saves the moments, so that this is decided by the run that begins the next one.
-void begin_stage(TrainingSession& session, const Stage& stage) {
+/// Adds the stage's record at its first step, where judges are asked for the first time. A stage after the first then
+/// starts Adam afresh, unless the recipe keeps it. What ends a stage saves the moments, so that this is decided by the
+/// run that begins the next one.
+void begin_stage(TrainingSession& session, RunRecorder& recorder, const Stage& stage) {
   RunState& state = session.state;
-  if (static_cast<int64_t>(state.stages.size()) >= state.stage) return;
   if (stage.number > 1 && !session.recipe.guidance.keep_optimizer) session.reset_optimizers();
   StageRecord record;
   record.stage = stage.number;
@@ -62,6 +62,7 @@ void begin_stage(TrainingSession& session, const Stage& stage) {
   record.lambda = stage.lambda;
   record.kimg_start = record.kimg_end = static_cast<double>(state.images) / 1000;
   state.stages.push_back(record);
+  recorder.ask_judges(stage, /*at_end=*/false);
 }
 
 void end_stage(TrainingSession& session, const Checkpointer& checkpointer, const RunDirectory& directory,
@@ -84,7 +85,11 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
   double last = now_seconds(), last_processor = processor_seconds();
   while (!finished()) {
     const Stage& stage = session.current_stage();
-    begin_stage(session, stage);
+    if (static_cast<int64_t>(state.stages.size()) < state.stage) {
+      begin_stage(session, recorder, stage);
+      last = now_seconds();
+      last_processor = processor_seconds();
+    }
     if (state.stage_images < stage.images) {
       try {
         trainer.step(stage);
@@ -106,6 +111,7 @@ int run_stages(TrainingSession& session, Trainer& trainer, RunRecorder& recorder
     if (due || done) {
       state.ticks = ticks;
       if (state.tick_images > 0) recorder.on_checkpoint(stage);
+      if (done) recorder.ask_judges(stage, /*at_end=*/true);
       if (done) end_stage(session, checkpointer, directory, stage);
       checkpointer.save(directory.checkpoint(state.step));
       if (session.processes->is_root()) directory.prune(recipe.checkpoint_keep);

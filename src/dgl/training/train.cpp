@@ -11,10 +11,10 @@ namespace dgl {
 namespace {
 
 /// Trains a session to its end in a run directory.
-int run_session(TrainingSession& session, const Evaluator& evaluator, const RunDirectory& directory,
-                Progress& progress) {
+int run_session(TrainingSession& session, const Evaluator& evaluator, const Judges& judges,
+                const RunDirectory& directory, Progress& progress) {
   Trainer trainer(session);
-  RunRecorder recorder(session, directory, evaluator, progress);
+  RunRecorder recorder(session, directory, evaluator, judges, progress);
   const Checkpointer checkpointer(session);
   const int status = run_stages(session, trainer, recorder, checkpointer, directory, progress);
   if (status == 0 && session.processes->is_root()) recorder.finish();
@@ -29,10 +29,11 @@ int start_run(const Recipe& recipe, const std::filesystem::path& out, bool overw
   Progress progress(quiet || !processes->is_root());
   for (const std::string& note : session->notes) progress.print(note);
   const Evaluator evaluator(*session, [&](const std::string& line) { progress.print(line); });
+  const Judges judges(*session, evaluator);
   std::unique_ptr<FolderLock> lock;
   if (processes->is_root()) lock = RunDirectory::create(out, session->recipe, overwrite).lock();
   processes->barrier();
-  return run_session(*session, evaluator, RunDirectory::open(out), progress);
+  return run_session(*session, evaluator, judges, RunDirectory::open(out), progress);
 }
 
 int resume_run(const std::filesystem::path& path, const std::string& device, bool quiet) {
@@ -52,7 +53,8 @@ int resume_run(const std::filesystem::path& path, const std::string& device, boo
   const auto session = make_session(recipe, *processes);
   Progress progress(quiet || !processes->is_root());
   const Evaluator evaluator(*session, [&](const std::string& line) { progress.print(line); });
-  return run_session(*session, evaluator, directory, progress);
+  const Judges judges(*session, evaluator);
+  return run_session(*session, evaluator, judges, directory, progress);
 }
 
 }  // namespace dgl

@@ -69,6 +69,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
   StepInput input;
   input.label_shares = session_.label_shares;
   input.guidance = stage.guided || stage.distills ? &session_.guidance : nullptr;
+  input.teacher = session_.teacher_sampler;
   input.run_progress = session_.run_progress();
   input.progress = static_cast<double>(state.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = session_.augmentation.any() ? &session_.augmentation : nullptr;
@@ -141,14 +142,18 @@ void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const
   }
   for (const auto& [name, value] : output.scores) state.scores.add(prefix + name, value.item<double>());
   if (session_.augmentation.any()) state.scores.add("augment_p", session_.augmentation.probability());
+  double square = 0;
   for (const std::string& slot : phase.trains) {
-    if (!std::isfinite(trained.optimizers.at(slot)->gradient_norm(*session_.workers))) {
-      throw DivergenceError(
-          fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state.step, kimg));
-    }
+    square += std::pow(trained.optimizers.at(slot)->gradient_norm(*session_.workers), 2);
   }
+  const double norm = std::sqrt(square);
+  if (!std::isfinite(norm)) {
+    throw DivergenceError(
+        fmt::format("gradient of {}{} is not finite at step {} ({:.1f} kimg)", prefix, phase.name, state.step, kimg));
+  }
+  const double scale = recipe.clip > 0 && norm > recipe.clip ? recipe.clip / norm : 1;
   for (const std::string& slot : phase.trains)
-    trained.optimizers.at(slot)->step(*session_.workers, session_.lr_factor());
+    trained.optimizers.at(slot)->step(*session_.workers, session_.lr_factor(), scale);
 }
 
 void Trainer::train_teacher(StepInput& input, const std::vector<std::vector<Batch>>& real, uint64_t seed) {

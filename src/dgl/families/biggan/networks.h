@@ -180,6 +180,8 @@ class BigGanGenerator : public Generator {
   torch::Tensor generate(const torch::Tensor& z, const torch::Tensor& labels, const Pass& pass);
   /// Returns all weights of two or more dimensions except tables of labels.
   std::vector<torch::Tensor> matrices() const;
+  /// The weight of the last convolution.
+  const torch::Tensor& last_weight() const { return last_conv_->weight(); }
 
  private:
   BigGanGeneratorShape shape_;

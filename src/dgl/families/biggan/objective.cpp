@@ -52,8 +52,11 @@ BigGanObjective::Draw BigGanObjective::draw(int64_t n, const StepInput& input) {
 
 GuidedImages BigGanObjective::draw_images(const StepInput& input) {
   const Draw drawn = draw(input.real[0].images.size(0), input);
-  return {.images = drawn.fakes.images, .labels = drawn.fakes.labels, .original = [drawn, guidance = input.guidance] {
-            return guidance->generator()->sample({drawn.latents, drawn.fakes.labels, {}});
+  return {.images = drawn.fakes.images,
+          .labels = drawn.fakes.labels,
+          .last_weight = generator_->last_weight(),
+          .original = [drawn, teacher = input.teacher] {
+            return teacher->sample({drawn.latents, drawn.fakes.labels, {}});
           }};
 }
 

@@ -143,6 +143,7 @@ class ToRgb : public torch::nn::Module {
   ToRgb(int64_t in, int64_t img_channels, int64_t w_dim);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w);
   std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& w) const;
+  const torch::Tensor& weight() const { return weight_; }
 
  private:
   std::shared_ptr<EqualLinear> affine_;
@@ -173,6 +174,8 @@ class StyleGan2Generator : public Generator {
   /// Maps ws [N, num_ws, w_dim] to images [N, C, R, R]. Draws fresh noise from `noise`, or uses the stored noise if it
   /// is undefined.
   torch::Tensor synthesize(const torch::Tensor& ws, const at::Generator& noise = {});
+  /// The weight of the last to_rgb.
+  const torch::Tensor& last_weight() const { return to_rgb_.back()->weight(); }
 
  private:
   StyleGan2GeneratorShape shape_;

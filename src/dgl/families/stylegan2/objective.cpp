@@ -115,14 +115,16 @@ GuidedImages StyleGan2Objective::draw_images(const StepInput& input, StepOutput&
   const at::Generator noise = input.random.clone();
   return {.images = generator_->synthesize(drawn.styles, input.random),
           .labels = drawn.labels,
-          .original = [this, drawn, noise, guidance = input.guidance] {
-            return teacher_images(drawn, noise.clone(), *guidance);
+          .last_weight = generator_->last_weight(),
+          .original = [this, drawn, noise, teacher = input.teacher] {
+            return teacher_images(drawn, noise.clone(), teacher);
           }};
 }
 
-Tensor StyleGan2Objective::teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const {
+Tensor StyleGan2Objective::teacher_images(const Draw& drawn, at::Generator noise,
+                                          const std::shared_ptr<Sampler>& sampler) const {
   const torch::NoGradGuard no_grad;
-  const auto teacher = std::dynamic_pointer_cast<StyleGan2Generator>(guidance.generator());
+  const auto teacher = std::dynamic_pointer_cast<StyleGan2Generator>(sampler);
   if (!teacher) fail("the teacher has no StyleGAN2 generator, whose images the student's stand for (guidance.pair)");
   const Tensor labels = teacher->classes() > 0 ? drawn.labels : Tensor();
   std::vector<Tensor> styles;

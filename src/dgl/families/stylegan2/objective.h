@@ -39,7 +39,7 @@ class StyleGan2Objective : public Objective {
   /// Styles [n, num_ws, w_dim] of one w [n, w_dim], or of two: the second from layer `cut` on.
   torch::Tensor mix_styles(const std::vector<torch::Tensor>& styles, int64_t cut) const;
   /// The images of the teacher's generator for the same latents and noise.
-  torch::Tensor teacher_images(const Draw& drawn, at::Generator noise, const Guidance& guidance) const;
+  torch::Tensor teacher_images(const Draw& drawn, at::Generator noise, const std::shared_ptr<Sampler>& sampler) const;
   /// Images of as many fresh latents as there are real images, and the teacher's of the same.
   GuidedImages draw_images(const StepInput& input, StepOutput& output);
   torch::Tensor generator_distillation(const StepInput& input, StepOutput& output);

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
+#include "dgl/families/vae/samplers.h"
 #include "dgl/guidance/guided_loss.h"
 
 namespace dgl {
@@ -46,28 +48,65 @@ int64_t VaeObjective::max_shards(int64_t batch) const {
   return batch % kGroup == 0 ? batch / kGroup : 1;
 }
 
-Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {
+void VaeObjective::check_teacher(const Sampler* teacher, const std::string& file) const {
+  if (!settings_.latents) return;
+  if (file.empty()) fail("guidance.latents: a model without a teacher has latents of its own");
+  const auto* autoencoder = dynamic_cast<const VaeReconstruction*>(teacher);
+  if (!autoencoder) fail("{}: guidance.latents: expected an autoencoder of the family vae", file);
+  const VaeShape &theirs = autoencoder->encoder().shape(), &own = encoder_->shape();
+  if (theirs.image() != own.image() || theirs.embed_dim != own.embed_dim || theirs.side() != own.side()) {
+    fail(
+        "{}: guidance.latents: the teacher's latents of {} x {} x {} images are {} x {} x {}, the student's {} x {} x "
+        "{}"
+        " of {} x {} x {}",
+        file, theirs.img_channels, theirs.resolution, theirs.resolution, theirs.embed_dim, theirs.side(), theirs.side(),
+        own.embed_dim, own.side(), own.side(), own.img_channels, own.resolution, own.resolution);
+  }
+}
+
+VaeObjective::Encoded VaeObjective::encode(const StepInput& input, StepOutput& output) const {
   const Tensor& images = input.real[0].images;
   Tensor moments;
   {
-    const torch::AutoGradMode trained(settings_.part != "decoder");
+    const torch::AutoGradMode trained(settings_.part != "decoder" && torch::GradMode::is_enabled());
     moments = encoder_->encode(images);
   }
-  const Posterior posterior(moments);
-  const Tensor reconstructions = decoder_->decode(posterior.sample(input.random));
+  const Posterior own(moments);
+  if (!settings_.latents) {
+    const Tensor latents = own.sample(input.random), kl = own.kl().mean();
+    output.scores["kl"] = kl.detach();
+    return {latents, settings_.kl_weight * kl};
+  }
+  Tensor theirs;
+  {
+    const torch::NoGradGuard no_grad;
+    theirs = dynamic_cast<VaeReconstruction&>(*input.teacher).encoder().encode(images);
+  }
+  const Posterior target(theirs);
+  const Tensor difference = (own.mean - target.mean).square().mean();
+  const Tensor variance_difference = (own.log_variance - target.log_variance).square().mean();
+  output.losses["g_latents"] = difference.detach();
+  return {target.sample(input.random), difference + variance_difference};
+}
+
+Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {
+  const Tensor& images = input.real[0].images;
+  const Encoded encoded = encode(input, output);
+  const Tensor reconstructions = decoder_->decode(encoded.latents);
   const auto count = static_cast<double>(images.size(0)), numbers = static_cast<double>(images.numel());
   const Tensor difference = images - reconstructions;
   const Tensor error = (settings_.reconstruction == "l2" ? difference.square() : difference.abs()).sum() / count;
-  const Tensor kl = posterior.kl().mean();
-  Tensor total = error + settings_.kl_weight * kl;
+  Tensor total = error + encoded.loss;
   if (discriminator_ && input.run_progress >= settings_.d_start) {
     total = total + adversarial_term(reconstructions, error, input, output);
   }
   output.losses["g_main"] = total.detach();
   output.scores["reconstruction"] = error.detach() * (count / numbers);  // of an element
-  output.scores["kl"] = kl.detach();
-  return add_guidance(total, {.images = reconstructions, .labels = {}, .original = [images] { return images; }}, input,
-                      output);
+  const GuidedImages guided{
+      .images = reconstructions, .labels = {}, .last_weight = decoder_->last_weight(), .original = [images] {
+        return images;
+      }};
+  return add_guidance(total, guided, input, output);
 }
 
 Tensor VaeObjective::adversarial_term(const Tensor& reconstructions, const Tensor& error, const StepInput& input,
@@ -89,7 +128,8 @@ Tensor VaeObjective::own_discriminator_loss(const StepInput& input, StepOutput& 
   Tensor reconstructions;
   {
     const torch::NoGradGuard no_grad;
-    reconstructions = decoder_->decode(Posterior(encoder_->encode(input.real[0].images)).sample(input.random));
+    StepOutput unused;
+    reconstructions = decoder_->decode(encode(input, unused).latents);
   }
   const Tensor loss = discriminator_loss(*adversarial_, *discriminator_, {reconstructions, {}}, input, output);
   return input.run_progress >= settings_.d_start ? loss : loss * 0;

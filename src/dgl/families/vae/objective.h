@@ -18,6 +18,10 @@ namespace dgl {
 ///
 /// meaned over the batch, with x' the decoding of a sample of q. Guidance judges x', which stands for x.
 ///
+/// With guidance.latents, whose setting is that of TAESD's (Bollin 2023, github.com/madebyollin/taesd), the student's
+/// encoder learns the moments of its teacher's, by the mean squared difference of means and of logarithms of variances,
+/// in place of the divergence, and x' is the decoding of a sample of the teacher's q.
+///
 /// With a discriminator D of one's own, the loss has w * loss_G(D(x')) beside it, w the ratio of the norms of the
 /// error's and that loss's gradients on the decoder's last weight, times a share; and D learns real images from x' by
 /// the hinge loss.
@@ -26,10 +30,18 @@ class VaeObjective : public Objective {
   VaeObjective(const VaeFamilySettings& settings, std::shared_ptr<VaeEncoder> encoder,
                std::shared_ptr<VaeDecoder> decoder, std::shared_ptr<Discriminator> discriminator);
 
+  /// With guidance.latents, the teacher has to be an autoencoder with latents of the student's shape.
+  void check_teacher(const Sampler* teacher, const std::string& file) const override;
   std::vector<Phase> phases() override;
   int64_t max_shards(int64_t batch) const override;
 
  private:
+  /// What a decoder is trained on.
+  struct Encoded {
+    torch::Tensor latents;  ///< [N, embed_dim, h, w], drawn
+    torch::Tensor loss;     ///< scalar: what the encoder minimizes beside the error of reconstructions
+  };
+  Encoded encode(const StepInput& input, StepOutput& output) const;
   torch::Tensor autoencoder_loss(const StepInput& input, StepOutput& output);
   torch::Tensor own_discriminator_loss(const StepInput& input, StepOutput& output);
   /// What the discriminator makes the decoder minimize on reconstructions.

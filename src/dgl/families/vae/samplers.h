@@ -18,6 +18,7 @@ class VaeReconstruction : public Sampler {
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   Network& network() override { return *decoder_; }
+  VaeEncoder& encoder() const { return *encoder_; }
 
  private:
   std::shared_ptr<VaeEncoder> encoder_;

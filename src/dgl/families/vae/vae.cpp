@@ -63,6 +63,9 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
         0,
         0,
         {"both", "decoder"}},
+       {"guidance", "latents", &s.latents,
+        "Whether the student's encoder learns its teacher's latents and its decoder decodes those, in both stages, in "
+        "place of latents of its own: what was made for the teacher's latents then works with the student"},
        {"discriminator",
         "architecture",
         &s.discriminator,
@@ -81,7 +84,12 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
 
 void VaeFamily::check(FamilySettings& settings, const std::string& origin) const {
   check_image(settings, origin);
-  const auto multiples = dynamic_cast<VaeFamilySettings&>(settings).architecture(origin).multiples;
+  const auto& s = dynamic_cast<VaeFamilySettings&>(settings);
+  if (s.latents && s.part == "decoder") {
+    fail("{}: guidance.latents: student.part = \"decoder\" keeps the teacher's encoder already; expected one of them",
+         origin);
+  }
+  const auto multiples = s.architecture(origin).multiples;
   if (multiples.empty()) fail("{}: network.multiples = \"\": expected one level or more, as \"1,2,4\"", origin);
 }
 

@@ -25,6 +25,8 @@ struct VaeFamilySettings : FamilySettings {
 
   std::string part = "both";  ///< what a student narrows and trains: both, or the decoder, beside its teacher's encoder
 
+  bool latents = false;  ///< whether a student's latents are to be its teacher's
+
   std::string discriminator = "none";  ///< the student's own: none, or patch
   int64_t d_channels = 64, d_layers = 3;
   std::string d_norm = "batch";
