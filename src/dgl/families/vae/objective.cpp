@@ -48,12 +48,10 @@ int64_t VaeObjective::max_shards(int64_t batch) const {
 
 Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {
   const Tensor& images = input.real[0].images;
-  Tensor moments;
-  {
+  const Posterior posterior = [&] {
     const torch::AutoGradMode trained(settings_.part != "decoder");
-    moments = encoder_->encode(images);
-  }
-  const Posterior posterior(moments);
+    return encoder_->posterior(images);
+  }();
   const Tensor reconstructions = decoder_->decode(posterior.sample(input.random));
   const auto count = static_cast<double>(images.size(0)), numbers = static_cast<double>(images.numel());
   const Tensor difference = images - reconstructions;
@@ -89,7 +87,7 @@ Tensor VaeObjective::own_discriminator_loss(const StepInput& input, StepOutput& 
   Tensor reconstructions;
   {
     const torch::NoGradGuard no_grad;
-    reconstructions = decoder_->decode(Posterior(encoder_->encode(input.real[0].images)).sample(input.random));
+    reconstructions = decoder_->decode(encoder_->posterior(input.real[0].images).sample(input.random));
   }
   const Tensor loss = discriminator_loss(*adversarial_, *discriminator_, {reconstructions, {}}, input, output);
   return input.run_progress >= settings_.d_start ? loss : loss * 0;

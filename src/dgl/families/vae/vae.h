@@ -13,6 +13,7 @@ namespace dgl {
 
 /// What a recipe says of a variational autoencoder and its training.
 struct VaeFamilySettings : FamilySettings {
+  std::string architecture = "kl";
   int64_t channels = 128;
   std::string multiples = "1,2,4,4";
   int64_t blocks = 2;
@@ -33,11 +34,12 @@ struct VaeFamilySettings : FamilySettings {
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers.
-  VaeSettings architecture(const std::string& origin) const;
+  VaeSettings at_full_width(const std::string& origin) const;
 };
 
 /// Variational autoencoders (Kingma and Welling 2014, arXiv 1312.6114) as CompVis/latent-diffusion builds and trains
-/// them, with a patch discriminator of its own or without. Its images stand for those that it reconstructs.
+/// them, with a patch discriminator of its own or without, or of madebyollin/taesd's shape (VaeArchitecture). Its
+/// images stand for those that it reconstructs.
 class VaeFamily : public Family {
  public:
   std::string name() const override { return "vae"; }
@@ -59,6 +61,8 @@ class VaeFamily : public Family {
   std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const override;
   /// The means of latents.
   torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const override;
+  /// Throws Error for an encoder and a decoder of other images or latents.
+  void check_networks(const NetworkSet& networks, const std::string& origin) const override;
   std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
 };
 
