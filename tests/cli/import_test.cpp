@@ -10,6 +10,8 @@ const std::string kGolden = std::string(DGL_SOURCE_DIR) + "/tests/golden/stylega
 
 class ImportCommand : public ::testing::Test {
  protected:
+  using Words = std::vector<std::string>;
+
   ImportCommand() : dgl_(folder_) {}
 
   void expect_done(const std::vector<std::string>& words) {
@@ -100,6 +102,52 @@ TEST_F(ImportCommand, ACheckpointOfTheReferencesTrainingSamplesAndTeaches) {
   expect_done({"compress", "--teacher", "teacher", "--data", "d.dgldata", "--recipe", "r.toml", "--width", "1/2",
                "--out", "run"});
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
+}
+
+// TAESD's two files to diffusers' one and back.
+TEST_F(ImportCommand, AutoencodersGoFromProgramToProgram) {
+  const std::string files = std::string(DGL_SOURCE_DIR) + "/tests/golden/vae/";
+  const std::string encoder = files + "taesd_encoder.pth", decoder = files + "taesd_decoder.pth";
+  expect_done({"import", decoder, encoder, "--resolution", "32", "--out", "tiny"});
+  expect_done({"export", "--model", "tiny", "--to", "diffusers-tiny", "--out", "one.safetensors"});
+  expect_done({"import", "one.safetensors", "--resolution", "32", "--from", "diffusers-tiny", "--out", "back"});
+  for (const std::string slot : {"encoder", "decoder"}) {
+    const std::string out = slot + ".safetensors";
+    expect_done({"export", "--model", "back", "--network", slot, "--to", "taesd", "--out", out});
+    const auto before = load_checkpoint(files + "taesd_" + slot + ".pth").tensors,
+               after = load_safetensors(folder_ / out).tensors;
+    EXPECT_EQ(before.size(), after.size());
+    for (const auto& [name, tensor] : before) EXPECT_TRUE(after.at(name).equal(tensor.to(torch::kFloat))) << name;
+  }
+  expect_done({"export", "--model", "back", "--out", "back.onnx"});
+  expect_done({"export", "--model", "back", "--network", "encoder", "--out", "encoder.onnx"});
+
+  // What one file of latent-diffusion holds beside its autoencoder and discriminator is said.
+  const Outcome said = dgl_({"import", files + "f2.pt", "--resolution", "16", "--out", "kl"});
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find("1 tensor was left out: state_dict.loss.logvar\n"), std::string::npos) << said.out;
+
+  const auto refused = [&](Words words, const Words& more, const Words& says, int status = 1) {
+    words.insert(words.end(), more.begin(), more.end());
+    expect_refused(words, says, status);
+    EXPECT_FALSE(fs::exists(folder_ / "n.safetensors"));
+  };
+  const Words import{"import", "--resolution", "32", "--out", "n.safetensors"};
+  refused(import, {encoder, files + "taesd3_decoder.pth"}, {"16 channels of 4"});
+  refused(import, {encoder, files + "f4.pt"}, {"f4.pt", "latent-diffusion", "taesd"});
+  refused(import, {encoder, "--from", "latent-diffusion"}, {"taesd_encoder.pth", "taesd", "latent-diffusion"});
+  TensorFile pooled = load_checkpoint(encoder);
+  pooled.tensors["11.pool.0.weight"] = torch::zeros({24, 6, 1, 1});
+  save_safetensors(folder_ / "pooled.safetensors", pooled);
+  refused(import, {"pooled.safetensors"}, {"pooled.safetensors", "11.pool.0.weight", "FLUX.2"});
+  const Words written{"export", "--out", "n.safetensors", "--model"};
+  refused(written, {"tiny"}, {"--to", "latent-diffusion or diffusers-kl or taesd or diffusers-tiny"}, 2);
+  refused(written, {"tiny", "--to", "diffusers-kl"}, {"tiny", "AutoencoderKL", "diffusers-kl"});
+  refused(written, {"kl", "--to", "taesd"}, {"kl", "taesd"});
+  refused(written, {"tiny", "--to", "taesd", "--network", "discriminator"}, {"tiny", "discriminator", "encoder"});
+  // An encoder alone makes no images.
+  expect_done({"import", encoder, "--resolution", "32", "--out", "alone"});
+  refused({"export", "--model", "alone", "--out", "n.onnx"}, {}, {"alone"});
 }
 
 TEST_F(ImportCommand, RefusesInOneLine) {

@@ -169,6 +169,31 @@ TEST_F(VaeProgram, AStudentWithTheLatentsOfItsTeacher) {
       {"guidance.latents", "teacher"});
 }
 
+// TAESD's shape: trained, and a teacher of a narrower one that starts from it; or the student of another architecture.
+TEST_F(VaeProgram, ATinyArchitecture) {
+  const Words tiny{"--set", "network.architecture=tiny", "--set", "network.attention="};
+  const auto with = [](Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_success(run(with({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "tiny"}, tiny)));
+  EXPECT_EQ(last_line("tiny")["score"]["kl"], 0);
+  const auto summary = json_of("tiny/summary.json");
+  EXPECT_GT(summary["model"]["psnr"].get<double>(), 10);
+  expect_success(run(with(compress("tiny/model.safetensors", "tiny-half"), tiny)));
+  EXPECT_NE(read_file(at("tiny-half/recipe.toml")).find("init = 'teacher'"), std::string::npos);
+  EXPECT_LT(2 * json_of("tiny-half/summary.json")["student"]["generator"]["params"].get<int64_t>(),
+            summary["model"]["generator"]["params"].get<int64_t>());
+  const Words latents{"--lambda", "0.5", "--set", "guidance.latents=true", "--set", "guidance.latents_scale=0.5"};
+  expect_success(run(with(compress("vae/model.safetensors", "tiny-of-kl", latents), tiny)));
+  EXPECT_NE(read_file(at("tiny-of-kl/recipe.toml")).find("init = 'random'"), std::string::npos);
+  for (const char* loss : {"g_guidance", "g_latents"})
+    EXPECT_TRUE(last_line("tiny-of-kl")["loss"].contains(loss)) << loss;
+  expect_refused(
+      {"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "n", "--set", "network.architecture=tiny"},
+      {"network.attention", "tiny"});
+}
+
 TEST_F(VaeProgram, CutAndResumedGivesTheSameBits) {
   const Words terms{"--lambda", "0.5", "--set", "guidance.pair=0.5"};
   expect_success(run(compress("teacher/model.safetensors", "whole", terms)));

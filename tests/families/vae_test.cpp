@@ -5,6 +5,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/import.h"
 #include "dgl/families/model_file.h"
+#include "dgl/families/vae/kl_networks.h"
 #include "dgl/families/vae/objective.h"
 #include "dgl/families/vae/samplers.h"
 #include "dgl/formats/safetensors.h"
@@ -177,21 +178,21 @@ TEST(VaeSizes, AgreeWithTheReference) {
     s.multiples = row.multiples;
     s.z_channels = row.z;
     s.attention = std::move(attention);
-    return VaeShape::make(s, width);
+    return KlShape::make(s, width);
   };
   const SizeRow f8{128, {1, 2, 4, 4}, 4, 34163592 + 72, 49490179 + 20, 447.455};
-  const VaeShape whole = shape(f8, {});
+  const KlShape whole = shape(f8, {});
   EXPECT_EQ(whole.encoder_cost().params, f8.encoder);
   EXPECT_EQ(whole.decoder_cost().params, f8.decoder);
   EXPECT_NEAR(static_cast<double>(whole.encoder_cost().macs + whole.decoder_cost().macs) / 1e9, f8.macs, 1e-3);
   EXPECT_EQ(shape(f8, {1, 2}).encoder_cost().params, 8558024 + 72);
   EXPECT_EQ(shape(f8, {1, 2}).decoder_cost().params, 12387459 + 20);
   EXPECT_EQ(shape(f8, {1, 4}).encoder_cost().params, 2148072 + 72);
-  const VaeShape f4 = shape({128, {1, 2, 4}, 3, 0, 0, 0}, {});
+  const KlShape f4 = shape({128, {1, 2, 4}, 3, 0, 0, 0}, {});
   EXPECT_EQ(f4.encoder_cost().params + f4.decoder_cost().params, 55312063);
-  const VaeShape f16 = shape({128, {1, 1, 2, 2, 4}, 16, 0, 0, 0}, {}, {16});
+  const KlShape f16 = shape({128, {1, 1, 2, 2, 4}, 16, 0, 0, 0}, {}, {16});
   EXPECT_EQ(f16.encoder_cost().params + f16.decoder_cost().params, 69610963);
-  const VaeShape f32 = shape({128, {1, 1, 2, 2, 4, 4}, 64, 0, 0, 0}, {}, {16, 8});
+  const KlShape f32 = shape({128, {1, 1, 2, 2, 4, 4}, 64, 0, 0, 0}, {}, {16, 8});
   EXPECT_EQ(f32.encoder_cost().params + f32.decoder_cost().params, 103880131);
 }
 
@@ -215,17 +216,17 @@ int64_t parameters_of(const torch::nn::Module& module) {
 
 TEST(Vae, CountedParametersAreTheAllocatedOnes) {
   for (const char* width : {"1", "1/2", "3/8"}) {
-    const VaeShape shape = VaeShape::make(small(), Rational::parse(width, "width"));
-    EXPECT_EQ(parameters_of(VaeEncoder(shape)), shape.encoder_cost().params) << width;
-    EXPECT_EQ(parameters_of(VaeDecoder(shape)), shape.decoder_cost().params) << width;
+    const KlShape shape = KlShape::make(small(), Rational::parse(width, "width"));
+    EXPECT_EQ(parameters_of(KlEncoder(shape)), shape.encoder_cost().params) << width;
+    EXPECT_EQ(parameters_of(KlDecoder(shape)), shape.decoder_cost().params) << width;
   }
 }
 
 TEST(Vae, FastPathsAgreeWithReference) {
   torch::manual_seed(1);
-  const VaeShape shape = VaeShape::make(small(), {});
-  VaeEncoder encoder(shape);
-  VaeDecoder decoder(shape);
+  const KlShape shape = KlShape::make(small(), {});
+  KlEncoder encoder(shape);
+  KlDecoder decoder(shape);
   const Tensor images = torch::rand({3, 1, 16, 16}) * 2 - 1;
   const auto gradient = [&](bool reference) {
     encoder.set_reference(reference);
@@ -259,11 +260,11 @@ TEST(Vae, PosteriorIsThatOfItsMoments) {
 // only the start at the full width is equal to the bit.
 TEST(Vae, StartsFromATeacher) {
   torch::manual_seed(1);
-  const VaeShape wide = VaeShape::make(small(), {}), narrow = VaeShape::make(small(), {1, 2});
+  const KlShape wide = KlShape::make(small(), {}), narrow = KlShape::make(small(), {1, 2});
   const torch::NoGradGuard no_grad;
-  const auto encoder = std::make_shared<VaeEncoder>(wide), equal = std::make_shared<VaeEncoder>(wide),
-             half = std::make_shared<VaeEncoder>(narrow);
-  const auto decoder = std::make_shared<VaeDecoder>(wide), half_decoder = std::make_shared<VaeDecoder>(narrow);
+  const auto encoder = std::make_shared<KlEncoder>(wide), equal = std::make_shared<KlEncoder>(wide),
+             half = std::make_shared<KlEncoder>(narrow);
+  const auto decoder = std::make_shared<KlDecoder>(wide), half_decoder = std::make_shared<KlDecoder>(narrow);
   for (const char* rule : {"strided", "norm"}) {
     inherit_weights(*encoder, *equal, rule, "teacher");
     const Tensor images = torch::randn({2, 1, 16, 16});
@@ -285,10 +286,10 @@ TEST(Vae, StartsFromATeacher) {
 
 TEST(Vae, ModelsComeBackFromFiles) {
   torch::manual_seed(1);
-  const VaeShape shape = VaeShape::make(small(), {});
+  const KlShape shape = KlShape::make(small(), {});
   NetworkSet networks;
-  networks.add({.name = "encoder", .network = std::make_shared<VaeEncoder>(shape)});
-  networks.add({.name = "decoder", .network = std::make_shared<VaeDecoder>(shape)});
+  networks.add({.name = "encoder", .network = std::make_shared<KlEncoder>(shape)});
+  networks.add({.name = "decoder", .network = std::make_shared<KlDecoder>(shape)});
   const TemporaryFolder folder;
   save_model(folder / "m.safetensors", networks);
   const NetworkSet loaded = load_model(folder / "m.safetensors");
@@ -307,7 +308,7 @@ TEST(Vae, SettingsThatCannotBeBuiltAreRefused) {
                           Rational width = {}) {
     VaeSettings s = small();
     change(s);
-    expect_error([&] { VaeShape::make(s, width); }, words);
+    expect_error([&] { KlShape::make(s, width); }, words);
   };
   refused([](VaeSettings& s) { s.multiples = {1, 1, 1, 1, 1, 1}; }, {"resolution = 16", "multiple of 32"});
   refused([](VaeSettings& s) { s.attention = {7}; }, {"network.attention = 7"});

@@ -104,14 +104,21 @@ async function golden(name, files, outputs, options = []) {
   if (tensors.truncated) await compare(`${name}, psi 0.5`, exported(model, 0.5), tensors, tensors.truncated, 1e-5);
 }
 
+// The first half of the channels.
+function means(moments) {
+  const half = moments.data.length / 2 / moments.shape[0];
+  const [count, channels, ...sides] = moments.shape;
+  const z = { shape: [count, channels / 2, ...sides], dtype: "F32", data: new Float32Array(count * half) };
+  for (let i = 0; i < count; ++i) z.data.set(moments.data.subarray(2 * i * half, (2 * i + 1) * half), i * half);
+  return z;
+}
+
 // The networks of an autoencoder one by one, beside what the reference made of the same.
 async function parts(name, outputs) {
   const { tensors } = readSafetensors(path.join(source, "tests/golden", outputs));
-  const half = tensors.moments.data.length / 2 / tensors.moments.shape[0];
-  const [count, channels, ...sides] = tensors.moments.shape;
-  const z = { shape: [count, channels / 2, ...sides], dtype: "F32", data: new Float32Array(count * half) };
-  for (let i = 0; i < count; ++i) z.data.set(tensors.moments.data.subarray(2 * i * half, (2 * i + 1) * half), i * half);
-  for (const [network, inputs, expected] of [["encoder", tensors, tensors.moments], ["decoder", { z }, tensors.mode]]) {
+  const z = tensors.latents || means(tensors.moments);
+  const encoded = tensors.latents || tensors.moments;
+  for (const [network, inputs, expected] of [["encoder", tensors, encoded], ["decoder", { z }, tensors.mode]]) {
     run("export", "--model", inWork(name), "--network", network, "--out", inWork("x.onnx"), "--overwrite");
     await compare(`${name}, ${network}`, inWork("x.onnx"), inputs, expected, 1e-5);
   }
@@ -142,6 +149,11 @@ async function asset(name, count, psi) {
   await golden("biggan128", ["biggan/biggan128/G_ema.pth"], "biggan/biggan128/outputs.safetensors");
   for (const name of ["f2", "f4"]) {
     await golden(name, [`vae/${name}.pt`], `vae/${name}.safetensors`, ["--resolution", "16"]);
+    await parts(name, `vae/${name}.safetensors`);
+  }
+  for (const name of ["taesd", "taesd3"]) {
+    const files = [`vae/${name}_encoder.pth`, `vae/${name}_decoder.pth`];
+    await golden(name, files, `vae/${name}.safetensors`, ["--resolution", "32"]);
     await parts(name, `vae/${name}.safetensors`);
   }
   await asset("mnist32-teacher.safetensors", 70, 0.7);

@@ -37,6 +37,18 @@ std::vector<std::string> target_names() {
   return names;
 }
 
+/// The program that a model is exported for if --to does not say.
+std::string only_target(const NetworkSet& model, const std::string& origin) {
+  const Family& family = family_of(model, origin);
+  std::vector<std::string> names;
+  for (const auto& format : family.checkpoint_formats()) {
+    if (format->can_export()) names.push_back(format->name());
+  }
+  if (names.empty()) fail("{}: a {}, which is written as .onnx only", origin, family.name());
+  if (names.size() > 1) throw UsageError(fmt::format("--to is needed: {}", fmt::join(names, " or ")));
+  return names.front();
+}
+
 void run(const ExportArguments& arguments, const CommonOptions& common) {
   const fs::path out = arguments.out;
   const std::string suffix = out.extension().string();
@@ -49,7 +61,6 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
                                  onnx ? ".safetensors" : ".onnx", arguments.out));
   }
   if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
-  if (!onnx && !arguments.network.empty()) throw UsageError("--network goes with .onnx");
   if (arguments.psi != 1 && !arguments.network.empty()) throw UsageError("--psi goes with a whole model");
   refuse_existing(out, arguments.overwrite);
   const NetworkSet model = load_model(arguments.model);
@@ -65,9 +76,15 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
     if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
     return;
   }
-  const std::vector<std::string> formats = format_names(/*only_exports=*/true);
-  const auto format = find_checkpoint_format(arguments.to.empty() ? formats.at(0) : arguments.to, "--to");
-  const TensorFile file = format->export_model(model, arguments.model);
+  NetworkSet exported = model;
+  if (!arguments.network.empty()) {
+    exported = {};
+    exported.info = model.info;
+    exported.add(model.at(arguments.network, arguments.model));
+  }
+  const auto format =
+      find_checkpoint_format(arguments.to.empty() ? only_target(model, arguments.model) : arguments.to, "--to");
+  const TensorFile file = format->export_model(exported, arguments.model);
   save_safetensors(out, file);
   if (!common.quiet) fmt::print("{}: {} tensors\n", arguments.out, file.tensors.size());
 }
@@ -81,16 +98,13 @@ void add_export(CLI::App& app, CommonOptions& common) {
   command
       ->add_option(
           "--to", a->to,
-          "Target format: onnx (the generator, for any ONNX runtime) or stylegan2-pytorch (all tensors, with its "
-          "names); follows the name of --out by default")
+          "Target: onnx (the generator, for any ONNX runtime), or a program whose names all tensors get; follows the "
+          "name of --out by default, where one program is possible")
       ->check(CLI::IsMember(target_names()));
-  command
-      ->add_option("--out", a->out,
-                   "File to write: x.onnx, or x.safetensors (state dict names with prefixes g., g_ema. and d.)")
-      ->required();
+  command->add_option("--out", a->out, "File to write: x.onnx, or x.safetensors (a program's state dict)")->required();
   command->add_option("--network", a->network,
-                      "For x.onnx: only this network of an autoencoder, encoder (images to moments) or decoder (z to "
-                      "images), in place of the whole model");
+                      "Only this network of an autoencoder, encoder (images to moments, or to z without variances) or "
+                      "decoder (z to images), in place of the whole model");
   command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();

@@ -42,6 +42,12 @@ void run(const ImportArguments& arguments, const CommonOptions& common) {
     describe(slot.name, slot.network);
     describe("average of the " + slot.name, slot.average);
   }
+  if (const auto left_out = model.info["imported"].find("left_out"); left_out != model.info["imported"].end()) {
+    const auto names = (*left_out)["names"].get<std::vector<std::string>>();
+    const auto count = (*left_out)["tensors"].get<int64_t>();
+    fmt::print("{} left out: {}\n", count == 1 ? "1 tensor was" : fmt::format("{} tensors were", count),
+               first_names(names));
+  }
 }
 
 }  // namespace
@@ -51,7 +57,9 @@ void add_import(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ImportArguments>();
   command
       ->add_option("files", a->files,
-                   "Checkpoint of torch.save or safetensors file; or two files, of generator and discriminator")
+                   "Checkpoint of torch.save or safetensors file; or two files, of generator and discriminator, or of "
+                   "encoder and "
+                   "decoder")
       ->required();
   command->add_option("--out", a->out, "Model file to write")->required();
   command->add_option("--from", a->options.from, "Program that trained it (detected by default)")

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -66,9 +67,13 @@ class CheckpointFormat {
 void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
                  const std::vector<std::string>& unknown);
 
-/// Gives `network` these tensors, whose names are its own, each exactly once. Throws Error as check_names() does, or
-/// for a tensor of another shape.
-void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format);
+/// The name in another program's file of the tensor that a network calls by this one.
+using NameInFile = std::function<std::string(const std::string& own)>;
+
+/// Gives `network` these tensors, each exactly once. Their names are its own, or those that `name_in_file` gives.
+/// Throws Error as check_names() does, or for a tensor of another shape.
+void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format,
+                  const NameInFile& name_in_file = {});
 
 /// Numbers in all tensors: as many parameters as their network may have.
 int64_t count_numbers(const NamedTensors& tensors);

@@ -94,6 +94,8 @@ class Family {
   virtual bool reconstructs() const { return false; }
   /// The name of the loss that the family's discriminators are trained with; "" if it has none.
   virtual std::string default_loss() const { return ""; }
+  /// Throws Error (naming `origin`) for imported networks that do not belong together.
+  virtual void check_networks(const NetworkSet& networks, const std::string& origin) const;
   /// Checkpoints of other programs that hold networks of this family.
   virtual std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const { return {}; }
 };

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "dgl/base/error.h"
@@ -14,17 +15,6 @@
 namespace dgl {
 
 namespace {
-
-constexpr size_t kNamesShown = 3;
-
-/// "a, b, c and 7 more".
-std::string first_of(const std::vector<std::string>& names) {
-  const size_t shown = std::min(names.size(), kNamesShown);
-  std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text.empty() ? "none" : text;
-}
 
 /// A state dict and its format.
 struct Found {
@@ -78,10 +68,49 @@ std::vector<Found> find_dicts(const TensorFile& file, const std::string& origin)
   if (!found.empty()) return found;
   for (const auto& [name, tensor] : file.tensors) unknown.push_back(name);
   fail("{}: not of {}; missing: {}; unknown: {}", origin, fmt::join(names, " or "), fmt::join(signatures, ", "),
-       first_of(unknown));
+       first_names(unknown));
+}
+
+/// Tensors of files that no network took.
+struct LeftOut {
+  int64_t count = 0;
+  std::vector<std::string> names;  ///< theirs, or the dotted prefixes that only they have: "loss.perceptual_loss.*"
+
+  void add(const TensorFile& file, const std::vector<Found>& found);
+};
+
+void LeftOut::add(const TensorFile& file, const std::vector<Found>& found) {
+  const auto is_taken = [&](const std::string& name) {
+    return std::any_of(found.begin(), found.end(),
+                       [&](const Found& f) { return name.starts_with(f.dict.prefix) || f.dict.others.count(name); });
+  };
+  std::set<std::string> shared;  // prefixes of tensors that networks took
+  for (const auto& [name, tensor] : file.tensors) {
+    if (!is_taken(name)) continue;
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      shared.insert(name.substr(0, dot));
+    }
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    if (is_taken(name)) continue;
+    ++count;
+    size_t dot = name.find('.');
+    while (dot != std::string::npos && shared.count(name.substr(0, dot))) dot = name.find('.', dot + 1);
+    const std::string shown = dot == std::string::npos ? name : name.substr(0, dot) + ".*";
+    if (names.empty() || names.back() != shown) names.push_back(shown);
+  }
 }
 
 }  // namespace
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  const size_t shown = std::min(names.size(), kShown);
+  std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text.empty() ? "none" : text;
+}
 
 TensorFile CheckpointFormat::export_model(const NetworkSet&, const std::string& origin) const {
   fail("{}: models are not written as {}", origin, name());
@@ -90,21 +119,25 @@ TensorFile CheckpointFormat::export_model(const NetworkSet&, const std::string& 
 void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
                  const std::vector<std::string>& unknown) {
   if (missing.empty() && unknown.empty()) return;
-  fail("{}: not a {} of {}; missing: {}; unknown: {}", dict.origin, dict.role.slot, format, first_of(missing),
-       first_of(unknown));
+  fail("{}: not a {} of {}; missing: {}; unknown: {}", dict.origin, dict.role.slot, format, first_names(missing),
+       first_names(unknown));
 }
 
-void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format) {
+void fill_network(Network& network, const NamedTensors& tensors, const StateDict& dict, const std::string& format,
+                  const NameInFile& name_in_file) {
   TensorFile file, expected;
   put_module(expected, "", network);
+  NamedTensors rest = tensors;
   std::vector<std::string> missing, unknown;
-  for (const auto& [name, tensor] : tensors) {
-    if (!expected.contains(name)) unknown.push_back(dict.prefix + name);
-    file.tensors.emplace(name, tensor);
+  for (const auto& [own, tensor] : expected.tensors) {
+    const std::string name = name_in_file ? name_in_file(own) : own;
+    if (const auto found = rest.extract(name)) {
+      file.tensors.emplace(own, found.mapped());
+    } else {
+      missing.push_back(dict.prefix + name);
+    }
   }
-  for (const auto& [name, tensor] : expected.tensors) {
-    if (!file.contains(name)) missing.push_back(dict.prefix + name);
-  }
+  for (const auto& [name, tensor] : rest) unknown.push_back(dict.prefix + name);
   check_names(dict, format, missing, unknown);
   get_module(file, "", network, dict.origin);
 }
@@ -139,10 +172,20 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   NetworkSet model;
   std::vector<std::string> names;
   const Family* family = nullptr;
+  LeftOut left_out;
+  std::string first_format;
   for (const auto& path : files) {
-    for (const auto& [format, dict] : find_dicts(load_tensors(path, wanted), path.string())) {
+    const TensorFile file = load_tensors(path, wanted);
+    const std::vector<Found> found = find_dicts(file, path.string());
+    left_out.add(file, found);
+    for (const auto& [format, dict] : found) {
       if (!options.from.empty() && options.from != format->name()) {
         fail("{}: its tensors are named as in {}, not in {}", dict.origin, format->name(), options.from);
+      }
+      if (first_format.empty()) first_format = format->name();
+      if (first_format != format->name()) {
+        fail("{}: {}* is named as in {}, an earlier network as in {}; expected one program's names", dict.origin,
+             dict.prefix, format->name(), first_format);
       }
       NetworkSlot& slot = slots[dict.role.slot];
       auto& network = dict.role.average ? slot.average : slot.network;
@@ -166,10 +209,11 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
     }
     model.add(std::move(slot));
   }
-  const auto generator = model.best<Generator>("generator");
-  const auto discriminator = model.network<Discriminator>("discriminator");
-  if (generator && discriminator) check_pair(*generator, *discriminator, all_names);
+  family->check_networks(model, all_names);
   model.info["imported"]["files"] = names;
+  if (left_out.count > 0) {
+    model.info["imported"]["left_out"] = {{"tensors", left_out.count}, {"names", left_out.names}};
+  }
   return model;
 }
 

@@ -19,7 +19,11 @@ std::shared_ptr<const CheckpointFormat> find_checkpoint_format(const std::string
 /// state dicts under prefixes of its format, or one state dict; whether that is an average is then told by the file's
 /// name, which starts with G_ema. Numbers become float32. Throws Error in one line for files of another architecture:
 /// which tensors are missing and which are unknown, the first few of each; and for networks that do not belong
-/// together.
+/// together or are named as in different programs. Tensors that no network took are counted in the model's info, with
+/// what their names begin with ("imported.left_out").
 NetworkSet import_model(const std::vector<std::filesystem::path>& files, const ImportOptions& options = {});
+
+/// The first few of a list: "a, b, c and 7 more"; "none" if it is empty.
+std::string first_names(const std::vector<std::string>& names);
 
 }  // namespace dgl

@@ -52,6 +52,12 @@ std::unique_ptr<Objective> Family::objective(const FamilySettings&, const Networ
 
 std::shared_ptr<Sampler> Family::sampler(const NetworkSet&) const { return nullptr; }
 
+void Family::check_networks(const NetworkSet& networks, const std::string& origin) const {
+  const auto generator = networks.best<Generator>("generator");
+  const auto discriminator = networks.network<Discriminator>("discriminator");
+  if (generator && discriminator) check_pair(*generator, *discriminator, origin);
+}
+
 void register_family(std::unique_ptr<Family> family) {
   for (const auto& other : registry()) {
     if (other->name() == family->name()) fail("family \"{}\" is registered already", family->name());

@@ -21,7 +21,7 @@ using torch::Tensor;
 namespace {
 
 constexpr double kNormEpsilon = 1e-6;
-constexpr ops::Activation kLinear{1, 1};
+constexpr ops::Activation kLinear{1, 1}, kRectified{0, 1};
 
 /// [N, C, H, W] as [N, H * W, C], without a copy if it is channels-last.
 Tensor as_tokens(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)}); }
@@ -42,27 +42,31 @@ int64_t GroupRule::groups(int64_t of_channels) const {
   return count;
 }
 
-Convolution::Convolution(int64_t in, int64_t out, int64_t kernel) : kernel_(kernel) {
+Convolution::Convolution(int64_t in, int64_t out, int64_t kernel, bool bias) : kernel_(kernel) {
   const double bound = 1 / std::sqrt(static_cast<double>(in * kernel * kernel));
   weight_ = register_parameter("weight", torch::empty({out, in, kernel, kernel}).uniform_(-bound, bound));
-  bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
+  if (bias) bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
 }
 
-Tensor Convolution::forward(const Tensor& x) {
-  if (kernel_ == 3) return ops::conv_act(x, weight_, bias_, kLinear);
+Tensor Convolution::forward(const Tensor& x, bool relu) {
+  if (!bias_.defined()) return ops::conv2d(x, weight_, 1, kernel_ / 2);
+  if (kernel_ == 3) return ops::conv_act(x, weight_, bias_, relu ? kRectified : kLinear);
   return ops::bias_act(ops::pointwise(x, weight_.view({1, weight_.size(0), -1})), bias_, kLinear);
 }
 
-Tensor Convolution::halve(const Tensor& x) {
-  return ops::bias_act(ops::conv2d(at::constant_pad_nd(x, {0, 1, 0, 1}), weight_, 2, 0), bias_, kLinear);
+Tensor Convolution::halve(const Tensor& x, Step step) {
+  const Tensor y = step == Step::halve_around ? ops::conv2d(x, weight_, 2, 1)
+                                              : ops::conv2d(at::constant_pad_nd(x, {0, 1, 0, 1}), weight_, 2, 0);
+  return bias_.defined() ? ops::bias_act(y, bias_, kLinear) : y;
 }
 
-std::string Convolution::to_onnx(OnnxGraph& graph, const std::string& x, bool halve) const {
-  OnnxGraph::Attributes attributes{{"pads", std::vector<int64_t>(4, kernel_ / 2)}};
-  if (halve) {
-    attributes = {{"pads", std::vector<int64_t>{0, 0, 1, 1}}, {"strides", std::vector<int64_t>{2, 2}}};
-  }
-  return graph.node("Conv", {x, graph.constant("weight", weight_), graph.constant("bias", bias_)}, attributes);
+std::string Convolution::to_onnx(OnnxGraph& graph, const std::string& x, Step step) const {
+  const auto pads = step == Step::halve ? std::vector<int64_t>{0, 0, 1, 1} : std::vector<int64_t>(4, kernel_ / 2);
+  OnnxGraph::Attributes attributes{{"pads", pads}};
+  if (step != Step::keep) attributes.emplace_back("strides", std::vector<int64_t>{2, 2});
+  std::vector<std::string> inputs{x, graph.constant("weight", weight_)};
+  if (bias_.defined()) inputs.push_back(graph.constant("bias", bias_));
+  return graph.node("Conv", inputs, attributes);
 }
 
 GroupNorm::GroupNorm(int64_t channels, const GroupRule& rule, bool silu) : groups_(rule.groups(channels)), silu_(silu) {
@@ -186,13 +190,13 @@ Tensor Resampling::forward(const Tensor& x) {
 }
 
 std::string Resampling::to_onnx(OnnxGraph& graph, const std::string& x) const {
-  return conv_->to_onnx(graph, up_ ? onnx_upsampled(graph, x) : x, /*halve=*/!up_);
+  return up_ ? conv_->to_onnx(graph, onnx_upsampled(graph, x)) : conv_->to_onnx(graph, x, Convolution::Step::halve);
 }
 
-void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in,
-                          const std::string& out) {
+void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out,
+                          bool bias) {
   layout[name + ".weight"] = {{.group = out}, {.group = in, .input = !in.empty()}, {}, {}};
-  layout[name + ".bias"] = {{.group = out}};
+  if (bias) layout[name + ".bias"] = {{.group = out}};
 }
 
 void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group) {

@@ -23,20 +23,26 @@ struct GroupRule {
   int64_t groups(int64_t of_channels) const;
 };
 
-/// A convolution with bias. Fresh weights are uniform, as in libtorch's layers.
+/// A convolution, with bias unless `bias` is false. Fresh weights are uniform, as in libtorch's layers.
 class Convolution : public torch::nn::Module {
  public:
-  Convolution(int64_t in, int64_t out, int64_t kernel);
-  /// Keeps the size: zero padding on all sides.
-  torch::Tensor forward(const torch::Tensor& x);
-  /// Halves an even size: stride 2 behind a row and a column of zeros at the lower and right edges, kernel 3.
-  torch::Tensor halve(const torch::Tensor& x);
-  std::string to_onnx(OnnxGraph& graph, const std::string& x, bool halve = false) const;
+  /// What becomes of the size of feature maps.
+  enum class Step {
+    keep,          ///< stays, with zeros on all sides
+    halve,         ///< an even size halves: stride 2 behind a row and column of zeros at the lower and right edges
+    halve_around,  ///< the same behind zeros on all sides
+  };
+  Convolution(int64_t in, int64_t out, int64_t kernel, bool bias = true);
+  /// Keeps the size, and applies ReLU if `relu`, which needs a bias and a kernel of 3.
+  torch::Tensor forward(const torch::Tensor& x, bool relu = false);
+  /// Halves the size as `step` says. The kernel is 3.
+  torch::Tensor halve(const torch::Tensor& x, Step step = Step::halve);
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, Step step = Step::keep) const;
   const torch::Tensor& weight() const { return weight_; }
 
  private:
   int64_t kernel_;
-  torch::Tensor weight_, bias_;
+  torch::Tensor weight_, bias_;  // bias_ is undefined without one
 };
 
 /// Group norm with an affine map, then SiLU if `silu`. Epsilon is 1e-6.
@@ -98,8 +104,8 @@ class Resampling : public torch::nn::Module {
 };
 
 /// Axes of a convolution called `name` between channel groups, "" for channels that no width changes.
-void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in,
-                          const std::string& out);
+void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out,
+                          bool bias = true);
 /// Axes of a group norm.
 void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group);
 /// Parameters of a group norm; its operations are not counted.

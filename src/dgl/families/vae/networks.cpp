@@ -1,87 +1,37 @@
 #include "dgl/families/vae/networks.h"
 
+#include <cmath>
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
-#include "dgl/ops/common.h"
+#include "dgl/nn/onnx_graph.h"
 
 namespace dgl {
 
 using torch::Tensor;
 
-namespace {
-
-using Blocks = std::vector<std::shared_ptr<ResidualBlock>>;
-using Attentions = std::vector<std::shared_ptr<AttentionBlock>>;
-
-std::shared_ptr<torch::nn::Module> add_folder(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>());
+std::vector<int64_t> VaeSettings::level_channels(Rational width) const {
+  std::vector<int64_t> all;
+  for (const int64_t multiple : multiples) all.push_back(narrowed_channels(multiple * channels, width));
+  return all;
 }
 
-/// The blocks of a level, registered as "block.N" and "attn.N" of `level`. The first takes `in` channels.
-std::pair<Blocks, Attentions> make_level(torch::nn::Module& level, int64_t in, int64_t out, int64_t count, bool attends,
-                                         const GroupRule& rule) {
-  std::pair<Blocks, Attentions> made;
-  auto blocks = add_folder(level, "block"), attentions = add_folder(level, "attn");
-  for (int64_t i = 0; i < count; ++i) {
-    const std::string name = std::to_string(i);
-    made.first.push_back(blocks->register_module(name, std::make_shared<ResidualBlock>(i == 0 ? in : out, out, rule)));
-    if (attends) {
-      made.second.push_back(attentions->register_module(name, std::make_shared<AttentionBlock>(out, rule)));
-    }
+int64_t narrowed_channels(int64_t channels, Rational width) {
+  const int64_t kept = width.of(channels);
+  if (kept < 1) fail("width {}: {} feature maps would be left with none", width.text(), channels);
+  return kept;
+}
+
+void check_vae_levels(int64_t resolution, size_t levels, const std::string& origin) {
+  if (levels == 0) fail("{}: network setting channels: expected one level or more", origin);
+  if (const int64_t factor = int64_t{1} << (levels - 1); resolution % factor != 0) {
+    fail("{}: network setting resolution = {}: expected a multiple of {}, by which {} levels divide it", origin,
+         resolution, factor, levels);
   }
-  return made;
 }
-
-Tensor run_level(const Blocks& blocks, const Attentions& attentions, Tensor x) {
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    x = blocks[i]->forward(x);
-    if (!attentions.empty()) x = attentions[i]->forward(x);
-  }
-  return x;
-}
-
-/// Adds the module called `name` to a graph.
-template <class M, class... Args>
-std::string add(OnnxGraph& graph, const std::string& name, const M& module, const Args&... args) {
-  const OnnxGraph::Scope scope(graph, name);
-  return module.to_onnx(graph, args...);
-}
-
-std::string add_level(OnnxGraph& graph, const std::string& name, const Blocks& blocks, const Attentions& attentions,
-                      std::string x, int64_t side) {
-  const OnnxGraph::Scope scope(graph, name);
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const std::string number = std::to_string(i);
-    x = add(graph, "block." + number, *blocks[i], x);
-    if (!attentions.empty()) x = add(graph, "attn." + number, *attentions[i], x, side, side);
-  }
-  return x;
-}
-
-/// Axes of a level's blocks; returns the channel group of its output.
-std::string put_level_axes(ChannelLayout& layout, const std::string& level, std::string group, int64_t count,
-                           bool changes, bool attends) {
-  for (int64_t i = 0; i < count; ++i) {
-    const std::string number = std::to_string(i);
-    group = ResidualBlock::put_axes(layout, level + ".block." + number, group, changes && i == 0);
-    if (attends) AttentionBlock::put_axes(layout, level + ".attn." + number, group);
-  }
-  return group;
-}
-
-void put_middle_axes(ChannelLayout& layout, const std::string& group) {
-  ResidualBlock::put_axes(layout, "mid.block_1", group, false);
-  AttentionBlock::put_axes(layout, "mid.attn_1", group);
-  ResidualBlock::put_axes(layout, "mid.block_2", group, false);
-}
-
-}  // namespace
 
 Posterior::Posterior(const Tensor& moments) {
   const auto halves = moments.chunk(2, 1);
@@ -89,192 +39,82 @@ Posterior::Posterior(const Tensor& moments) {
   log_variance = halves[1].clamp(-30, 20);
 }
 
+Posterior Posterior::point(const Tensor& mean) {
+  Posterior all_there;
+  all_there.mean = mean;
+  return all_there;
+}
+
 Tensor Posterior::sample(const at::Generator& random) const {
+  if (!log_variance.defined()) return mean;
   return mean + at::exp(log_variance / 2) * at::randn(mean.sizes(), random, mean.options().requires_grad(false));
 }
 
-Tensor Posterior::kl() const { return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum({1, 2, 3}); }
-
-VaeEncoder::VaeEncoder(const VaeShape& shape) : shape_(shape) {
-  conv_in_ = register_module("conv_in", std::make_shared<Convolution>(shape.img_channels, shape.first_channels, 3));
-  auto levels = add_folder(*this, "down");
-  int64_t in = shape.first_channels;
-  for (int64_t i = 0; i < shape.levels(); ++i) {
-    const int64_t out = shape.channels[static_cast<size_t>(i)];
-    auto level = add_folder(*levels, std::to_string(i));
-    auto [blocks, attentions] = make_level(*level, in, out, shape.blocks, shape.attends(i), shape.groups);
-    blocks_.push_back(std::move(blocks));
-    attention_.push_back(std::move(attentions));
-    if (i + 1 < shape.levels()) {
-      down_.push_back(level->register_module("downsample", std::make_shared<Resampling>(out, /*up=*/false)));
-    }
-    in = out;
-  }
-  auto middle = add_folder(*this, "mid");
-  middle1_ = middle->register_module("block_1", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  middle_attention_ = middle->register_module("attn_1", std::make_shared<AttentionBlock>(in, shape.groups));
-  middle2_ = middle->register_module("block_2", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  norm_out_ = register_module("norm_out", std::make_shared<GroupNorm>(in, shape.groups, /*silu=*/true));
-  conv_out_ = register_module("conv_out", std::make_shared<Convolution>(in, 2 * shape.z_channels, 3));
-  quant_conv_ =
-      register_module("quant_conv", std::make_shared<Convolution>(2 * shape.z_channels, 2 * shape.embed_dim, 1));
+Posterior Posterior::scaled(double factor) const {
+  Posterior scaled;
+  scaled.mean = mean * factor;
+  if (log_variance.defined()) scaled.log_variance = log_variance + 2 * std::log(factor);
+  return scaled;
 }
 
-Tensor VaeEncoder::encode(const Tensor& images) {
-  const ops::ReferenceScope scope(reference());
-  Tensor x = conv_in_->forward(ops::working_layout(images)).to(activations_);
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    x = run_level(blocks_[i], attention_[i], x);
-    if (i < down_.size()) x = down_[i]->forward(x);
-  }
-  x = middle2_->forward(middle_attention_->forward(middle1_->forward(x)));
-  return quant_conv_->forward(conv_out_->forward(ops::to_float32(norm_out_->forward(x))));
+Tensor Posterior::kl() const {
+  if (!log_variance.defined()) return at::zeros({mean.size(0)}, mean.options().requires_grad(false));
+  return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum({1, 2, 3});
+}
+
+Posterior VaeEncoder::posterior(const Tensor& images) {
+  const Tensor moments = encode(images);
+  return has_variance() ? Posterior(moments) : Posterior::point(moments);
 }
 
 std::function<void()> VaeEncoder::example_pass(int64_t batch, torch::Device device) {
-  const Tensor images = torch::randn({batch, shape_.img_channels, shape_.resolution, shape_.resolution}, device);
+  const ImageShape image = sizes().image;
+  const Tensor images = torch::randn({batch, image.channels, image.height, image.width}, device);
   return [this, images] { encode(images); };
 }
 
 TensorMap VaeEncoder::apply(const TensorMap& inputs, const std::string& origin) {
-  const Tensor& images = input_tensor(inputs, "images", {-1, shape_.img_channels, -1, -1}, origin);
-  if (const int64_t factor = shape_.resolution / shape_.side();
-      images.size(2) % factor != 0 || images.size(3) % factor != 0) {
+  const Tensor& images = input_tensor(inputs, "images", {-1, sizes().image.channels, -1, -1}, origin);
+  if (const int64_t factor = sizes().factor; images.size(2) % factor != 0 || images.size(3) % factor != 0) {
     fail("{}: tensor images: {} x {} pixels, expected multiples of {}", origin, images.size(3), images.size(2), factor);
   }
-  return {{"moments", encode(images.to(torch::kFloat))}};
+  return {{has_variance() ? "moments" : "z", encode(images.to(torch::kFloat))}};
 }
 
 bool VaeEncoder::apply_to_onnx(OnnxGraph& graph) const {
-  const std::string images =
-      graph.input("images", torch::kFloat, {shape_.img_channels, shape_.resolution, shape_.resolution});
-  graph.output(to_onnx(graph, images), "moments", {2 * shape_.embed_dim, shape_.side(), shape_.side()});
+  const auto [image, channels, factor] = sizes();
+  const int64_t side = sizes().side();
+  const std::string images = graph.input("images", torch::kFloat, {image.channels, image.height, image.width});
+  graph.output(to_onnx(graph, images), has_variance() ? "moments" : "z",
+               {has_variance() ? 2 * channels : channels, side, side});
   return true;
 }
 
-std::string VaeEncoder::to_onnx(OnnxGraph& graph, const std::string& images) const {
-  std::string x = add(graph, "conv_in", *conv_in_, images);
-  int64_t side = shape_.resolution;
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const std::string level = "down." + std::to_string(i);
-    x = add_level(graph, level, blocks_[i], attention_[i], x, side);
-    if (i == down_.size()) continue;
-    x = add(graph, level + ".downsample", *down_[i], x);
-    side /= 2;
+std::string VaeEncoder::mean_to_onnx(OnnxGraph& graph, const std::string& images) const {
+  std::string encoded;
+  {
+    const OnnxGraph::Scope scope(graph, "encoder");
+    encoded = to_onnx(graph, images);
   }
-  x = add(graph, "mid.block_1", *middle1_, x);
-  x = add(graph, "mid.attn_1", *middle_attention_, x, side, side);
-  x = add(graph, "norm_out", *norm_out_, add(graph, "mid.block_2", *middle2_, x));
-  return add(graph, "quant_conv", *quant_conv_, add(graph, "conv_out", *conv_out_, x));
-}
-
-ChannelLayout VaeEncoder::channel_layout() const {
-  ChannelLayout layout;
-  std::string group = "conv_in";
-  put_convolution_axes(layout, "conv_in", "", group);
-  int64_t in = shape_.first_channels;
-  for (int64_t i = 0; i < shape_.levels(); ++i) {
-    const std::string level = "down." + std::to_string(i);
-    const int64_t out = shape_.channels[static_cast<size_t>(i)];
-    group = put_level_axes(layout, level, group, shape_.blocks, in != out, shape_.attends(i));
-    in = out;
-    if (i + 1 == shape_.levels()) continue;
-    put_convolution_axes(layout, level + ".downsample.conv", group, level + ".downsample");
-    group = level + ".downsample";
-  }
-  put_middle_axes(layout, group);
-  put_norm_axes(layout, "norm_out", group);
-  put_convolution_axes(layout, "conv_out", group, "");
-  return layout;
-}
-
-VaeDecoder::VaeDecoder(const VaeShape& shape) : shape_(shape) {
-  post_quant_conv_ =
-      register_module("post_quant_conv", std::make_shared<Convolution>(shape.embed_dim, shape.z_channels, 1));
-  int64_t in = shape.channels.back();
-  conv_in_ = register_module("conv_in", std::make_shared<Convolution>(shape.z_channels, in, 3));
-  auto middle = add_folder(*this, "mid");
-  middle1_ = middle->register_module("block_1", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  middle_attention_ = middle->register_module("attn_1", std::make_shared<AttentionBlock>(in, shape.groups));
-  middle2_ = middle->register_module("block_2", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  auto levels = add_folder(*this, "up");
-  for (int64_t i = 0; i < shape.levels(); ++i) add_folder(*levels, std::to_string(i));
-  blocks_.resize(shape.channels.size());
-  attention_.resize(shape.channels.size());
-  up_.resize(shape.channels.size());
-  for (int64_t i = shape.levels() - 1; i >= 0; --i) {
-    const auto at = static_cast<size_t>(i);
-    const int64_t out = shape.channels[at];
-    const auto level = levels->children()[at];
-    std::tie(blocks_[at], attention_[at]) =
-        make_level(*level, in, out, shape.blocks + 1, shape.attends(i), shape.groups);
-    if (i > 0) up_[at] = level->register_module("upsample", std::make_shared<Resampling>(out, /*up=*/true));
-    in = out;
-  }
-  norm_out_ = register_module("norm_out", std::make_shared<GroupNorm>(in, shape.groups, /*silu=*/true));
-  conv_out_ = register_module("conv_out", std::make_shared<Convolution>(in, shape.img_channels, 3));
-}
-
-Tensor VaeDecoder::decode(const Tensor& latents) {
-  const ops::ReferenceScope scope(reference());
-  Tensor x = conv_in_->forward(post_quant_conv_->forward(ops::working_layout(latents))).to(activations_);
-  x = middle2_->forward(middle_attention_->forward(middle1_->forward(x)));
-  for (size_t i = blocks_.size(); i-- > 0;) {
-    x = run_level(blocks_[i], attention_[i], x);
-    if (up_[i]) x = up_[i]->forward(x);
-  }
-  return conv_out_->forward(ops::to_float32(norm_out_->forward(x)));
+  return has_variance() ? graph.node("Split", {encoded}, {{"axis", int64_t{1}}}, 2)[0] : encoded;
 }
 
 std::function<void()> VaeDecoder::example_pass(int64_t batch, torch::Device device) {
-  const Tensor latents = torch::randn({batch, shape_.embed_dim, shape_.side(), shape_.side()}, device);
+  const VaeSizes s = sizes();
+  const Tensor latents = torch::randn({batch, s.latent_channels, s.side(), s.side()}, device);
   return [this, latents] { decode(latents); };
 }
 
 TensorMap VaeDecoder::apply(const TensorMap& inputs, const std::string& origin) {
-  return {{"images", decode(input_tensor(inputs, "z", {-1, shape_.embed_dim, -1, -1}, origin).to(torch::kFloat))}};
+  const Tensor& latents = input_tensor(inputs, "z", {-1, sizes().latent_channels, -1, -1}, origin);
+  return {{"images", decode(latents.to(torch::kFloat))}};
 }
 
 bool VaeDecoder::apply_to_onnx(OnnxGraph& graph) const {
-  const std::string latents = graph.input("z", torch::kFloat, {shape_.embed_dim, shape_.side(), shape_.side()});
-  graph.output(to_onnx(graph, latents), "images", {shape_.img_channels, shape_.resolution, shape_.resolution});
+  const VaeSizes s = sizes();
+  const std::string latents = graph.input("z", torch::kFloat, {s.latent_channels, s.side(), s.side()});
+  graph.output(to_onnx(graph, latents), "images", {s.image.channels, s.image.height, s.image.width});
   return true;
-}
-
-std::string VaeDecoder::to_onnx(OnnxGraph& graph, const std::string& latents) const {
-  std::string x = add(graph, "conv_in", *conv_in_, add(graph, "post_quant_conv", *post_quant_conv_, latents));
-  int64_t side = shape_.side();
-  x = add(graph, "mid.block_1", *middle1_, x);
-  x = add(graph, "mid.attn_1", *middle_attention_, x, side, side);
-  x = add(graph, "mid.block_2", *middle2_, x);
-  for (size_t i = blocks_.size(); i-- > 0;) {
-    const std::string level = "up." + std::to_string(i);
-    x = add_level(graph, level, blocks_[i], attention_[i], x, side);
-    if (!up_[i]) continue;
-    x = add(graph, level + ".upsample", *up_[i], x);
-    side *= 2;
-  }
-  return add(graph, "conv_out", *conv_out_, add(graph, "norm_out", *norm_out_, x));
-}
-
-ChannelLayout VaeDecoder::channel_layout() const {
-  ChannelLayout layout;
-  std::string group = "conv_in";
-  put_convolution_axes(layout, "conv_in", "", group);
-  put_middle_axes(layout, group);
-  int64_t in = shape_.channels.back();
-  for (int64_t i = shape_.levels() - 1; i >= 0; --i) {
-    const std::string level = "up." + std::to_string(i);
-    const int64_t out = shape_.channels[static_cast<size_t>(i)];
-    group = put_level_axes(layout, level, group, shape_.blocks + 1, in != out, shape_.attends(i));
-    in = out;
-    if (i == 0) continue;
-    put_convolution_axes(layout, level + ".upsample.conv", group, level + ".upsample");
-    group = level + ".upsample";
-  }
-  put_norm_axes(layout, "norm_out", group);
-  put_convolution_axes(layout, "conv_out", group, "");
-  return layout;
 }
 
 }  // namespace dgl

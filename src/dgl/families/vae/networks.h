@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -13,118 +13,106 @@
 
 namespace dgl {
 
-/// Settings of an autoencoder at full width: latent diffusion's AutoencoderKL (Rombach et al. 2022, arXiv 2112.10752).
+/// Settings of an autoencoder at full width. An architecture reads those that it has.
 struct VaeSettings {
   int64_t resolution = 256;
   int64_t img_channels = 3;
   int64_t channels = 128;                      ///< feature maps of the first convolution
   std::vector<int64_t> multiples{1, 2, 4, 4};  ///< of them at each level; a level has half the side of the one before
-  int64_t blocks = 2;                          ///< residual blocks of a level; a decoder has one more
-  std::vector<int64_t> attention;              ///< sides of feature maps whose blocks attend; the middle always does
+  int64_t blocks = 2;                          ///< residual blocks of a level
+  std::vector<int64_t> attention;              ///< sides of feature maps whose blocks attend
   int64_t z_channels = 4;                      ///< of latents, which no width narrows
   GroupRule groups;
+
+  /// Feature maps of each level: `multiples` of `channels`, narrowed by narrowed_channels().
+  std::vector<int64_t> level_channels(Rational width) const;
 };
 
-/// The shape of an encoder and its decoder.
-struct VaeShape {
-  int64_t resolution, img_channels;
-  int64_t first_channels;         ///< of the encoder's first convolution
-  std::vector<int64_t> channels;  ///< of each level, from the image on
-  int64_t blocks;
-  std::vector<int64_t> attention;  ///< levels whose blocks attend
-  int64_t z_channels;              ///< channels that the encoder's and decoder's convolutions give and take
-  int64_t embed_dim;               ///< channels of latents, behind the 1x1 convolutions between them
-  GroupRule groups;
+/// `channels` feature maps at a width. Throws Error if none would be left.
+int64_t narrowed_channels(int64_t channels, Rational width);
 
-  /// Throws Error if a layer would have no channels or if levels do not divide the resolution.
-  static VaeShape make(const VaeSettings& settings, Rational width);
-  static VaeShape from_json(const nlohmann::json& json, const std::string& origin);
-  nlohmann::json to_json() const;
-  Cost encoder_cost() const;
-  Cost decoder_cost() const;
+/// Most of what network settings may ask for.
+constexpr int64_t kMostVaeChannels = 16384, kMostVaeLevels = 8, kMostVaeBlocks = 16;
 
-  int64_t levels() const { return static_cast<int64_t>(channels.size()); }
-  /// Side of the latents.
-  int64_t side() const { return resolution >> (levels() - 1); }
-  bool attends(int64_t level) const;
-  ImageShape image() const { return {img_channels, resolution, resolution}; }
+/// Throws Error, naming `origin`, if there are no levels or if they do not divide the resolution.
+void check_vae_levels(int64_t resolution, size_t levels, const std::string& origin);
+
+/// Sizes of the images and latents between which an autoencoder's networks map.
+struct VaeSizes {
+  ImageShape image;
+  int64_t latent_channels = 0;
+  int64_t factor = 1;  ///< by which a side of the latents is smaller than the image's
+
+  int64_t side() const { return image.height / factor; }
+  bool operator==(const VaeSizes&) const = default;
 };
 
-/// A normal distribution of latents for each image, with independent coordinates.
+/// A distribution of latents for each image: normal with independent coordinates, or a point.
 struct Posterior {
-  torch::Tensor mean;          ///< [N, embed_dim, h, w]
-  torch::Tensor log_variance;  ///< the same, in -30 … 20
+  torch::Tensor mean;          ///< [N, C, h, w]
+  torch::Tensor log_variance;  ///< the same, in -30 … 20; undefined for a point
 
-  /// From what an encoder gives, [N, 2 embed_dim, h, w].
+  /// From means and logarithms of variances, [N, 2 C, h, w].
   explicit Posterior(const torch::Tensor& moments);
+  /// All of the distribution at `mean`.
+  static Posterior point(const torch::Tensor& mean);
+
+  /// The mean itself of a point.
   torch::Tensor sample(const at::Generator& random) const;
-  /// The divergence from a standard normal distribution in nats, [N].
+  /// The divergence from a standard normal distribution in nats, [N]. That of a point is infinite; it stands for an
+  /// encoder that is not regularized, and is 0 here.
   torch::Tensor kl() const;
-};
-
-/// Maps images to distributions of latents.
-class VaeEncoder : public Network {
- public:
-  explicit VaeEncoder(const VaeShape& shape);
-
-  const VaeShape& shape() const { return shape_; }
-  nlohmann::json settings() const override { return shape_.to_json(); }
-  Cost cost() const override { return shape_.encoder_cost(); }
-  ChannelLayout channel_layout() const override;
-  void set_activations(torch::ScalarType type) override { activations_ = type; }
-  std::function<void()> example_pass(int64_t batch, torch::Device device) override;
-
-  /// `images` to `moments`.
-  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
-
-  /// Moments [N, 2 embed_dim, h, w], float32, of images [N, C, H, W] in -1 … 1: means, then logarithms of variances.
-  torch::Tensor encode(const torch::Tensor& images);
-  std::string to_onnx(OnnxGraph& graph, const std::string& images) const;
-  bool apply_to_onnx(OnnxGraph& graph) const override;
+  /// The distribution of the latents times `factor`, above 0.
+  Posterior scaled(double factor) const;
 
  private:
-  VaeShape shape_;
-  std::shared_ptr<Convolution> conv_in_, conv_out_, quant_conv_;
-  std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
-  std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
-  std::vector<std::shared_ptr<Resampling>> down_;                        // behind all levels but the last
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
-  std::shared_ptr<GroupNorm> norm_out_;
+  Posterior() = default;
+};
+
+/// Maps images to distributions of latents. Architectures derive from it.
+class VaeEncoder : public Network {
+ public:
+  virtual VaeSizes sizes() const = 0;
+  /// Whether encode() gives variances behind the means.
+  virtual bool has_variance() const { return true; }
+  /// What the network gives, float32, for images [N, C, H, W] in -1 … 1 whose sides are multiples of the factor:
+  /// means [N, C, h, w], or means and logarithms of variances [N, 2 C, h, w].
+  virtual torch::Tensor encode(const torch::Tensor& images) = 0;
+  /// The distribution that encode() gives.
+  Posterior posterior(const torch::Tensor& images);
+
+  void set_activations(torch::ScalarType type) override { activations_ = type; }
+  std::function<void()> example_pass(int64_t batch, torch::Device device) override;
+  /// `images` to `moments`, or to `z` without variances.
+  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
+  bool apply_to_onnx(OnnxGraph& graph) const override;
+  /// Adds encode() to a graph.
+  virtual std::string to_onnx(OnnxGraph& graph, const std::string& images) const = 0;
+  /// Adds the means of encode() to a graph.
+  std::string mean_to_onnx(OnnxGraph& graph, const std::string& images) const;
+
+ protected:
   torch::ScalarType activations_ = torch::kFloat;
 };
 
-/// Maps latents to images.
+/// Maps latents to images. Architectures derive from it.
 class VaeDecoder : public Network {
  public:
-  explicit VaeDecoder(const VaeShape& shape);
+  virtual VaeSizes sizes() const = 0;
+  /// Images [N, C, H, W], float32, about -1 … 1 and not clamped, of latents [N, C, h, w].
+  virtual torch::Tensor decode(const torch::Tensor& latents) = 0;
+  /// The weight of the last convolution.
+  virtual const torch::Tensor& last_weight() const = 0;
 
-  const VaeShape& shape() const { return shape_; }
-  nlohmann::json settings() const override { return shape_.to_json(); }
-  Cost cost() const override { return shape_.decoder_cost(); }
-  ChannelLayout channel_layout() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
   std::function<void()> example_pass(int64_t batch, torch::Device device) override;
-
   /// `z` to `images`.
   TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
-
-  /// Images [N, C, H, W], float32, about -1 … 1 and not clamped, of latents [N, embed_dim, h, w].
-  torch::Tensor decode(const torch::Tensor& latents);
-  /// The weight of the last convolution.
-  const torch::Tensor& last_weight() const { return conv_out_->weight(); }
-  std::string to_onnx(OnnxGraph& graph, const std::string& latents) const;
   bool apply_to_onnx(OnnxGraph& graph) const override;
+  /// Adds decode() to a graph.
+  virtual std::string to_onnx(OnnxGraph& graph, const std::string& latents) const = 0;
 
- private:
-  VaeShape shape_;
-  std::shared_ptr<Convolution> post_quant_conv_, conv_in_, conv_out_;
-  std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
-  std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
-  std::vector<std::shared_ptr<Resampling>> up_;                          // behind each level but the first; null there
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
-  std::shared_ptr<GroupNorm> norm_out_;
+ protected:
   torch::ScalarType activations_ = torch::kFloat;
 };
 

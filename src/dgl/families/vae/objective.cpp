@@ -53,40 +53,37 @@ void VaeObjective::check_teacher(const Sampler* teacher, const std::string& file
   if (file.empty()) fail("guidance.latents: a model without a teacher has latents of its own");
   const auto* autoencoder = dynamic_cast<const VaeReconstruction*>(teacher);
   if (!autoencoder) fail("{}: guidance.latents: expected an autoencoder of the family vae", file);
-  const VaeShape &theirs = autoencoder->encoder().shape(), &own = encoder_->shape();
-  if (theirs.image() != own.image() || theirs.embed_dim != own.embed_dim || theirs.side() != own.side()) {
-    fail(
-        "{}: guidance.latents: the teacher's latents of {} x {} x {} images are {} x {} x {}, the student's {} x {} x "
-        "{}"
-        " of {} x {} x {}",
-        file, theirs.img_channels, theirs.resolution, theirs.resolution, theirs.embed_dim, theirs.side(), theirs.side(),
-        own.embed_dim, own.side(), own.side(), own.img_channels, own.resolution, own.resolution);
-  }
+  const VaeSizes theirs = autoencoder->encoder().sizes(), own = encoder_->sizes();
+  if (theirs == own) return;
+  const auto text = [](const VaeSizes& sizes) {
+    return fmt::format("{} x {} x {} of images of {} x {} x {}", sizes.latent_channels, sizes.side(), sizes.side(),
+                       sizes.image.channels, sizes.image.height, sizes.image.width);
+  };
+  fail("{}: guidance.latents: the teacher's latents are {}, the student's {}; expected the same", file, text(theirs),
+       text(own));
 }
 
 VaeObjective::Encoded VaeObjective::encode(const StepInput& input, StepOutput& output) const {
   const Tensor& images = input.real[0].images;
-  Tensor moments;
-  {
+  const Posterior own = [&] {
     const torch::AutoGradMode trained(settings_.part != "decoder" && torch::GradMode::is_enabled());
-    moments = encoder_->encode(images);
-  }
-  const Posterior own(moments);
+    return encoder_->posterior(images);
+  }();
   if (!settings_.latents) {
     const Tensor latents = own.sample(input.random), kl = own.kl().mean();
     output.scores["kl"] = kl.detach();
     return {latents, settings_.kl_weight * kl};
   }
-  Tensor theirs;
-  {
+  const Posterior target = [&] {
     const torch::NoGradGuard no_grad;
-    theirs = dynamic_cast<VaeReconstruction&>(*input.teacher).encoder().encode(images);
-  }
-  const Posterior target(theirs);
-  const Tensor difference = (own.mean - target.mean).square().mean();
-  const Tensor variance_difference = (own.log_variance - target.log_variance).square().mean();
+    return dynamic_cast<VaeReconstruction&>(*input.teacher).encoder().posterior(images).scaled(settings_.latents_scale);
+  }();
+  Tensor difference = (own.mean - target.mean).square().mean();
   output.losses["g_latents"] = difference.detach();
-  return {target.sample(input.random), difference + variance_difference};
+  if (own.log_variance.defined() && target.log_variance.defined()) {
+    difference = difference + (own.log_variance - target.log_variance).square().mean();
+  }
+  return {target.sample(input.random), difference};
 }
 
 Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {

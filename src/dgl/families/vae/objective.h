@@ -19,8 +19,8 @@ namespace dgl {
 /// meaned over the batch, with x' the decoding of a sample of q. Guidance judges x', which stands for x.
 ///
 /// With guidance.latents, whose setting is that of TAESD's (Bollin 2023, github.com/madebyollin/taesd), the student's
-/// encoder learns the moments of its teacher's, by the mean squared difference of means and of logarithms of variances,
-/// in place of the divergence, and x' is the decoding of a sample of the teacher's q.
+/// encoder learns the moments of its teacher's, scaled, by the mean squared difference of means and, if both have
+/// variances, of their logarithms, in place of the divergence, and x' is the decoding of a sample of the teacher's q.
 ///
 /// With a discriminator D of one's own, the loss has w * loss_G(D(x')) beside it, w the ratio of the norms of the
 /// error's and that loss's gradients on the decoder's last weight, times a share; and D learns real images from x' by

@@ -14,29 +14,25 @@ using torch::Tensor;
 VaeReconstruction::VaeReconstruction(std::shared_ptr<VaeEncoder> encoder, std::shared_ptr<VaeDecoder> decoder)
     : encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
 
-SampleSpec VaeReconstruction::spec() const { return {{}, 0, encoder_->shape().image(), decoder_->shape().image()}; }
+SampleSpec VaeReconstruction::spec() const { return {{}, 0, encoder_->sizes().image, decoder_->sizes().image}; }
 
-int64_t VaeReconstruction::input_multiple() const { return int64_t{1} << (encoder_->shape().levels() - 1); }
+int64_t VaeReconstruction::input_multiple() const { return encoder_->sizes().factor; }
 
 Tensor VaeReconstruction::sample(const Condition& condition, const SampleOptions&) {
-  return decoder_->decode(Posterior(encoder_->encode(condition.images)).mean);
+  return decoder_->decode(encoder_->posterior(condition.images).mean);
 }
 
 std::string VaeReconstruction::to_onnx(OnnxGraph& graph, const ConditionNames& condition, double) const {
-  std::string moments;
-  {
-    const OnnxGraph::Scope scope(graph, "encoder");
-    moments = encoder_->to_onnx(graph, condition.images);
-  }
+  const std::string latents = encoder_->mean_to_onnx(graph, condition.images);
   const OnnxGraph::Scope scope(graph, "decoder");
-  return decoder_->to_onnx(graph, graph.node("Split", {moments}, {{"axis", int64_t{1}}}, 2)[0]);
+  return decoder_->to_onnx(graph, latents);
 }
 
 VaePrior::VaePrior(std::shared_ptr<VaeDecoder> decoder) : decoder_(std::move(decoder)) {}
 
 SampleSpec VaePrior::spec() const {
-  const VaeShape& shape = decoder_->shape();
-  return {{shape.embed_dim, shape.side(), shape.side()}, 0, std::nullopt, shape.image()};
+  const VaeSizes sizes = decoder_->sizes();
+  return {{sizes.latent_channels, sizes.side(), sizes.side()}, 0, std::nullopt, sizes.image};
 }
 
 Tensor VaePrior::sample(const Condition& condition, const SampleOptions& options) {

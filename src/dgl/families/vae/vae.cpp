@@ -9,6 +9,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/named_option.h"
 #include "dgl/families/family_keys.h"
+#include "dgl/families/vae/architecture.h"
 #include "dgl/families/vae/checkpoint_import.h"
 #include "dgl/families/vae/objective.h"
 #include "dgl/families/vae/samplers.h"
@@ -16,7 +17,7 @@
 
 namespace dgl {
 
-VaeSettings VaeFamilySettings::architecture(const std::string& origin) const {
+VaeSettings VaeFamilySettings::at_full_width(const std::string& origin) const {
   VaeSettings s;
   s.resolution = resolution;
   s.img_channels = img_channels;
@@ -34,13 +35,19 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
   std::vector<ConfigKey> keys = image_keys(s);
   keys.insert(
       keys.end(),
-      {{"network", "channels", &s.channels, "Feature maps of the first convolution", 1, 4096},
+      {{"network", "architecture", &s.architecture,
+        "Kind of autoencoder: kl, latent diffusion's AutoencoderKL; tiny, TAESD's of convolutions and ReLU alone, "
+        "whose "
+        "encoder gives no variances",
+        0, 0, vae_architecture_names()},
+       {"network", "channels", &s.channels, "Feature maps of the first convolution", 1, 4096},
        {"network", "multiples", &s.multiples,
         "Feature maps of each level as multiples of channels, from the image on; each level after the first "
         "halves the side"},
-       {"network", "blocks", &s.blocks, "Residual blocks of a level; the decoder has one more", 1, 16},
+       {"network", "blocks", &s.blocks,
+        "Residual blocks of a level; the decoder of kl has one more, and the first level of tiny one in all", 1, 16},
        {"network", "attention", &s.attention,
-        "Sides of feature maps with self-attention, as 32,16; the smallest always has it once"},
+        "Sides of feature maps of kl with self-attention, as 32,16; the smallest always has it once"},
        {"network", "z_channels", &s.z_channels, "Channels of the latents; no width narrows them", 1, 4096},
        {"network", "groups", &s.groups, "Most groups of a group norm", 1, 4096},
        {"network", "group_channels", &s.group_channels, "Fewest channels of a group", 1, 4096},
@@ -66,6 +73,10 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
        {"guidance", "latents", &s.latents,
         "Whether the student's encoder learns its teacher's latents and its decoder decodes those, in both stages, in "
         "place of latents of its own: what was made for the teacher's latents then works with the student"},
+       {"guidance", "latents_scale", &s.latents_scale,
+        "Factor of the teacher's latents that the student learns: 0.18215 for a tiny student of Stable Diffusion's "
+        "autoencoder, as TAESD is",
+        1e-6, 1e6},
        {"discriminator",
         "architecture",
         &s.discriminator,
@@ -89,7 +100,7 @@ void VaeFamily::check(FamilySettings& settings, const std::string& origin) const
     fail("{}: guidance.latents: student.part = \"decoder\" keeps the teacher's encoder already; expected one of them",
          origin);
   }
-  const auto multiples = s.architecture(origin).multiples;
+  const auto multiples = s.at_full_width(origin).multiples;
   if (multiples.empty()) fail("{}: network.multiples = \"\": expected one level or more, as \"1,2,4\"", origin);
 }
 
@@ -108,7 +119,8 @@ nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& wi
     return PatchDiscriminatorShape::from_json(shape.to_json(name()), "the recipe").to_json(name());
   }
   const bool whole = slot == "encoder" && s.part == "decoder";
-  return VaeShape::make(s.architecture("the recipe"), whole ? Rational{} : widths.generator).to_json();
+  return vae_architecture(s.architecture, "the recipe")
+      .shape(s.at_full_width("the recipe"), whole ? Rational{} : widths.generator);
 }
 
 std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const nlohmann::json& json,
@@ -118,16 +130,12 @@ std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const 
     check_size(shape.cost(), max_params, origin);
     return std::make_shared<PatchDiscriminator>(shape, name());
   }
-  const auto shape = VaeShape::from_json(json, origin);
-  check_size(slot == "encoder" ? shape.encoder_cost() : shape.decoder_cost(), max_params, origin);
-  if (slot == "encoder") return std::make_shared<VaeEncoder>(shape);
-  return std::make_shared<VaeDecoder>(shape);
+  return vae_architecture_of(json, origin).make_network(slot, json, origin, max_params);
 }
 
 Cost VaeFamily::cost(const std::string& slot, const nlohmann::json& json) const {
   if (slot == "discriminator") return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
-  const auto shape = VaeShape::from_json(json, "the recipe");
-  return slot == "encoder" ? shape.encoder_cost() : shape.decoder_cost();
+  return vae_architecture_of(json, "the recipe").cost(slot, json, "the recipe");
 }
 
 std::unique_ptr<Objective> VaeFamily::objective(const FamilySettings& settings, const NetworkSet& networks) const {
@@ -150,11 +158,23 @@ std::shared_ptr<Sampler> VaeFamily::prior_sampler(const NetworkSet& networks) co
 
 torch::Tensor VaeFamily::encode(const NetworkSet& networks, const torch::Tensor& images) const {
   const auto encoder = networks.best<VaeEncoder>("encoder");
-  return encoder ? Posterior(encoder->encode(images)).mean : torch::Tensor();
+  return encoder ? encoder->posterior(images).mean : torch::Tensor();
+}
+
+void VaeFamily::check_networks(const NetworkSet& networks, const std::string& origin) const {
+  const auto encoder = networks.best<VaeEncoder>("encoder");
+  const auto decoder = networks.best<VaeDecoder>("decoder");
+  if (!encoder || !decoder || encoder->sizes() == decoder->sizes()) return;
+  const auto describe = [](const VaeSizes& s) {
+    return fmt::format("{} channels of {} pixels a side and {} channels of {}", s.image.channels, s.image.height,
+                       s.latent_channels, s.side());
+  };
+  fail("{}: the encoder maps between {}, the decoder between {}", origin, describe(encoder->sizes()),
+       describe(decoder->sizes()));
 }
 
 std::vector<std::shared_ptr<const CheckpointFormat>> VaeFamily::checkpoint_formats() const {
-  return {latent_diffusion_format()};
+  return {latent_diffusion_format(), diffusers_kl_format(), taesd_format(), diffusers_tiny_format()};
 }
 
 }  // namespace dgl

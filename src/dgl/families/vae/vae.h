@@ -13,6 +13,7 @@ namespace dgl {
 
 /// What a recipe says of a variational autoencoder and its training.
 struct VaeFamilySettings : FamilySettings {
+  std::string architecture = "kl";
   int64_t channels = 128;
   std::string multiples = "1,2,4,4";
   int64_t blocks = 2;
@@ -25,7 +26,8 @@ struct VaeFamilySettings : FamilySettings {
 
   std::string part = "both";  ///< what a student narrows and trains: both, or the decoder, beside its teacher's encoder
 
-  bool latents = false;  ///< whether a student's latents are to be its teacher's
+  bool latents = false;      ///< whether a student's latents are to be its teacher's
+  double latents_scale = 1;  ///< times this
 
   std::string discriminator = "none";  ///< the student's own: none, or patch
   int64_t d_channels = 64, d_layers = 3;
@@ -35,11 +37,12 @@ struct VaeFamilySettings : FamilySettings {
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers.
-  VaeSettings architecture(const std::string& origin) const;
+  VaeSettings at_full_width(const std::string& origin) const;
 };
 
 /// Variational autoencoders (Kingma and Welling 2014, arXiv 1312.6114) as CompVis/latent-diffusion builds and trains
-/// them, with a patch discriminator of its own or without. Its images stand for those that it reconstructs.
+/// them, with a patch discriminator of its own or without, or of madebyollin/taesd's shape (VaeArchitecture). Its
+/// images stand for those that it reconstructs.
 class VaeFamily : public Family {
  public:
   std::string name() const override { return "vae"; }
@@ -61,6 +64,8 @@ class VaeFamily : public Family {
   std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const override;
   /// The means of latents.
   torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const override;
+  /// Throws Error for an encoder and a decoder of other images or latents.
+  void check_networks(const NetworkSet& networks, const std::string& origin) const override;
   std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
 };
 

@@ -4,32 +4,21 @@
 #include <string>
 
 #include "dgl/base/error.h"
-#include "dgl/families/vae/networks.h"
+#include "dgl/families/vae/kl_networks.h"
 #include "dgl/nn/settings.h"
 
 namespace dgl {
 
-namespace {
-
-constexpr int64_t kMaxChannels = 16384, kMaxLevels = 8, kMaxBlocks = 16;
-
-}  // namespace
-
-bool VaeShape::attends(int64_t level) const {
+bool KlShape::attends(int64_t level) const {
   return std::find(attention.begin(), attention.end(), level) != attention.end();
 }
 
-VaeShape VaeShape::make(const VaeSettings& s, Rational width) {
-  VaeShape shape{};
+KlShape KlShape::make(const VaeSettings& s, Rational width) {
+  KlShape shape{};
   shape.resolution = s.resolution;
   shape.img_channels = s.img_channels;
-  const auto narrowed = [&](int64_t channels) {
-    const int64_t kept = width.of(channels);
-    if (kept < 1) fail("width {}: {} feature maps would be left with none", width.text(), channels);
-    return kept;
-  };
-  shape.first_channels = narrowed(s.channels);
-  for (const int64_t multiple : s.multiples) shape.channels.push_back(narrowed(multiple * s.channels));
+  shape.first_channels = narrowed_channels(s.channels, width);
+  shape.channels = s.level_channels(width);
   shape.blocks = s.blocks;
   for (const int64_t side : s.attention) {
     int64_t level = 0;
@@ -45,29 +34,26 @@ VaeShape VaeShape::make(const VaeSettings& s, Rational width) {
   return from_json(shape.to_json(), "the recipe");
 }
 
-VaeShape VaeShape::from_json(const nlohmann::json& json, const std::string& origin) {
+KlShape KlShape::from_json(const nlohmann::json& json, const std::string& origin) {
   const TableReader settings = network_settings(json, origin);
-  VaeShape shape{};
+  KlShape shape{};
   shape.resolution = settings.integer("resolution", 1, 4096);
   shape.img_channels = settings.integer("img_channels", 1, 4);
-  shape.first_channels = settings.integer("first_channels", 1, kMaxChannels);
-  shape.channels = settings.integers("channels", 1, kMaxChannels, kMaxLevels);
-  if (shape.channels.empty()) fail("{}: network setting channels: expected one level or more", origin);
-  shape.blocks = settings.integer("blocks", 1, kMaxBlocks);
-  shape.attention = settings.integers("attention", 0, shape.levels() - 1, kMaxLevels);
-  shape.z_channels = settings.integer("z_channels", 1, kMaxChannels);
-  shape.embed_dim = settings.integer("embed_dim", 1, kMaxChannels);
-  shape.groups.most = settings.integer("groups", 1, kMaxChannels);
-  shape.groups.channels = settings.integer("group_channels", 1, kMaxChannels);
-  if (const int64_t factor = int64_t{1} << (shape.levels() - 1); shape.resolution % factor != 0) {
-    fail("{}: network setting resolution = {}: expected a multiple of {}, by which {} levels divide it", origin,
-         shape.resolution, factor, shape.levels());
-  }
+  shape.first_channels = settings.integer("first_channels", 1, kMostVaeChannels);
+  shape.channels = settings.integers("channels", 1, kMostVaeChannels, kMostVaeLevels);
+  check_vae_levels(shape.resolution, shape.channels.size(), origin);
+  shape.blocks = settings.integer("blocks", 1, kMostVaeBlocks);
+  shape.attention = settings.integers("attention", 0, shape.levels() - 1, kMostVaeLevels);
+  shape.z_channels = settings.integer("z_channels", 1, kMostVaeChannels);
+  shape.embed_dim = settings.integer("embed_dim", 1, kMostVaeChannels);
+  shape.groups.most = settings.integer("groups", 1, kMostVaeChannels);
+  shape.groups.channels = settings.integer("group_channels", 1, kMostVaeChannels);
   return shape;
 }
 
-nlohmann::json VaeShape::to_json() const {
+nlohmann::json KlShape::to_json() const {
   return {{"family", "vae"},
+          {"architecture", kArchitecture},
           {"resolution", resolution},
           {"img_channels", img_channels},
           {"first_channels", first_channels},
@@ -80,7 +66,7 @@ nlohmann::json VaeShape::to_json() const {
           {"group_channels", groups.channels}};
 }
 
-Cost VaeShape::encoder_cost() const {
+Cost KlShape::encoder_cost() const {
   CostCounter counter;
   int64_t in = first_channels, s = resolution;
   counter.conv(img_channels, in, 3, s * s, true);
@@ -104,7 +90,7 @@ Cost VaeShape::encoder_cost() const {
   return counter.cost;
 }
 
-Cost VaeShape::decoder_cost() const {
+Cost KlShape::decoder_cost() const {
   CostCounter counter;
   int64_t in = channels.back(), s = side();
   counter.conv(embed_dim, z_channels, 1, s * s, true);
