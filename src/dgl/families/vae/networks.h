@@ -10,31 +10,19 @@
 #include "dgl/nn/network.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/unet_layers.h"
+#include "dgl/nn/unet_shape.h"
 
 namespace dgl {
 
 /// Settings of an autoencoder at full width: latent diffusion's AutoencoderKL (Rombach et al. 2022, arXiv 2112.10752).
-struct VaeSettings {
-  int64_t resolution = 256;
-  int64_t img_channels = 3;
-  int64_t channels = 128;                      ///< feature maps of the first convolution
-  std::vector<int64_t> multiples{1, 2, 4, 4};  ///< of them at each level; a level has half the side of the one before
-  int64_t blocks = 2;                          ///< residual blocks of a level; a decoder has one more
-  std::vector<int64_t> attention;              ///< sides of feature maps whose blocks attend; the middle always does
-  int64_t z_channels = 4;                      ///< of latents, which no width narrows
-  GroupRule groups;
+struct VaeSettings : UNetSettings {
+  int64_t z_channels = 4;  ///< of latents, which no width narrows
 };
 
-/// The shape of an encoder and its decoder.
-struct VaeShape {
-  int64_t resolution, img_channels;
-  int64_t first_channels;         ///< of the encoder's first convolution
-  std::vector<int64_t> channels;  ///< of each level, from the image on
-  int64_t blocks;
-  std::vector<int64_t> attention;  ///< levels whose blocks attend
-  int64_t z_channels;              ///< channels that the encoder's and decoder's convolutions give and take
-  int64_t embed_dim;               ///< channels of latents, behind the 1x1 convolutions between them
-  GroupRule groups;
+/// The shape of an encoder and its decoder. A decoder has one block more at each level.
+struct VaeShape : UNetShape {
+  int64_t z_channels;  ///< channels that the encoder's and decoder's convolutions give and take
+  int64_t embed_dim;   ///< channels of latents, behind the 1x1 convolutions between them
 
   /// Throws Error if a layer would have no channels or if levels do not divide the resolution.
   static VaeShape make(const VaeSettings& settings, Rational width);
@@ -42,12 +30,6 @@ struct VaeShape {
   nlohmann::json to_json() const;
   Cost encoder_cost() const;
   Cost decoder_cost() const;
-
-  int64_t levels() const { return static_cast<int64_t>(channels.size()); }
-  /// Side of the latents.
-  int64_t side() const { return resolution >> (levels() - 1); }
-  bool attends(int64_t level) const;
-  ImageShape image() const { return {img_channels, resolution, resolution}; }
 };
 
 /// A normal distribution of latents for each image, with independent coordinates.
@@ -88,8 +70,7 @@ class VaeEncoder : public Network {
   std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
   std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
   std::vector<std::shared_ptr<Resampling>> down_;                        // behind all levels but the last
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
+  std::shared_ptr<MiddleBlocks> middle_;
   std::shared_ptr<GroupNorm> norm_out_;
   torch::ScalarType activations_ = torch::kFloat;
 };
@@ -122,8 +103,7 @@ class VaeDecoder : public Network {
   std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
   std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
   std::vector<std::shared_ptr<Resampling>> up_;                          // behind each level but the first; null there
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
+  std::shared_ptr<MiddleBlocks> middle_;
   std::shared_ptr<GroupNorm> norm_out_;
   torch::ScalarType activations_ = torch::kFloat;
 };

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "dgl/base/error.h"
-#include "dgl/base/named_option.h"
 #include "dgl/families/family_keys.h"
 #include "dgl/families/vae/checkpoint_import.h"
 #include "dgl/families/vae/objective.h"
@@ -18,32 +16,19 @@ namespace dgl {
 
 VaeSettings VaeFamilySettings::architecture(const std::string& origin) const {
   VaeSettings s;
-  s.resolution = resolution;
-  s.img_channels = img_channels;
-  s.channels = channels;
-  s.multiples = parse_whole_numbers(multiples, origin + ": network.multiples");
-  s.blocks = blocks;
-  s.attention = parse_whole_numbers(attention, origin + ": network.attention");
+  static_cast<UNetSettings&>(s) = unet(origin);
   s.z_channels = z_channels;
-  s.groups = {groups, group_channels};
   return s;
 }
 
 std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
   auto& s = dynamic_cast<VaeFamilySettings&>(settings);
   std::vector<ConfigKey> keys = image_keys(s);
+  const std::vector<ConfigKey> unet = unet_keys(s);
+  keys.insert(keys.end(), unet.begin(), unet.end());
   keys.insert(
       keys.end(),
-      {{"network", "channels", &s.channels, "Feature maps of the first convolution", 1, 4096},
-       {"network", "multiples", &s.multiples,
-        "Feature maps of each level as multiples of channels, from the image on; each level after the first "
-        "halves the side"},
-       {"network", "blocks", &s.blocks, "Residual blocks of a level; the decoder has one more", 1, 16},
-       {"network", "attention", &s.attention,
-        "Sides of feature maps with self-attention, as 32,16; the smallest always has it once"},
-       {"network", "z_channels", &s.z_channels, "Channels of the latents; no width narrows them", 1, 4096},
-       {"network", "groups", &s.groups, "Most groups of a group norm", 1, 4096},
-       {"network", "group_channels", &s.group_channels, "Fewest channels of a group", 1, 4096},
+      {{"network", "z_channels", &s.z_channels, "Channels of the latents; no width narrows them", 1, 4096},
        {"training",
         "reconstruction",
         &s.reconstruction,
@@ -81,8 +66,7 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
 
 void VaeFamily::check(FamilySettings& settings, const std::string& origin) const {
   check_image(settings, origin);
-  const auto multiples = dynamic_cast<VaeFamilySettings&>(settings).architecture(origin).multiples;
-  if (multiples.empty()) fail("{}: network.multiples = \"\": expected one level or more, as \"1,2,4\"", origin);
+  dynamic_cast<VaeFamilySettings&>(settings).architecture(origin);
 }
 
 std::vector<SlotSpec> VaeFamily::slots() const {
