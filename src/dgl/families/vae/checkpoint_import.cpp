@@ -14,6 +14,9 @@ namespace dgl {
 
 namespace {
 
+/// Side of the images unless ImportOptions::resolution says otherwise: that of the published autoencoders.
+constexpr int64_t kUsualResolution = 256;
+
 /// Where a file keeps the autoencoder: that of Lightning, a bare state dict, and either within a diffusion model.
 constexpr const char* kPlaces[] = {"state_dict.first_stage_model.", "state_dict.", "first_stage_model.", ""};
 
@@ -47,7 +50,8 @@ class LatentDiffusionFormat : public CheckpointFormat {
   }
 
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const override {
-    if (dict.role.slot == "discriminator") return import_discriminator(dict, options);
+    const int64_t resolution = options.resolution > 0 ? options.resolution : kUsualResolution;
+    if (dict.role.slot == "discriminator") return import_discriminator(dict, resolution);
     const std::string &slot = dict.role.slot, convolution = latent_convolution(slot);
     const std::string place = dict.prefix.substr(0, dict.prefix.size() - slot.size() - 1);
     NamedTensors tensors = dict.tensors;
@@ -56,7 +60,7 @@ class LatentDiffusionFormat : public CheckpointFormat {
       if (found != dict.others.end()) tensors.emplace(convolution + part, found->second);
     }
     const bool encodes = slot == "encoder";
-    const VaeShape shape = shape_of(tensors, encodes, options.resolution, dict.origin);
+    const VaeShape shape = shape_of(tensors, encodes, resolution, dict.origin);
     check_size(encodes ? shape.encoder_cost() : shape.decoder_cost(), count_numbers(tensors), dict.origin);
     std::shared_ptr<Network> network;
     if (encodes) {
@@ -69,10 +73,10 @@ class LatentDiffusionFormat : public CheckpointFormat {
   }
 
  private:
-  std::shared_ptr<Network> import_discriminator(const StateDict& dict, const ImportOptions& options) const {
+  std::shared_ptr<Network> import_discriminator(const StateDict& dict, int64_t resolution) const {
     NamedTensors tensors = dict.tensors;
     std::erase_if(tensors, [](const auto& item) { return item.first.ends_with(".num_batches_tracked"); });
-    const auto shape = patch_discriminator_shape(tensors, options.resolution, dict.origin);
+    const auto shape = patch_discriminator_shape(tensors, resolution, dict.origin);
     check_size(shape.cost(), count_numbers(tensors), dict.origin);
     const auto network = std::make_shared<PatchDiscriminator>(shape, "vae");
     fill_network(*network, tensors, dict, name());
