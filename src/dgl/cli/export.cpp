@@ -6,6 +6,7 @@
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/format_names.h"
+#include "dgl/cli/solver_options.h"
 #include "dgl/families/import.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/onnx_graph.h"
@@ -17,6 +18,7 @@ namespace {
 struct ExportArguments {
   std::string model, out, to, network;
   double psi = 1;
+  SolverChoice solver;
   bool overwrite = false;
 };
 
@@ -61,6 +63,7 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   }
   if (onnx) {
     const auto sampler = sampler_of(model, arguments.model);
+    apply_solver_options(*sampler, arguments.solver, arguments.model);
     onnx_graph(*sampler, arguments.psi, model.info).save(out);
     if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
     return;
@@ -79,21 +82,22 @@ void add_export(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ExportArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option(
-          "--to", a->to,
-          "Target format: onnx (the generator, for any ONNX runtime) or stylegan2-pytorch (all tensors, with its "
-          "names); follows the name of --out by default")
+      ->add_option("--to", a->to,
+                   "Target format: onnx (what makes images, for any ONNX runtime); stylegan2-pytorch, ddpm or "
+                   "diffusers (tensors "
+                   "with that program's names); by default onnx or stylegan2-pytorch, by the name of --out")
       ->check(CLI::IsMember(target_names()));
   command
       ->add_option("--out", a->out,
-                   "File to write: x.onnx, or x.safetensors (state dict names with prefixes g., g_ema. and d.)")
+                   "File to write: x.onnx, or x.safetensors (of a StyleGAN2 with prefixes g., g_ema. and d.)")
       ->required();
   command->add_option("--network", a->network,
-                      "For x.onnx: only this network of an autoencoder, encoder (images to moments) or decoder (z to "
-                      "images), in place of the whole model");
+                      "For x.onnx: only this network in place of the whole model: an autoencoder's encoder (images to "
+                      "moments) or decoder (z to images), a diffusion model's denoiser (x, sigma to denoised)");
   command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
+  add_solver_options(*command, a->solver);
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

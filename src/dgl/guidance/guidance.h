@@ -29,6 +29,8 @@ class Guidance {
   void add(DiscriminatorTeacher teacher, const StudentShape& student);
   /// Adds any other term.
   void add(std::unique_ptr<GuidanceTerm> term);
+  /// Whether no term was added.
+  bool empty() const { return terms_.empty(); }
 
   /// Lets the student's discriminator learn from the first teacher too, and from images of `generator`, which is needed
   /// only if they are wanted. Throws Error if these do not fit, as add() does.
