@@ -42,8 +42,8 @@ function readSafetensors(file) {
   return { tensors, metadata: header.__metadata__ };
 }
 
-function writeSafetensors(file, tensors) {
-  const header = {};
+function writeSafetensors(file, tensors, metadata) {
+  const header = metadata ? { __metadata__: metadata } : {};
   const parts = [];
   let at = 0;
   for (const [name, { shape, dtype, data }] of Object.entries(tensors)) {
@@ -90,8 +90,8 @@ async function compare(what, onnx, inputs, expected, bound) {
               (ok ? "" : `; expected ${shapes[1]}, below ${bound}`));
 }
 
-function exported(model, psi) {
-  run("export", "--model", model, "--out", inWork("x.onnx"), "--psi", String(psi), "--overwrite");
+function exported(model, psi, ...options) {
+  run("export", "--model", model, "--out", inWork("x.onnx"), "--psi", String(psi), "--overwrite", ...options);
   return inWork("x.onnx");
 }
 
@@ -121,6 +121,36 @@ async function parts(name, outputs) {
   for (const [network, inputs, expected] of [["encoder", tensors, encoded], ["decoder", { z }, tensors.mode]]) {
     run("export", "--model", inWork(name), "--network", network, "--out", inWork("x.onnx"), "--overwrite");
     await compare(`${name}, ${network}`, inWork("x.onnx"), inputs, expected, 1e-5);
+  }
+}
+
+// A denoiser by itself and its samplers of few steps, beside `dgl apply` and `dgl sample`, by both kinds of scaling.
+async function diffusion(name) {
+  run("import", path.join(source, "tests/golden/diffusion", `${name}.ckpt`), "--resolution", "8", "--out", inWork("eps"));
+  const { tensors, metadata } = readSafetensors(inWork("eps"));
+  const settings = JSON.parse(metadata.dgl);
+  for (const key of ["denoiser", "denoiser_ema"]) {
+    if (settings[key]) Object.assign(settings[key], { precondition: "edm", grid: "karras" });
+  }
+  writeSafetensors(inWork("edm"), tensors, { ...metadata, dgl: JSON.stringify(settings) });
+  const { x, z } = readSafetensors(path.join(source, "tests/golden/diffusion", `${name}.safetensors`)).tensors;
+  const sigma = { shape: [3], dtype: "F32", data: Float32Array.from([0.02, 1.3, 70]) };
+  writeSafetensors(inWork("x.safetensors"), { x, sigma });
+  writeSafetensors(inWork("z.safetensors"), { z });
+  for (const kind of ["eps", "edm"]) {
+    run("apply", "--model", inWork(kind), "--network", "denoiser", "--inputs", inWork("x.safetensors"), "--out",
+      inWork("y.safetensors"), "--overwrite");
+    run("export", "--model", inWork(kind), "--network", "denoiser", "--out", inWork("x.onnx"), "--overwrite");
+    const { denoised } = readSafetensors(inWork("y.safetensors")).tensors;
+    await compare(`${kind}, denoiser`, inWork("x.onnx"), { x, sigma }, denoised, 1e-5);
+    for (const [sampler, steps] of [["euler", "8"], ["heun", "3"], ["renoise", "4"]]) {
+      const options = ["--sampler", sampler, "--steps", steps];
+      run("sample", "--model", inWork(kind), "--latents", inWork("z.safetensors"), "--out", inWork("i.safetensors"),
+        "--overwrite", ...options);
+      const { images } = readSafetensors(inWork("i.safetensors")).tensors;
+      // Errors grow from step to step.
+      await compare(`${kind}, ${sampler} ${steps}`, exported(inWork(kind), 1, ...options), { z }, images, 1e-4);
+    }
   }
 }
 
@@ -156,6 +186,7 @@ async function asset(name, count, psi) {
     await golden(name, files, `vae/${name}.safetensors`, ["--resolution", "32"]);
     await parts(name, `vae/${name}.safetensors`);
   }
+  await diffusion("ddim");
   await asset("mnist32-teacher.safetensors", 70, 0.7);
   await asset("mnist32-biggan-teacher.safetensors", 33, 1);
   await asset("emoji32-biggan-teacher.safetensors", 1, 0.5);

@@ -43,10 +43,10 @@ void add_apply(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ApplyArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option(
-          "--network", a->network,
-          "Its network: discriminator (images, labels to scores), encoder (images to moments, or to z), decoder (z to "
-          "images), generator (z, labels to images)")
+      ->add_option("--network", a->network,
+                   "Its network: discriminator (images, labels to scores), encoder (images to moments, or to z), "
+                   "decoder (z to images), generator (z, labels to images), denoiser (x, sigma to denoised; images, t "
+                   "to output)")
       ->required();
   command->add_option("--inputs", a->inputs, "Safetensors file with the network's inputs by name")->required();
   command->add_option("--out", a->out, "Safetensors file to write, with its outputs by name")->required();

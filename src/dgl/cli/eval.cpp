@@ -12,6 +12,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/metric_options.h"
+#include "dgl/cli/solver_options.h"
 #include "dgl/families/model_file.h"
 #include "dgl/metrics/linear_probe.h"
 #include "dgl/metrics/measure.h"
@@ -26,6 +27,7 @@ struct EvalArguments {
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
+  SolverChoice solver;
   KidOptions kid;
   int64_t is_splits = 10;
   bool each_label = false, json = false;
@@ -106,6 +108,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   const auto device = parse_device(common.device);
   const NetworkSet model = load_model(arguments.model);
   const auto sampler = sampler_of(model, arguments.model);
+  apply_solver_options(*sampler, arguments.solver, arguments.model);
   const SampleSpec spec = sampler->spec();
   const Dataset data(arguments.data);
   const auto features = load_feature_network(arguments.features);
@@ -194,6 +197,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_option("--seed", a->seed, "Random seed of latents, labels and noise")->capture_default_str();
   command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
+  add_solver_options(*command, a->solver);
   command->add_option("--linear", a->linear,
                       "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
                       "accuracy on --data is linear_accuracy");

@@ -6,6 +6,7 @@
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/format_names.h"
+#include "dgl/cli/solver_options.h"
 #include "dgl/families/import.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/onnx_graph.h"
@@ -17,6 +18,7 @@ namespace {
 struct ExportArguments {
   std::string model, out, to, network;
   double psi = 1;
+  SolverChoice solver;
   bool overwrite = false;
 };
 
@@ -72,6 +74,7 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   }
   if (onnx) {
     const auto sampler = sampler_of(model, arguments.model);
+    apply_solver_options(*sampler, arguments.solver, arguments.model);
     onnx_graph(*sampler, arguments.psi, model.info).save(out);
     if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
     return;
@@ -96,18 +99,21 @@ void add_export(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ExportArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option(
-          "--to", a->to,
-          "Target: onnx (the generator, for any ONNX runtime), or a program whose names all tensors get; follows the "
-          "name of --out by default, where one program is possible")
+      ->add_option("--to", a->to,
+                   "Target: onnx (what makes images, for any ONNX runtime), or a program whose names all tensors get; "
+                   "follows the "
+                   "name of --out by default, where one program is possible")
       ->check(CLI::IsMember(target_names()));
   command->add_option("--out", a->out, "File to write: x.onnx, or x.safetensors (a program's state dict)")->required();
-  command->add_option("--network", a->network,
-                      "Only this network of an autoencoder, encoder (images to moments, or to z without variances) or "
-                      "decoder (z to images), in place of the whole model");
+  command->add_option(
+      "--network", a->network,
+      "Only this network in place of the whole model: an autoencoder's encoder (images to moments, or to z "
+      "without variances) or decoder (z to images), a diffusion model's denoiser (x, sigma to "
+      "denoised)");
   command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
+  add_solver_options(*command, a->solver);
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

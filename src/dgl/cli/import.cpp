@@ -70,10 +70,11 @@ void add_import(CLI::App& app, CommonOptions& common) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command
-      ->add_option("--resolution", a->options.resolution,
-                   "Side of the images of an autoencoder, which a checkpoint does not contain")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
+      ->add_option(
+          "--resolution", a->options.resolution,
+          "Side of the images of an autoencoder (256 otherwise) or a diffusion model (32, 64 or 256 otherwise, "
+          "by its levels), which a checkpoint does not contain")
+      ->check(CLI::Range(1, 4096));
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -10,6 +10,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/labels.h"
+#include "dgl/cli/solver_options.h"
 #include "dgl/data/dataset.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/sampling.h"
@@ -23,6 +24,7 @@ struct SampleArguments {
   std::string model, out, latents, precision = "fp32";
   int64_t count = 64, batch = 0, label = -1, seed = 0;
   double psi = 1;
+  SolverChoice solver;
   bool each_label = false, overwrite = false;
 };
 
@@ -65,6 +67,7 @@ void run(const SampleArguments& arguments, const CommonOptions& common) {
   }
   const NetworkSet model = load_model(arguments.model);
   const auto sampler = prior_sampler_of(model, arguments.model);
+  apply_solver_options(*sampler, arguments.solver, arguments.model);
   const SampleSpec spec = sampler->spec();
   if (arguments.label >= spec.classes)
     fail("--label {}: {} has {} labels", arguments.label, arguments.model, spec.classes);
@@ -126,6 +129,7 @@ void add_sample(CLI::App& app, CommonOptions& common) {
   command->add_option("--psi", a->psi, "Truncation toward the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
+  add_solver_options(*command, a->solver);
   auto* label = command->add_option("--label", a->label, "Draw only this label (conditional models)")
                     ->check(CLI::NonNegativeNumber);
   auto* each = command->add_flag("--each-label", a->each_label, "Draw -n images of every label, one grid row per label")

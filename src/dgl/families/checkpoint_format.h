@@ -29,7 +29,7 @@ struct StateDict {
 struct ImportOptions {
   std::string from;                 ///< name of the only format to accept; empty: detected
   int64_t minibatch_std_group = 4;  ///< of a StyleGAN2's discriminator, which its tensors do not tell
-  int64_t resolution = 256;         ///< of an autoencoder's images, which its tensors do not tell
+  int64_t resolution = 0;           ///< of images whose side the tensors do not tell; 0: usual for the format
 };
 
 /// Checkpoints of another program: how its networks are recognized by names of their tensors, read and written.

@@ -90,8 +90,13 @@ class Flattener {
     if (root.kind == Kind::inert) {
       fail_file("{}: the checkpoint is no dict of tensors, but what {} makes, which is not run", origin_, maker(root));
     }
-    if (root.kind != Kind::dict) fail_file("{}: the checkpoint is no dict of tensors", origin_);
-    visit(root, "", 0);
+    if (root.kind == Kind::sequence) {
+      visit_list(root);
+    } else if (root.kind == Kind::dict) {
+      visit(root, "", 0);
+    } else {
+      fail_file("{}: the checkpoint is no dict of tensors", origin_);
+    }
     if (found_.empty() && !inert_.empty()) {
       fail_file("{}: the checkpoint has no tensors but those that {} may make, which is not run", origin_, inert_);
     }
@@ -99,6 +104,15 @@ class Flattener {
   }
 
  private:
+  /// Visits the dicts of a list, as ddim's training saves it, under their numbers.
+  void visit_list(const PickleValue& list) {
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      if (++visits_ > kMaxVisits) fail_file("{}: more than {} values", origin_, kMaxVisits);
+      const PickleValue& value = pickle_.at(list.items[i]);
+      if (value.kind == Kind::dict) visit(value, std::to_string(i) + ".", 1);
+    }
+  }
+
   void visit(const PickleValue& dict, const std::string& prefix, size_t depth) {
     if (depth > kMaxDictDepth)
       fail_file("{}: dicts nested more than {} deep: {}", origin_, kMaxDictDepth, quoted(prefix));

@@ -13,7 +13,8 @@ namespace dgl {
 using Wanted = std::function<bool(const std::string& name)>;
 
 /// Loads the tensors of a PyTorch checkpoint, a file that torch.save wrote. Reads the zip archives of torch 1.6 and
-/// later, and the older format. Nested dicts become dotted names: {"g_ema": {"a.weight": t}} gives "g_ema.a.weight".
+/// later, and the older format. Nested dicts become dotted names: {"g_ema": {"a.weight": t}} gives "g_ema.a.weight",
+/// and the dicts of a list have their numbers for names.
 /// Values that are neither dicts nor tensors are ignored. The file is mapped. Tensors are read-only views of it if
 /// their data is aligned, and copies otherwise. They keep their strides.
 ///

@@ -98,6 +98,14 @@ std::string OnnxGraph::input(const std::string& name, torch::ScalarType type, at
 }
 
 std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& value) {
+  // The graph keeps the tensors, so that no other can take their place in memory.
+  const auto [first, last] = stored_.equal_range(value.data_ptr());
+  for (auto at = first; at != last; ++at) {
+    const torch::Tensor& other = at->second.first;
+    if (other.sizes() == value.sizes() && other.strides() == value.strides() && other.dtype() == value.dtype()) {
+      return at->second.second;
+    }
+  }
   const bool whole = value.scalar_type() == torch::kLong;
   const torch::Tensor plain = value.detach().to(torch::kCPU, whole ? torch::kLong : torch::kFloat).contiguous();
   const std::string free = unique(name);
@@ -106,6 +114,7 @@ std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& va
   tensor.integer(2, whole ? kInt64Type : kFloatType).text(8, free);
   tensor.text(9, {static_cast<const char*>(plain.data_ptr()), plain.nbytes()});
   constants_ += Message().message(5, tensor).bytes();
+  stored_.emplace(value.data_ptr(), std::pair{value.detach(), free});
   return free;
 }
 

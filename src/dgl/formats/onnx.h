@@ -39,7 +39,8 @@ class OnnxGraph {
 
   /// Adds an input [N, sizes…] of kFloat or kLong with any N. The scope does not change its name.
   std::string input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes);
-  /// Stores a tensor in the file, as int64 if it is kLong and else as float32. Returns its name.
+  /// Stores a tensor in the file, as int64 if it is kLong and else as float32. Returns its name, which is that of an
+  /// earlier call if the tensor shares all its memory with that call's: weights that are used twice are stored once.
   std::string constant(const std::string& name, const torch::Tensor& value);
   /// Adds an operator with one output. Returns the output's name.
   std::string node(const std::string& op, const std::vector<std::string>& inputs, const Attributes& attributes = {});
@@ -66,7 +67,8 @@ class OnnxGraph {
   std::string scope_, text_;
   std::map<std::string, std::string> properties_;
   std::set<std::string> names_;
-  std::string inputs_, constants_, nodes_, outputs_;  // encoded fields of the graph's message
+  std::multimap<const void*, std::pair<torch::Tensor, std::string>> stored_;  // constants by their memory
+  std::string inputs_, constants_, nodes_, outputs_;                          // encoded fields of the graph's message
 };
 
 }  // namespace dgl

@@ -29,6 +29,8 @@ class Guidance {
   void add(DiscriminatorTeacher teacher, const StudentShape& student);
   /// Adds any other term.
   void add(std::unique_ptr<GuidanceTerm> term);
+  /// Whether no term was added.
+  bool empty() const { return terms_.empty(); }
 
   /// The terms of teachers' discriminators, in the order that they were added.
   std::vector<const DiscriminatorTerm*> discriminators() const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
@@ -34,7 +35,14 @@ struct Group {
   int64_t source = 0, target = 0;
 };
 
-/// Sum of absolute weights by channel of the axis `dim` [channels], times its scale.
+/// The groups of an axis in their order.
+std::vector<std::string> groups_on(const ChannelAxis& axis) {
+  std::vector<std::string> names{axis.group};
+  names.insert(names.end(), axis.behind.begin(), axis.behind.end());
+  return names;
+}
+
+/// Sum of absolute weights by channel of the axis `dim` [channels of all its groups], times its scale.
 Tensor importance_on(const Tensor& weight, size_t dim, const ChannelAxis& axis, const TensorsByName& tensors) {
   const int64_t channels = (weight.size(static_cast<int64_t>(dim)) - axis.extra) / axis.repeats;
   Tensor sums = weight.abs().transpose(0, static_cast<int64_t>(dim)).flatten(1).sum(1);
@@ -45,19 +53,21 @@ Tensor importance_on(const Tensor& weight, size_t dim, const ChannelAxis& axis, 
 /// Chooses the channels that are kept of each group.
 class ChannelChoice {
  public:
-  ChannelChoice(const std::string& rule, const ChannelLayout& layout, const TensorsByName& source)
-      : by_norm_(rule == "norm"), layout_(layout), source_(source) {}
+  ChannelChoice(const std::string& rule, const ChannelLayout& layout, const TensorsByName& source,
+                const std::map<std::string, Group>& groups)
+      : by_norm_(rule == "norm"), layout_(layout), source_(source), groups_(groups) {}
 
   /// Indices [target] of the channels of a group that are kept, ascending.
-  Tensor kept(const std::string& name, const Group& group) const {
+  Tensor kept(const std::string& name) const {
+    const Group& group = groups_.at(name);
     const Tensor all = torch::arange(group.target, torch::kLong);
     if (group.source == group.target) return all;
-    if (!by_norm_) return (all * group.source).div(group.target, "floor");
+    const Tensor strided = (all * group.source).div(group.target, "floor");
+    if (!by_norm_ || !is_made(name)) return strided;
     Tensor sums = torch::zeros({group.source});
     for (const auto& [tensor, axes] : layout_) {
       for (size_t dim = 0; dim < axes.size(); ++dim) {
-        if (axes[dim].input && axes[dim].group == name)
-          sums += importance_on(source_.at(tensor).cpu(), dim, axes[dim], source_).cpu();
+        if (axes[dim].input) add_importance(sums, name, tensor, dim, axes[dim]);
       }
     }
     // Of equal sums, the first channels stay, on every processor.
@@ -66,21 +76,88 @@ class ChannelChoice {
   }
 
  private:
+  /// Whether a tensor makes the channels of a group: its first dimension counts them. Others are fixed numbers.
+  bool is_made(const std::string& name) const {
+    return std::any_of(layout_.begin(), layout_.end(), [&](const auto& item) {
+      const auto names = groups_on(item.second.at(0));
+      return std::find(names.begin(), names.end(), name) != names.end();
+    });
+  }
+
+  /// Adds the importance of the channels of the group `name` on an axis, wherever it stands there.
+  void add_importance(Tensor& sums, const std::string& name, const std::string& tensor, size_t dim,
+                      const ChannelAxis& axis) const {
+    const auto names = groups_on(axis);
+    if (std::find(names.begin(), names.end(), name) == names.end()) return;
+    const Tensor importance = importance_on(source_.at(tensor).cpu(), dim, axis, source_).cpu();
+    int64_t first = 0;
+    for (const std::string& each : names) {
+      const int64_t channels = groups_.at(each).source;
+      if (each == name) sums += importance.slice(0, first, first + channels);
+      first += channels;
+    }
+  }
+
   bool by_norm_;
   const ChannelLayout& layout_;
   const TensorsByName& source_;
+  const std::map<std::string, Group>& groups_;
 };
 
 /// Entries that stand for the kept channels and for all that is beside them.
-Tensor entries(const Tensor& kept, const ChannelAxis& axis, int64_t source_size) {
-  const Tensor places = (kept.unsqueeze(1) * axis.repeats + torch::arange(axis.repeats)).flatten();
-  return at::cat({places, torch::arange(source_size - axis.extra, source_size)});
+Tensor entries(const std::map<std::string, Tensor>& kept, const std::map<std::string, Group>& groups,
+               const ChannelAxis& axis, int64_t source_size) {
+  std::vector<Tensor> places;
+  int64_t first = 0;  // channel of the source
+  for (const std::string& name : groups_on(axis)) {
+    const Tensor channels = kept.at(name) + first;
+    places.push_back((channels.unsqueeze(1) * axis.repeats + torch::arange(axis.repeats)).flatten());
+    first += groups.at(name).source;
+  }
+  places.push_back(torch::arange(source_size - axis.extra, source_size));
+  return at::cat(places);
+}
+
+/// Adds the sizes of an axis' groups to `groups`, or checks them. Of several groups one behind the other, only what is
+/// left for one more name beside those that are known can be told. Returns false if there are more.
+bool add_groups(std::map<std::string, Group>& groups, const std::string& tensor, const ChannelAxis& axis,
+                int64_t theirs, int64_t own, const std::string& origin) {
+  Group rest{(theirs - axis.extra) / axis.repeats, (own - axis.extra) / axis.repeats};
+  const Group all = rest;
+  std::string unknown;
+  int64_t count = 0;
+  for (const std::string& name : groups_on(axis)) {
+    if (const auto known = groups.find(name); known != groups.end()) {
+      rest.source -= known->second.source;
+      rest.target -= known->second.target;
+    } else if (unknown.empty() || unknown == name) {
+      unknown = name;
+      ++count;
+    } else {
+      return false;
+    }
+  }
+  const bool fits = count == 0
+                        ? rest.source == 0 && rest.target == 0
+                        : rest.source > 0 && rest.target > 0 && rest.source % count == 0 && rest.target % count == 0;
+  if (!fits) {
+    fail("{}: tensor {} has {} channels where others of {} have {}", origin, tensor, all.source,
+         fmt::join(groups_on(axis), " and "), all.source - rest.source);
+  }
+  if (count > 0) groups.emplace(unknown, Group{rest.source / count, rest.target / count});
+  return true;
 }
 
 /// Sizes of all groups, checked.
 std::map<std::string, Group> groups_of(const ChannelLayout& layout, const TensorsByName& source,
                                        const TensorsByName& target, const std::string& origin) {
   std::map<std::string, Group> groups;
+  struct Place {
+    std::string tensor;
+    ChannelAxis axis;
+    int64_t theirs, own;
+  };
+  std::vector<Place> places;
   for (const auto& [name, tensor] : source) {
     if (!target.contains(name)) {
       fail("{}: the teacher has a tensor {} and the student none; expected networks of as many layers", origin, name);
@@ -108,13 +185,19 @@ std::map<std::string, Group> groups_of(const ChannelLayout& layout, const Tensor
         fail("{}: tensor {} has {} channels, fewer than the student's {}; expected a teacher at least as wide", origin,
              name, (theirs - axis.extra) / axis.repeats, (own - axis.extra) / axis.repeats);
       }
-      const Group group{(theirs - axis.extra) / axis.repeats, (own - axis.extra) / axis.repeats};
-      const auto [place, fresh] = groups.emplace(axis.group, group);
-      if (!fresh && (place->second.source != group.source || place->second.target != group.target)) {
-        fail("{}: tensor {} has {} channels where others of {} have {}", origin, name, group.source, axis.group,
-             place->second.source);
-      }
+      places.push_back({name, axis, theirs, own});
     }
+  }
+  // Axes of one group tell its size; those of several are then told or checked by them.
+  while (!places.empty()) {
+    std::vector<Place> later;
+    for (Place& place : places) {
+      if (!add_groups(groups, place.tensor, place.axis, place.theirs, place.own, origin)) later.push_back(place);
+    }
+    if (later.size() == places.size()) {
+      throw InternalError("the sizes of the channel groups of " + later[0].tensor + " cannot be told");
+    }
+    places = std::move(later);
   }
   return groups;
 }
@@ -133,9 +216,9 @@ std::map<std::string, Tensor> kept_channels(const Network& source, const Network
   const ChannelLayout layout = target.channel_layout();
   const TensorsByName from = tensors_of(source);
   const auto groups = groups_of(layout, from, tensors_of(target), origin);
-  const ChannelChoice choice(rule, layout, from);
+  const ChannelChoice choice(rule, layout, from, groups);
   std::map<std::string, Tensor> kept;
-  for (const auto& [name, group] : groups) kept.emplace(name, choice.kept(name, group));
+  for (const auto& [name, group] : groups) kept.emplace(name, choice.kept(name));
   return kept;
 }
 
@@ -144,13 +227,14 @@ void inherit_weights(const Network& source, Network& target, const std::string& 
   const auto kept = kept_channels(source, target, rule, origin);
   const ChannelLayout layout = target.channel_layout();
   const TensorsByName from = tensors_of(source);
+  const auto groups = groups_of(layout, from, tensors_of(target), origin);
   for (auto [name, tensor] : tensors_of(target)) {
     Tensor value = from.at(name);
     if (const auto axes = layout.find(name); axes != layout.end()) {
       for (int64_t dim = 0; dim < value.dim(); ++dim) {
         const ChannelAxis& axis = axes->second.at(static_cast<size_t>(dim));
         if (axis.group.empty() || value.size(dim) == tensor.size(dim)) continue;
-        value = value.index_select(dim, entries(kept.at(axis.group), axis, value.size(dim)).to(value.device()));
+        value = value.index_select(dim, entries(kept, groups, axis, value.size(dim)).to(value.device()));
       }
     }
     tensor.copy_(value);

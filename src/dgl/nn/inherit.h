@@ -12,7 +12,8 @@ namespace dgl {
 ///
 ///     strided   channels floor(i * C / C') for i < C': a function of the sizes alone
 ///     norm      the C' channels with the largest sum of absolute weights among the tensors that take them for input,
-///               times the scale that modulates them, as in GAN Compression (Li et al. 2020, arXiv 2003.08936)
+///               times the scale that modulates them, as in GAN Compression (Li et al. 2020, arXiv 2003.08936);
+///               strided for what no tensor makes, as the frequencies of an embedding
 std::vector<std::string> channel_rule_names();
 
 /// The channels of `source` that `target` keeps by `rule`: indices [C'], ascending, by the name of their group in

@@ -42,9 +42,6 @@ const torch::Tensor& input_tensor(const TensorMap& inputs, const std::string& na
   return tensor;
 }
 
-namespace {
-
-/// The labels of a network's inputs; undefined if it takes none.
 torch::Tensor input_labels(const TensorMap& inputs, int64_t classes, int64_t count, const std::string& origin) {
   if (classes == 0) return {};
   const torch::Tensor labels = input_tensor(inputs, "labels", {count}, origin).to(torch::kLong);
@@ -53,8 +50,6 @@ torch::Tensor input_labels(const TensorMap& inputs, int64_t classes, int64_t cou
   }
   return labels;
 }
-
-}  // namespace
 
 TensorMap Generator::apply(const TensorMap& inputs, const std::string& origin) {
   const torch::Tensor z = input_tensor(inputs, "z", {-1, z_dim()}, origin).to(torch::kFloat);

@@ -32,6 +32,10 @@ using TensorMap = std::map<std::string, torch::Tensor>;
 const torch::Tensor& input_tensor(const TensorMap& inputs, const std::string& name, const std::vector<int64_t>& sizes,
                                   const std::string& origin);
 
+/// The tensor `labels` [count] as int64, each below `classes`; undefined if there are none to be taken (`classes` 0).
+/// Throws Error as input_tensor() does.
+torch::Tensor input_labels(const TensorMap& inputs, int64_t classes, int64_t count, const std::string& origin);
+
 /// What networks of every kind share. A network knows nothing of training.
 class Network : public torch::nn::Module {
  public:

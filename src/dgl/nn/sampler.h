@@ -41,6 +41,12 @@ struct SampleOptions {
   at::Generator noise{};
 };
 
+/// How a sampler of several steps solves them.
+struct SolverChoice {
+  std::string name{};              ///< "heun", …; empty: as the model's settings say
+  std::optional<int64_t> steps{};  ///< absent: as the model's settings say
+};
+
 /// Images of a family's model: all that grids, metrics, ONNX files and `dgl sample` know of it.
 class Sampler {
  public:
@@ -48,6 +54,9 @@ class Sampler {
   virtual SampleSpec spec() const = 0;
   /// Images that it takes may have sides of any multiples of this; 0: only those of the spec.
   virtual int64_t input_multiple() const { return 0; }
+  /// Takes another solver than the one of the model's settings. Throws Error, which names `origin`, for a sampler that
+  /// has no steps, or for an unknown solver.
+  virtual void choose_solver(const SolverChoice& choice, const std::string& origin);
   /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.
   virtual torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) = 0;
 

@@ -41,6 +41,10 @@ int64_t count_of(const Condition& condition) {
 
 }  // namespace
 
+void Sampler::choose_solver(const SolverChoice&, const std::string& origin) {
+  fail("{}: it makes images in one step; --sampler and --steps are for a diffusion model", origin);
+}
+
 torch::Tensor draw_latents(const SampleSpec& spec, int64_t count, uint64_t seed) {
   if (spec.latent_shape.empty()) return {};
   std::vector<int64_t> sizes = spec.latent_shape;

@@ -30,6 +30,11 @@ std::string onnx_reshape(OnnxGraph& graph, const std::string& x, const std::vect
   return graph.node("Reshape", {x, graph.constant("shape", torch::tensor(sizes, torch::kLong))});
 }
 
+/// ChannelAxis::behind of one group, or of none if that is "".
+std::vector<std::string> behind(const std::string& skip) {
+  return skip.empty() ? std::vector<std::string>{} : std::vector<std::string>{skip};
+}
+
 std::string onnx_turned(OnnxGraph& graph, const std::string& x) {
   return graph.node("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
 }
@@ -89,45 +94,66 @@ std::string GroupNorm::to_onnx(OnnxGraph& graph, const std::string& x) const {
   return silu_ ? graph.node("Mul", {y, graph.node("Sigmoid", {y})}) : y;
 }
 
-ResidualBlock::ResidualBlock(int64_t in, int64_t out, const GroupRule& rule) {
+LinearLayer::LinearLayer(int64_t in, int64_t out) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  weight_ = register_parameter("weight", torch::empty({out, in}).uniform_(-bound, bound));
+  bias_ = register_parameter("bias", torch::empty({out}).uniform_(-bound, bound));
+}
+
+Tensor LinearLayer::forward(const Tensor& x) { return at::linear(x, weight_, bias_); }
+
+std::string LinearLayer::to_onnx(OnnxGraph& graph, const std::string& x) const {
+  return onnx_linear(graph, x, weight_, bias_);
+}
+
+Tensor Dropout::operator()(const Tensor& x) const {
+  if (p == 0 || !random.defined()) return x;
+  return x * at::empty_like(x).bernoulli_(1 - p, random).div_(1 - p);
+}
+
+ResidualBlock::ResidualBlock(int64_t in, int64_t out, const GroupRule& rule, int64_t embedding) {
   norm1_ = register_module("norm1", std::make_shared<GroupNorm>(in, rule, /*silu=*/true));
   conv1_ = register_module("conv1", std::make_shared<Convolution>(in, out, 3));
+  if (embedding > 0) embedding_ = register_module("temb_proj", std::make_shared<LinearLayer>(embedding, out));
   norm2_ = register_module("norm2", std::make_shared<GroupNorm>(out, rule, /*silu=*/true));
   conv2_ = register_module("conv2", std::make_shared<Convolution>(out, out, 3));
   if (in != out) shortcut_ = register_module("nin_shortcut", std::make_shared<Convolution>(in, out, 1));
 }
 
-Tensor ResidualBlock::forward(const Tensor& x) {
-  const Tensor h = conv2_->forward(norm2_->forward(conv1_->forward(norm1_->forward(x))));
+Tensor ResidualBlock::forward(const Tensor& x, const Tensor& embedding, const Dropout& dropout) {
+  Tensor h = conv1_->forward(norm1_->forward(x));
+  if (embedding_) h = h + embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(2).unsqueeze(3);
+  h = conv2_->forward(dropout(norm2_->forward(h)));
   return (shortcut_ ? shortcut_->forward(x) : x) + h;
 }
 
-std::string ResidualBlock::to_onnx(OnnxGraph& graph, const std::string& x) const {
-  const auto layer = [&](const char* name, const auto& module, const std::string& input) {
-    const OnnxGraph::Scope scope(graph, name);
-    return module.to_onnx(graph, input);
-  };
-  std::string h = layer("conv1", *conv1_, layer("norm1", *norm1_, x));
-  h = layer("conv2", *conv2_, layer("norm2", *norm2_, h));
-  return graph.node("Add", {shortcut_ ? layer("nin_shortcut", *shortcut_, x) : x, h});
+std::string ResidualBlock::to_onnx(OnnxGraph& graph, const std::string& x, const std::string& embedding) const {
+  std::string h = add_to_graph(graph, "conv1", *conv1_, add_to_graph(graph, "norm1", *norm1_, x));
+  if (embedding_) {
+    const std::string shift = add_to_graph(graph, "temb_proj", *embedding_, embedding);
+    h = graph.node("Add", {h, onnx_as_maps(graph, shift)});
+  }
+  h = add_to_graph(graph, "conv2", *conv2_, add_to_graph(graph, "norm2", *norm2_, h));
+  return graph.node("Add", {shortcut_ ? add_to_graph(graph, "nin_shortcut", *shortcut_, x) : x, h});
 }
 
-void ResidualBlock::count(CostCounter& counter, int64_t in, int64_t out, int64_t pixels) {
+void ResidualBlock::count(CostCounter& counter, int64_t in, int64_t out, int64_t pixels, int64_t embedding) {
   count_norm(counter, in);
   counter.conv(in, out, 3, pixels, true);
+  if (embedding > 0) counter.linear(embedding, out);
   count_norm(counter, out);
   counter.conv(out, out, 3, pixels, true);
   if (in != out) counter.conv(in, out, 1, pixels, true);
 }
 
-std::string ResidualBlock::put_axes(ChannelLayout& layout, const std::string& name, const std::string& in,
-                                    bool shortcut) {
-  const std::string out = shortcut ? name : in, hidden = name + ".conv1";
-  put_norm_axes(layout, name + ".norm1", in);
-  put_convolution_axes(layout, name + ".conv1", in, hidden);
+std::string ResidualBlock::put_axes(ChannelLayout& layout, const std::string& name, const Inputs& in, bool shortcut) {
+  const std::string out = shortcut ? name : in.x, hidden = name + ".conv1";
+  put_norm_axes(layout, name + ".norm1", in.x, in.skip);
+  put_convolution_axes(layout, name + ".conv1", in.x, hidden, in.skip);
+  if (!in.embedding.empty()) put_linear_axes(layout, name + ".temb_proj", in.embedding, hidden);
   put_norm_axes(layout, name + ".norm2", hidden);
   put_convolution_axes(layout, name + ".conv2", hidden, out);
-  if (shortcut) put_convolution_axes(layout, name + ".nin_shortcut", in, out);
+  if (shortcut) put_convolution_axes(layout, name + ".nin_shortcut", in.x, out, in.skip);
   return out;
 }
 
@@ -151,20 +177,17 @@ Tensor AttentionBlock::forward(const Tensor& x) {
 }
 
 std::string AttentionBlock::to_onnx(OnnxGraph& graph, const std::string& x, int64_t height, int64_t width) const {
-  const auto layer = [&](const char* name, const auto& module, const std::string& input) {
-    const OnnxGraph::Scope scope(graph, name);
-    return module.to_onnx(graph, input);
-  };
-  const std::string h = layer("norm", *norm_, x);
+  const std::string h = add_to_graph(graph, "norm", *norm_, x);
   const auto rows = [&](const char* name, const Convolution& conv) {  // [N, C, H * W]
-    return onnx_reshape(graph, layer(name, conv, h), {0, 0, -1});
+    return onnx_reshape(graph, add_to_graph(graph, name, conv, h), {0, 0, -1});
   };
   const auto channels = static_cast<double>(q_->weight().size(0));
   const std::string scale = graph.constant("scale", torch::tensor(1 / std::sqrt(channels), torch::kFloat));
   const std::string scores = graph.node("MatMul", {onnx_turned(graph, rows("q", *q_)), rows("k", *k_)});
   const std::string weights = graph.node("Softmax", {graph.node("Mul", {scores, scale})}, {{"axis", int64_t{-1}}});
   const std::string attended = graph.node("MatMul", {rows("v", *v_), onnx_turned(graph, weights)});
-  return graph.node("Add", {x, layer("proj_out", *proj_out_, onnx_reshape(graph, attended, {0, 0, height, width}))});
+  const std::string maps = onnx_reshape(graph, attended, {0, 0, height, width});
+  return graph.node("Add", {x, add_to_graph(graph, "proj_out", *proj_out_, maps)});
 }
 
 void AttentionBlock::count(CostCounter& counter, int64_t channels, int64_t pixels) {
@@ -181,6 +204,36 @@ void AttentionBlock::put_axes(ChannelLayout& layout, const std::string& name, co
   put_convolution_axes(layout, name + ".proj_out", name + ".value", group);
 }
 
+MiddleBlocks::MiddleBlocks(int64_t channels, const GroupRule& rule, int64_t embedding) {
+  block1_ = register_module("block_1", std::make_shared<ResidualBlock>(channels, channels, rule, embedding));
+  attention_ = register_module("attn_1", std::make_shared<AttentionBlock>(channels, rule));
+  block2_ = register_module("block_2", std::make_shared<ResidualBlock>(channels, channels, rule, embedding));
+}
+
+Tensor MiddleBlocks::forward(const Tensor& x, const Tensor& embedding, const Dropout& dropout) {
+  return block2_->forward(attention_->forward(block1_->forward(x, embedding, dropout)), embedding, dropout);
+}
+
+std::string MiddleBlocks::to_onnx(OnnxGraph& graph, const std::string& x, int64_t side,
+                                  const std::string& embedding) const {
+  const std::string h = add_to_graph(graph, "block_1", *block1_, x, embedding);
+  return add_to_graph(graph, "block_2", *block2_, add_to_graph(graph, "attn_1", *attention_, h, side, side), embedding);
+}
+
+void MiddleBlocks::count(CostCounter& counter, int64_t channels, int64_t pixels, int64_t embedding) {
+  ResidualBlock::count(counter, channels, channels, pixels, embedding);
+  AttentionBlock::count(counter, channels, pixels);
+  ResidualBlock::count(counter, channels, channels, pixels, embedding);
+}
+
+void MiddleBlocks::put_axes(ChannelLayout& layout, const std::string& name, const std::string& group,
+                            const std::string& embedding) {
+  const ResidualBlock::Inputs in{.x = group, .embedding = embedding};
+  ResidualBlock::put_axes(layout, name + ".block_1", in, /*shortcut=*/false);
+  AttentionBlock::put_axes(layout, name + ".attn_1", group);
+  ResidualBlock::put_axes(layout, name + ".block_2", in, /*shortcut=*/false);
+}
+
 Resampling::Resampling(int64_t channels, bool up) : up_(up) {
   conv_ = register_module("conv", std::make_shared<Convolution>(channels, channels, 3));
 }
@@ -193,15 +246,24 @@ std::string Resampling::to_onnx(OnnxGraph& graph, const std::string& x) const {
   return up_ ? conv_->to_onnx(graph, onnx_upsampled(graph, x)) : conv_->to_onnx(graph, x, Convolution::Step::halve);
 }
 
+std::shared_ptr<torch::nn::Module> add_folder(torch::nn::Module& parent, const std::string& name) {
+  return parent.register_module(name, std::make_shared<torch::nn::Module>());
+}
+
 void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out,
-                          bool bias) {
-  layout[name + ".weight"] = {{.group = out}, {.group = in, .input = !in.empty()}, {}, {}};
+                          const std::string& skip, bool bias) {
+  layout[name + ".weight"] = {{.group = out}, {.group = in, .behind = behind(skip), .input = !in.empty()}, {}, {}};
   if (bias) layout[name + ".bias"] = {{.group = out}};
 }
 
-void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group) {
-  layout[name + ".weight"] = {{.group = group}};
-  layout[name + ".bias"] = {{.group = group}};
+void put_linear_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out) {
+  layout[name + ".weight"] = {{.group = out}, {.group = in, .input = !in.empty()}};
+  layout[name + ".bias"] = {{.group = out}};
+}
+
+void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group, const std::string& skip) {
+  layout[name + ".weight"] = {{.group = group, .behind = behind(skip)}};
+  layout[name + ".bias"] = {{.group = group, .behind = behind(skip)}};
 }
 
 void count_norm(CostCounter& counter, int64_t channels) { counter.cost.params += 2 * channels; }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dgl/base/torch.h"
 #include "dgl/formats/onnx.h"
@@ -58,20 +59,48 @@ class GroupNorm : public torch::nn::Module {
   torch::Tensor weight_, bias_;
 };
 
-/// norm, SiLU, 3x3 convolution, twice, and the input beside it, through a 1x1 convolution if the channels change.
-class ResidualBlock : public torch::nn::Module {
+/// A linear map of vectors [N, in] to [N, out] with bias. Fresh weights are uniform, as in libtorch's layers.
+class LinearLayer : public torch::nn::Module {
  public:
-  ResidualBlock(int64_t in, int64_t out, const GroupRule& rule);
+  LinearLayer(int64_t in, int64_t out);
   torch::Tensor forward(const torch::Tensor& x);
   std::string to_onnx(OnnxGraph& graph, const std::string& x) const;
 
-  static void count(CostCounter& counter, int64_t in, int64_t out, int64_t pixels);
-  /// Axes of a block called `name` whose input is the channel group `in`, "" for a fixed one. Returns the group of its
-  /// output: `in` if it adds its input unchanged, else its own.
-  static std::string put_axes(ChannelLayout& layout, const std::string& name, const std::string& in, bool shortcut);
+ private:
+  torch::Tensor weight_, bias_;
+};
+
+/// Sets a share `p` of numbers to 0 and scales the others by 1 / (1 - p). Without a random generator, which is outside
+/// training, it does nothing.
+struct Dropout {
+  double p = 0;
+  at::Generator random{};
+  torch::Tensor operator()(const torch::Tensor& x) const;
+};
+
+/// norm, SiLU, 3x3 convolution, twice, and the input beside it, through a 1x1 convolution if the channels change. With
+/// an embedding, of `embedding` numbers an image, a linear map of it is added between the convolutions.
+class ResidualBlock : public torch::nn::Module {
+ public:
+  ResidualBlock(int64_t in, int64_t out, const GroupRule& rule, int64_t embedding = 0);
+  /// `embedding` [N, E] float32, undefined for a block without. Dropout is in front of the second convolution.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& embedding = {}, const Dropout& dropout = {});
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& embedding = "") const;
+
+  static void count(CostCounter& counter, int64_t in, int64_t out, int64_t pixels, int64_t embedding = 0);
+  /// The channel groups of a block's inputs.
+  struct Inputs {
+    std::string x{};          ///< "" for channels that no width changes
+    std::string skip{};       ///< of feature maps that are concatenated behind x; "" for none
+    std::string embedding{};  ///< "" for none
+  };
+  /// Axes of a block called `name`. Returns the group of its output: `in.x` if it adds its input unchanged, else its
+  /// own.
+  static std::string put_axes(ChannelLayout& layout, const std::string& name, const Inputs& in, bool shortcut);
 
  private:
   std::shared_ptr<GroupNorm> norm1_, norm2_;
+  std::shared_ptr<LinearLayer> embedding_;                 // null without an embedding
   std::shared_ptr<Convolution> conv1_, conv2_, shortcut_;  // no shortcut_ if the input is added unchanged
 };
 
@@ -91,6 +120,23 @@ class AttentionBlock : public torch::nn::Module {
   std::shared_ptr<Convolution> q_, k_, v_, proj_out_;
 };
 
+/// What stands between the levels that halve and those that double: a residual block, attention, a residual block.
+class MiddleBlocks : public torch::nn::Module {
+ public:
+  MiddleBlocks(int64_t channels, const GroupRule& rule, int64_t embedding = 0);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& embedding = {}, const Dropout& dropout = {});
+  /// For feature maps of `side` x `side` pixels.
+  std::string to_onnx(OnnxGraph& graph, const std::string& x, int64_t side, const std::string& embedding = "") const;
+
+  static void count(CostCounter& counter, int64_t channels, int64_t pixels, int64_t embedding = 0);
+  static void put_axes(ChannelLayout& layout, const std::string& name, const std::string& group,
+                       const std::string& embedding = "");
+
+ private:
+  std::shared_ptr<ResidualBlock> block1_, block2_;
+  std::shared_ptr<AttentionBlock> attention_;
+};
+
 /// A 3x3 convolution behind (`up`) nearest-neighbor upsampling to twice the size, or one that halves it.
 class Resampling : public torch::nn::Module {
  public:
@@ -103,11 +149,25 @@ class Resampling : public torch::nn::Module {
   std::shared_ptr<Convolution> conv_;
 };
 
-/// Axes of a convolution called `name` between channel groups, "" for channels that no width changes.
+/// Adds an empty module, under whose name others are registered.
+std::shared_ptr<torch::nn::Module> add_folder(torch::nn::Module& parent, const std::string& name);
+
+/// Adds what a module called `name` computes of `inputs` to a graph.
+template <class M, class... Inputs>
+std::string add_to_graph(OnnxGraph& graph, const std::string& name, const M& module, const Inputs&... inputs) {
+  const OnnxGraph::Scope scope(graph, name);
+  return module.to_onnx(graph, inputs...);
+}
+
+/// Axes of a convolution called `name` between channel groups, "" for channels that no width changes. The channels of
+/// the group `skip` stand behind those of `in`, unless it is "".
 void put_convolution_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out,
-                          bool bias = true);
-/// Axes of a group norm.
-void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group);
+                          const std::string& skip = "", bool bias = true);
+/// Axes of a linear map called `name` between channel groups.
+void put_linear_axes(ChannelLayout& layout, const std::string& name, const std::string& in, const std::string& out);
+/// Axes of a group norm of the channels of `group` and, behind them, of `skip`.
+void put_norm_axes(ChannelLayout& layout, const std::string& name, const std::string& group,
+                   const std::string& skip = "");
 /// Parameters of a group norm; its operations are not counted.
 void count_norm(CostCounter& counter, int64_t channels);
 

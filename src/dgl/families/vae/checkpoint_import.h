@@ -6,8 +6,11 @@
 
 namespace dgl {
 
-// The resolution is in none of these files' tensors (ImportOptions::resolution). Models are exported with their
+// The resolution is in none of these files' tensors (imported_vae_resolution()). Models are exported with their
 // averages where they have them, and a model of one network gives a file of that network.
+
+/// Side of the images of an imported autoencoder: ImportOptions::resolution, or 256, that of the published ones.
+int64_t imported_vae_resolution(const ImportOptions& options);
 
 /// Checkpoints of CompVis/latent-diffusion: those of an autoencoder's training, which hold its patch discriminator
 /// under "loss.discriminator.", and those of diffusion models that keep their autoencoder under "first_stage_model.",

@@ -14,6 +14,11 @@
 
 namespace dgl {
 
+int64_t imported_vae_resolution(const ImportOptions& options) {
+  constexpr int64_t kUsual = 256;
+  return options.resolution > 0 ? options.resolution : kUsual;
+}
+
 namespace {
 
 /// The 1x1 convolution between a network and the latents, which stands beside it in the file.
@@ -88,7 +93,8 @@ std::shared_ptr<Network> KlFormat::import_network(const StateDict& dict, const I
     if (found != dict.others.end()) whole.tensors.emplace(name, found->second);
   }
   const bool encodes = slot == "encoder";
-  const KlShape shape = shape_of(whole.tensors, name_in_file(names), encodes, options.resolution, dict.origin);
+  const KlShape shape =
+      shape_of(whole.tensors, name_in_file(names), encodes, imported_vae_resolution(options), dict.origin);
   // Twice the numbers at hand bound what is allocated, and let fill_network() name tensors that are missing.
   check_size(encodes ? shape.encoder_cost() : shape.decoder_cost(), 2 * count_numbers(whole.tensors), dict.origin);
   std::shared_ptr<Network> network;
@@ -199,7 +205,7 @@ class LatentDiffusionFormat : public KlFormat {
     if (dict.role.slot != "discriminator") return KlFormat::import_network(dict, options);
     NamedTensors tensors = dict.tensors;
     std::erase_if(tensors, [](const auto& item) { return item.first.ends_with(".num_batches_tracked"); });
-    const auto shape = patch_discriminator_shape(tensors, options.resolution, dict.origin);
+    const auto shape = patch_discriminator_shape(tensors, imported_vae_resolution(options), dict.origin);
     check_size(shape.cost(), count_numbers(tensors), dict.origin);
     const auto network = std::make_shared<PatchDiscriminator>(shape, "vae");
     fill_network(*network, tensors, dict, name());

@@ -19,10 +19,6 @@ namespace {
 using Blocks = std::vector<std::shared_ptr<ResidualBlock>>;
 using Attentions = std::vector<std::shared_ptr<AttentionBlock>>;
 
-std::shared_ptr<torch::nn::Module> add_folder(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>());
-}
-
 /// The blocks of a level, registered as "block.N" and "attn.N" of `level`. The first takes `in` channels.
 std::pair<Blocks, Attentions> make_level(torch::nn::Module& level, int64_t in, int64_t out, int64_t count, bool attends,
                                          const GroupRule& rule) {
@@ -46,20 +42,13 @@ Tensor run_level(const Blocks& blocks, const Attentions& attentions, Tensor x) {
   return x;
 }
 
-/// Adds the module called `name` to a graph.
-template <class M, class... Args>
-std::string add(OnnxGraph& graph, const std::string& name, const M& module, const Args&... args) {
-  const OnnxGraph::Scope scope(graph, name);
-  return module.to_onnx(graph, args...);
-}
-
 std::string add_level(OnnxGraph& graph, const std::string& name, const Blocks& blocks, const Attentions& attentions,
                       std::string x, int64_t side) {
   const OnnxGraph::Scope scope(graph, name);
   for (size_t i = 0; i < blocks.size(); ++i) {
     const std::string number = std::to_string(i);
-    x = add(graph, "block." + number, *blocks[i], x);
-    if (!attentions.empty()) x = add(graph, "attn." + number, *attentions[i], x, side, side);
+    x = add_to_graph(graph, "block." + number, *blocks[i], x);
+    if (!attentions.empty()) x = add_to_graph(graph, "attn." + number, *attentions[i], x, side, side);
   }
   return x;
 }
@@ -69,16 +58,10 @@ std::string put_level_axes(ChannelLayout& layout, const std::string& level, std:
                            bool changes, bool attends) {
   for (int64_t i = 0; i < count; ++i) {
     const std::string number = std::to_string(i);
-    group = ResidualBlock::put_axes(layout, level + ".block." + number, group, changes && i == 0);
+    group = ResidualBlock::put_axes(layout, level + ".block." + number, {.x = group}, changes && i == 0);
     if (attends) AttentionBlock::put_axes(layout, level + ".attn." + number, group);
   }
   return group;
-}
-
-void put_middle_axes(ChannelLayout& layout, const std::string& group) {
-  ResidualBlock::put_axes(layout, "mid.block_1", group, false);
-  AttentionBlock::put_axes(layout, "mid.attn_1", group);
-  ResidualBlock::put_axes(layout, "mid.block_2", group, false);
 }
 
 }  // namespace
@@ -98,10 +81,7 @@ KlEncoder::KlEncoder(const KlShape& shape) : shape_(shape) {
     }
     in = out;
   }
-  auto middle = add_folder(*this, "mid");
-  middle1_ = middle->register_module("block_1", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  middle_attention_ = middle->register_module("attn_1", std::make_shared<AttentionBlock>(in, shape.groups));
-  middle2_ = middle->register_module("block_2", std::make_shared<ResidualBlock>(in, in, shape.groups));
+  middle_ = register_module("mid", std::make_shared<MiddleBlocks>(in, shape.groups));
   norm_out_ = register_module("norm_out", std::make_shared<GroupNorm>(in, shape.groups, /*silu=*/true));
   conv_out_ = register_module("conv_out", std::make_shared<Convolution>(in, 2 * shape.z_channels, 3));
   quant_conv_ =
@@ -115,24 +95,22 @@ Tensor KlEncoder::encode(const Tensor& images) {
     x = run_level(blocks_[i], attention_[i], x);
     if (i < down_.size()) x = down_[i]->forward(x);
   }
-  x = middle2_->forward(middle_attention_->forward(middle1_->forward(x)));
+  x = middle_->forward(x);
   return quant_conv_->forward(conv_out_->forward(ops::to_float32(norm_out_->forward(x))));
 }
 
 std::string KlEncoder::to_onnx(OnnxGraph& graph, const std::string& images) const {
-  std::string x = add(graph, "conv_in", *conv_in_, images);
+  std::string x = add_to_graph(graph, "conv_in", *conv_in_, images);
   int64_t side = shape_.resolution;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const std::string level = "down." + std::to_string(i);
     x = add_level(graph, level, blocks_[i], attention_[i], x, side);
     if (i == down_.size()) continue;
-    x = add(graph, level + ".downsample", *down_[i], x);
+    x = add_to_graph(graph, level + ".downsample", *down_[i], x);
     side /= 2;
   }
-  x = add(graph, "mid.block_1", *middle1_, x);
-  x = add(graph, "mid.attn_1", *middle_attention_, x, side, side);
-  x = add(graph, "norm_out", *norm_out_, add(graph, "mid.block_2", *middle2_, x));
-  return add(graph, "quant_conv", *quant_conv_, add(graph, "conv_out", *conv_out_, x));
+  x = add_to_graph(graph, "norm_out", *norm_out_, add_to_graph(graph, "mid", *middle_, x, side));
+  return add_to_graph(graph, "quant_conv", *quant_conv_, add_to_graph(graph, "conv_out", *conv_out_, x));
 }
 
 ChannelLayout KlEncoder::channel_layout() const {
@@ -149,7 +127,7 @@ ChannelLayout KlEncoder::channel_layout() const {
     put_convolution_axes(layout, level + ".downsample.conv", group, level + ".downsample");
     group = level + ".downsample";
   }
-  put_middle_axes(layout, group);
+  MiddleBlocks::put_axes(layout, "mid", group);
   put_norm_axes(layout, "norm_out", group);
   put_convolution_axes(layout, "conv_out", group, "");
   return layout;
@@ -160,10 +138,7 @@ KlDecoder::KlDecoder(const KlShape& shape) : shape_(shape) {
       register_module("post_quant_conv", std::make_shared<Convolution>(shape.embed_dim, shape.z_channels, 1));
   int64_t in = shape.channels.back();
   conv_in_ = register_module("conv_in", std::make_shared<Convolution>(shape.z_channels, in, 3));
-  auto middle = add_folder(*this, "mid");
-  middle1_ = middle->register_module("block_1", std::make_shared<ResidualBlock>(in, in, shape.groups));
-  middle_attention_ = middle->register_module("attn_1", std::make_shared<AttentionBlock>(in, shape.groups));
-  middle2_ = middle->register_module("block_2", std::make_shared<ResidualBlock>(in, in, shape.groups));
+  middle_ = register_module("mid", std::make_shared<MiddleBlocks>(in, shape.groups));
   auto levels = add_folder(*this, "up");
   for (int64_t i = 0; i < shape.levels(); ++i) add_folder(*levels, std::to_string(i));
   blocks_.resize(shape.channels.size());
@@ -185,7 +160,7 @@ KlDecoder::KlDecoder(const KlShape& shape) : shape_(shape) {
 Tensor KlDecoder::decode(const Tensor& latents) {
   const ops::ReferenceScope scope(reference());
   Tensor x = conv_in_->forward(post_quant_conv_->forward(ops::working_layout(latents))).to(activations_);
-  x = middle2_->forward(middle_attention_->forward(middle1_->forward(x)));
+  x = middle_->forward(x);
   for (size_t i = blocks_.size(); i-- > 0;) {
     x = run_level(blocks_[i], attention_[i], x);
     if (up_[i]) x = up_[i]->forward(x);
@@ -194,26 +169,25 @@ Tensor KlDecoder::decode(const Tensor& latents) {
 }
 
 std::string KlDecoder::to_onnx(OnnxGraph& graph, const std::string& latents) const {
-  std::string x = add(graph, "conv_in", *conv_in_, add(graph, "post_quant_conv", *post_quant_conv_, latents));
+  std::string x =
+      add_to_graph(graph, "conv_in", *conv_in_, add_to_graph(graph, "post_quant_conv", *post_quant_conv_, latents));
   int64_t side = shape_.side();
-  x = add(graph, "mid.block_1", *middle1_, x);
-  x = add(graph, "mid.attn_1", *middle_attention_, x, side, side);
-  x = add(graph, "mid.block_2", *middle2_, x);
+  x = add_to_graph(graph, "mid", *middle_, x, side);
   for (size_t i = blocks_.size(); i-- > 0;) {
     const std::string level = "up." + std::to_string(i);
     x = add_level(graph, level, blocks_[i], attention_[i], x, side);
     if (!up_[i]) continue;
-    x = add(graph, level + ".upsample", *up_[i], x);
+    x = add_to_graph(graph, level + ".upsample", *up_[i], x);
     side *= 2;
   }
-  return add(graph, "conv_out", *conv_out_, add(graph, "norm_out", *norm_out_, x));
+  return add_to_graph(graph, "conv_out", *conv_out_, add_to_graph(graph, "norm_out", *norm_out_, x));
 }
 
 ChannelLayout KlDecoder::channel_layout() const {
   ChannelLayout layout;
   std::string group = "conv_in";
   put_convolution_axes(layout, "conv_in", "", group);
-  put_middle_axes(layout, group);
+  MiddleBlocks::put_axes(layout, "mid", group);
   int64_t in = shape_.channels.back();
   for (int64_t i = shape_.levels() - 1; i >= 0; --i) {
     const std::string level = "up." + std::to_string(i);

@@ -15,15 +15,9 @@ namespace dgl {
 
 /// The shape of an encoder and its decoder: latent diffusion's AutoencoderKL (Rombach et al. 2022, arXiv 2112.10752).
 /// A decoder has one residual block more at a level, and the middle always attends.
-struct KlShape {
-  int64_t resolution, img_channels;
-  int64_t first_channels;         ///< of the encoder's first convolution
-  std::vector<int64_t> channels;  ///< of each level, from the image on
-  int64_t blocks;
-  std::vector<int64_t> attention;  ///< levels whose blocks attend
-  int64_t z_channels;              ///< channels that the encoder's and decoder's convolutions give and take
-  int64_t embed_dim;               ///< channels of latents, behind the 1x1 convolutions between them
-  GroupRule groups;
+struct KlShape : UNetShape {
+  int64_t z_channels;  ///< channels that the encoder's and decoder's convolutions give and take
+  int64_t embed_dim;   ///< channels of latents, behind the 1x1 convolutions between them
 
   /// The value of "architecture" in settings.
   static constexpr const char* kArchitecture = "kl";
@@ -35,11 +29,7 @@ struct KlShape {
   Cost encoder_cost() const;
   Cost decoder_cost() const;
 
-  int64_t levels() const { return static_cast<int64_t>(channels.size()); }
-  /// Side of the latents.
-  int64_t side() const { return resolution >> (levels() - 1); }
-  bool attends(int64_t level) const;
-  VaeSizes sizes() const { return {{img_channels, resolution, resolution}, embed_dim, resolution / side()}; }
+  VaeSizes sizes() const { return {image(), embed_dim, resolution / side()}; }
 };
 
 /// The encoder, which gives normal distributions.
@@ -62,8 +52,7 @@ class KlEncoder : public VaeEncoder {
   std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
   std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
   std::vector<std::shared_ptr<Resampling>> down_;                        // behind all levels but the last
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
+  std::shared_ptr<MiddleBlocks> middle_;
   std::shared_ptr<GroupNorm> norm_out_;
 };
 
@@ -88,8 +77,7 @@ class KlDecoder : public VaeDecoder {
   std::vector<std::vector<std::shared_ptr<ResidualBlock>>> blocks_;      // by level
   std::vector<std::vector<std::shared_ptr<AttentionBlock>>> attention_;  // by level; empty where none attends
   std::vector<std::shared_ptr<Resampling>> up_;                          // behind each level but the first; null there
-  std::shared_ptr<ResidualBlock> middle1_, middle2_;
-  std::shared_ptr<AttentionBlock> middle_attention_;
+  std::shared_ptr<MiddleBlocks> middle_;
   std::shared_ptr<GroupNorm> norm_out_;
 };
 

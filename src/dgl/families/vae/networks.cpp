@@ -13,26 +13,6 @@ namespace dgl {
 
 using torch::Tensor;
 
-std::vector<int64_t> VaeSettings::level_channels(Rational width) const {
-  std::vector<int64_t> all;
-  for (const int64_t multiple : multiples) all.push_back(narrowed_channels(multiple * channels, width));
-  return all;
-}
-
-int64_t narrowed_channels(int64_t channels, Rational width) {
-  const int64_t kept = width.of(channels);
-  if (kept < 1) fail("width {}: {} feature maps would be left with none", width.text(), channels);
-  return kept;
-}
-
-void check_vae_levels(int64_t resolution, size_t levels, const std::string& origin) {
-  if (levels == 0) fail("{}: network setting channels: expected one level or more", origin);
-  if (const int64_t factor = int64_t{1} << (levels - 1); resolution % factor != 0) {
-    fail("{}: network setting resolution = {}: expected a multiple of {}, by which {} levels divide it", origin,
-         resolution, factor, levels);
-  }
-}
-
 Posterior::Posterior(const Tensor& moments) {
   const auto halves = moments.chunk(2, 1);
   mean = halves[0];

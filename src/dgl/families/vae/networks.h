@@ -10,32 +10,14 @@
 #include "dgl/nn/network.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/unet_layers.h"
+#include "dgl/nn/unet_shape.h"
 
 namespace dgl {
 
 /// Settings of an autoencoder at full width. An architecture reads those that it has.
-struct VaeSettings {
-  int64_t resolution = 256;
-  int64_t img_channels = 3;
-  int64_t channels = 128;                      ///< feature maps of the first convolution
-  std::vector<int64_t> multiples{1, 2, 4, 4};  ///< of them at each level; a level has half the side of the one before
-  int64_t blocks = 2;                          ///< residual blocks of a level
-  std::vector<int64_t> attention;              ///< sides of feature maps whose blocks attend
-  int64_t z_channels = 4;                      ///< of latents, which no width narrows
-  GroupRule groups;
-
-  /// Feature maps of each level: `multiples` of `channels`, narrowed by narrowed_channels().
-  std::vector<int64_t> level_channels(Rational width) const;
+struct VaeSettings : UNetSettings {
+  int64_t z_channels = 4;  ///< of latents, which no width narrows
 };
-
-/// `channels` feature maps at a width. Throws Error if none would be left.
-int64_t narrowed_channels(int64_t channels, Rational width);
-
-/// Most of what network settings may ask for.
-constexpr int64_t kMostVaeChannels = 16384, kMostVaeLevels = 8, kMostVaeBlocks = 16;
-
-/// Throws Error, naming `origin`, if there are no levels or if they do not divide the resolution.
-void check_vae_levels(int64_t resolution, size_t levels, const std::string& origin);
 
 /// Sizes of the images and latents between which an autoencoder's networks map.
 struct VaeSizes {

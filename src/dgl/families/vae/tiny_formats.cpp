@@ -44,10 +44,10 @@ TinyShape TinyFormat::shape_of(const StateDict& dict, const ImportOptions& optio
   int64_t layer = encodes ? 0 : 1;  // the first convolution
   const std::string first = layer_name(slot, layer) + ".weight";
   TinyShape shape{};
-  shape.resolution = options.resolution;
+  shape.resolution = imported_vae_resolution(options);
   shape.channels.push_back(size(first, 4, 0));
   // Blocks follow, and convolutions without bias between levels, up to the last convolution.
-  constexpr int64_t kMost = kMostVaeLevels * (kMostVaeBlocks + 3);
+  constexpr int64_t kMost = UNetShape::kMaxLevels * (UNetShape::kMaxBlocks + 3);
   int64_t blocks = 0;  // of a level
   const auto has = [&](const char* tensor) { return size.has(layer_name(slot, layer) + tensor); };
   for (++layer; !has(".bias"); ++layer) {

@@ -35,7 +35,7 @@ ChannelLayout layout_of(const std::vector<TinyLayer>& layers) {
       put_convolution_axes(layout, convolution(2), convolution(1), group);
     } else if (layers[i].out > 0) {
       const std::string out = i + 1 < layers.size() ? name : "";
-      put_convolution_axes(layout, name, group, out, layers[i].kind == TinyLayer::Kind::convolution);
+      put_convolution_axes(layout, name, group, out, "", layers[i].kind == TinyLayer::Kind::convolution);
       group = out;
     }
   }

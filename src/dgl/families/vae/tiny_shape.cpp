@@ -40,10 +40,10 @@ TinyShape TinyShape::from_json(const nlohmann::json& json, const std::string& or
   TinyShape shape{};
   shape.resolution = settings.integer("resolution", 1, 4096);
   shape.img_channels = settings.integer("img_channels", 1, 4);
-  shape.channels = settings.integers("channels", 1, kMostVaeChannels, kMostVaeLevels);
-  check_vae_levels(shape.resolution, shape.channels.size(), origin);
-  shape.blocks = settings.integer("blocks", 1, kMostVaeBlocks);
-  shape.z_channels = settings.integer("z_channels", 1, kMostVaeChannels);
+  shape.channels = settings.integers("channels", 1, UNetShape::kMaxChannels, UNetShape::kMaxLevels);
+  check_levels(shape.resolution, shape.channels.size(), origin);
+  shape.blocks = settings.integer("blocks", 1, UNetShape::kMaxBlocks);
+  shape.z_channels = settings.integer("z_channels", 1, UNetShape::kMaxChannels);
   return shape;
 }
 

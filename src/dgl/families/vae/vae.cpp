@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "dgl/base/error.h"
-#include "dgl/base/named_option.h"
 #include "dgl/families/family_keys.h"
 #include "dgl/families/vae/architecture.h"
 #include "dgl/families/vae/checkpoint_import.h"
@@ -19,38 +18,23 @@ namespace dgl {
 
 VaeSettings VaeFamilySettings::at_full_width(const std::string& origin) const {
   VaeSettings s;
-  s.resolution = resolution;
-  s.img_channels = img_channels;
-  s.channels = channels;
-  s.multiples = parse_whole_numbers(multiples, origin + ": network.multiples");
-  s.blocks = blocks;
-  s.attention = parse_whole_numbers(attention, origin + ": network.attention");
+  static_cast<UNetSettings&>(s) = unet(origin);
   s.z_channels = z_channels;
-  s.groups = {groups, group_channels};
   return s;
 }
 
 std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
   auto& s = dynamic_cast<VaeFamilySettings&>(settings);
   std::vector<ConfigKey> keys = image_keys(s);
+  const std::vector<ConfigKey> unet = unet_keys(s);
+  keys.insert(keys.end(), unet.begin(), unet.end());
   keys.insert(
       keys.end(),
       {{"network", "architecture", &s.architecture,
         "Kind of autoencoder: kl, latent diffusion's AutoencoderKL; tiny, TAESD's of convolutions and ReLU alone, "
-        "whose "
-        "encoder gives no variances",
+        "whose encoder gives no variances; the first level of tiny has one block, and it has no attention and groups",
         0, 0, vae_architecture_names()},
-       {"network", "channels", &s.channels, "Feature maps of the first convolution", 1, 4096},
-       {"network", "multiples", &s.multiples,
-        "Feature maps of each level as multiples of channels, from the image on; each level after the first "
-        "halves the side"},
-       {"network", "blocks", &s.blocks,
-        "Residual blocks of a level; the decoder of kl has one more, and the first level of tiny one in all", 1, 16},
-       {"network", "attention", &s.attention,
-        "Sides of feature maps of kl with self-attention, as 32,16; the smallest always has it once"},
        {"network", "z_channels", &s.z_channels, "Channels of the latents; no width narrows them", 1, 4096},
-       {"network", "groups", &s.groups, "Most groups of a group norm", 1, 4096},
-       {"network", "group_channels", &s.group_channels, "Fewest channels of a group", 1, 4096},
        {"training",
         "reconstruction",
         &s.reconstruction,
@@ -100,8 +84,7 @@ void VaeFamily::check(FamilySettings& settings, const std::string& origin) const
     fail("{}: guidance.latents: student.part = \"decoder\" keeps the teacher's encoder already; expected one of them",
          origin);
   }
-  const auto multiples = s.at_full_width(origin).multiples;
-  if (multiples.empty()) fail("{}: network.multiples = \"\": expected one level or more, as \"1,2,4\"", origin);
+  s.at_full_width(origin);
 }
 
 std::vector<SlotSpec> VaeFamily::slots() const {

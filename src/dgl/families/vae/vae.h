@@ -6,20 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "dgl/families/family.h"
+#include "dgl/families/unet_keys.h"
 #include "dgl/families/vae/networks.h"
 
 namespace dgl {
 
 /// What a recipe says of a variational autoencoder and its training.
-struct VaeFamilySettings : FamilySettings {
+struct VaeFamilySettings : UNetFamilySettings {
   std::string architecture = "kl";
-  int64_t channels = 128;
-  std::string multiples = "1,2,4,4";
-  int64_t blocks = 2;
-  std::string attention;
   int64_t z_channels = 4;
-  int64_t groups = 32, group_channels = 4;
 
   std::string reconstruction = "l1";  ///< error of reconstructions: l1, or l2
   double kl_weight = 1e-6;
@@ -36,7 +31,7 @@ struct VaeFamilySettings : FamilySettings {
   double d_start = 0;     ///< share of a run after which it takes part
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
-  /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers.
+  /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers, or no levels.
   VaeSettings at_full_width(const std::string& origin) const;
 };
 

@@ -1,0 +1,96 @@
+#include "dgl/families/diffusion/diffusion.h"
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/base/error.h"
+#include "dgl/families/diffusion/checkpoint_import.h"
+#include "dgl/families/diffusion/objective.h"
+#include "dgl/families/diffusion/samplers.h"
+#include "dgl/families/family_keys.h"
+
+namespace dgl {
+
+DenoiserSettings DiffusionFamilySettings::architecture(const std::string& origin) const {
+  DenoiserSettings s;
+  static_cast<UNetSettings&>(s) = unet(origin);
+  s.classes = labels();
+  s.precondition = parse_precondition(precondition, origin + ": network.precondition");
+  s.solver = solver;
+  return s;
+}
+
+std::vector<ConfigKey> DiffusionFamily::keys(FamilySettings& settings) const {
+  auto& s = dynamic_cast<DiffusionFamilySettings&>(settings);
+  std::vector<ConfigKey> keys = image_keys(s);
+  const std::vector<ConfigKey> unet = unet_keys(s);
+  keys.insert(keys.end(), unet.begin(), unet.end());
+  keys.insert(
+      keys.end(),
+      {{"network", "conditional", &s.conditional, "Whether the denoiser takes labels"},
+       {"network", "dropout", &s.dropout, "Share of numbers that residual blocks drop in training", 0, 0.9},
+       {"network",
+        "precondition",
+        &s.precondition,
+        "What the network predicts: edm, the image by EDM's scaling; eps, the noise at one of DDPM's 1000 times",
+        0,
+        0,
+        {"edm", "eps"}},
+       {"network", "sampler", &s.solver.name,
+        "How images are drawn: heun, EDM's of second order; euler, DDIM's; renoise, which denoises and adds fresh "
+        "noise "
+        "step by step, for few steps",
+        0, 0, solver_names()},
+       {"network", "steps", &s.solver.steps, "Noise levels of the sampler", 1, kTimes},
+       {"network", "grid", &s.solver.grid,
+        "Where these levels are: karras, EDM's; for eps also DDIM's times, uniform or quad", 0, 0, grid_names()},
+       {"training", "sigma_mean", &s.sigma_mean, "Mean of the logarithm of noise levels (edm)", -10, 10},
+       {"training", "sigma_std", &s.sigma_std, "Its standard deviation", 0, 10}});
+  return keys;
+}
+
+void DiffusionFamily::check(FamilySettings& settings, const std::string& origin) const {
+  check_image(settings, origin);
+  const auto& s = dynamic_cast<DiffusionFamilySettings&>(settings);
+  check_solver(s.solver, s.architecture(origin).precondition, origin + ": network");
+}
+
+std::vector<SlotSpec> DiffusionFamily::slots() const {
+  return {{"denoiser", NetworkRole::generator, /*averaged=*/true}};
+}
+
+nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widths& widths, const std::string&) const {
+  const auto& s = dynamic_cast<const DiffusionFamilySettings&>(settings);
+  return DenoiserShape::make(s.architecture("the recipe"), widths.generator).to_json();
+}
+
+std::shared_ptr<Network> DiffusionFamily::make_network(const std::string&, const nlohmann::json& json,
+                                                       const std::string& origin, int64_t max_params) const {
+  const auto shape = DenoiserShape::from_json(json, origin);
+  check_size(shape.cost(), max_params, origin);
+  return std::make_shared<Denoiser>(shape);
+}
+
+Cost DiffusionFamily::cost(const std::string&, const nlohmann::json& json) const {
+  return DenoiserShape::from_json(json, "the recipe").cost();
+}
+
+std::unique_ptr<Objective> DiffusionFamily::objective(const FamilySettings& settings,
+                                                      const NetworkSet& networks) const {
+  return std::make_unique<DiffusionObjective>(dynamic_cast<const DiffusionFamilySettings&>(settings),
+                                              networks.network<Denoiser>("denoiser"));
+}
+
+std::shared_ptr<Sampler> DiffusionFamily::sampler(const NetworkSet& networks) const {
+  const auto denoiser = networks.best<Denoiser>("denoiser");
+  return denoiser ? std::make_shared<DiffusionSampler>(denoiser) : nullptr;
+}
+
+std::vector<std::shared_ptr<const CheckpointFormat>> DiffusionFamily::checkpoint_formats() const {
+  return {ddpm_format(), diffusers_format()};
+}
+
+}  // namespace dgl

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/unet_keys.h"
+
+namespace dgl {
+
+/// What a recipe says of a diffusion model and its training.
+struct DiffusionFamilySettings : UNetFamilySettings {
+  DiffusionFamilySettings() {
+    multiples = "1,2,2,2";
+    attention = "16";
+  }
+
+  std::string precondition = "edm";
+  Solver solver;
+  double dropout = 0;                         ///< of residual blocks, in training
+  double sigma_mean = -1.2, sigma_std = 1.2;  ///< of the logarithm of noise levels in training
+
+  std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<DiffusionFamilySettings>(*this); }
+  /// Throws Error (naming `origin` and the key) for lists and names that are not known.
+  DenoiserSettings architecture(const std::string& origin) const;
+};
+
+/// Diffusion models (Ho et al. 2020, arXiv 2006.11239) in the framework of Karras et al. 2022 (arXiv 2206.00364): one
+/// denoiser, without a discriminator of its own.
+class DiffusionFamily : public Family {
+ public:
+  std::string name() const override { return "diffusion"; }
+  std::unique_ptr<FamilySettings> default_settings() const override {
+    return std::make_unique<DiffusionFamilySettings>();
+  }
+  std::vector<ConfigKey> keys(FamilySettings& settings) const override;
+  void check(FamilySettings& settings, const std::string& origin) const override;
+  std::vector<SlotSpec> slots() const override;
+  nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
+                                        int64_t max_params) const override;
+  Cost cost(const std::string& slot, const nlohmann::json& shape) const override;
+  std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
+  std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
+  std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
+};
+
+}  // namespace dgl

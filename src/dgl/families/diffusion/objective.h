@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dgl/base/torch.h"
+#include "dgl/families/diffusion/diffusion.h"
+#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/objective.h"
+
+namespace dgl {
+
+/// Noise on a batch of images.
+struct DrawnNoise {
+  torch::Tensor sigma;   ///< [N] float32, its standard deviations
+  torch::Tensor normal;  ///< [N, C, R, R], normal numbers
+};
+
+/// What a denoiser makes of noisy images, and how wrong it is.
+struct Denoising {
+  torch::Tensor loss;    ///< a scalar
+  torch::Tensor images;  ///< D(y + sigma n; sigma) with gradients, [N, C, R, R]
+};
+
+/// The loss of denoising images y with noise sigma n, the mean over all elements of
+///
+///     edm: (sigma^2 + sd^2) / (sigma sd)^2 |D(y + sigma n; sigma) - y|^2    (arXiv 2206.00364, eq. 2 and table 1)
+///     eps: |F - n|^2, DDPM's simple loss                                   (arXiv 2006.11239, eq. 14)
+Denoising denoising_loss(Denoiser& denoiser, const Batch& images, const DrawnNoise& noise, const Dropout& dropout = {});
+
+/// The objective of denoising. ln sigma is normal with the recipe's mean and deviation for `edm`; `eps` draws DDPM's
+/// times uniformly.
+class DiffusionObjective : public Objective {
+ public:
+  DiffusionObjective(const DiffusionFamilySettings& settings, std::shared_ptr<Denoiser> denoiser);
+
+  std::vector<Phase> phases() override;
+  int64_t max_shards(int64_t batch) const override;
+
+ private:
+  /// What noise a step of training adds to images of this shape.
+  DrawnNoise draw_noise(const torch::Tensor& images, const at::Generator& random) const;
+  torch::Tensor denoiser_loss(const StepInput& input, StepOutput& output);
+
+  const DiffusionFamilySettings settings_;
+  std::shared_ptr<Denoiser> denoiser_;
+};
+
+}  // namespace dgl

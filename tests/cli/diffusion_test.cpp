@@ -1,0 +1,88 @@
+#include "cli/program_test_case.h"
+#include "dgl/base/torch.h"
+#include "dgl/formats/safetensors.h"
+
+namespace dgl::test {
+namespace {
+
+const std::string kDdim = std::string(DGL_SOURCE_DIR) + "/tests/golden/diffusion/ddim";
+
+/// A small network of ermongroup/ddim, imported as m.safetensors.
+class DiffusionProgram : public ProgramTest {
+ protected:
+  DiffusionProgram() {
+    expect_done({"import", kDdim + ".ckpt", "--resolution", "8", "--out", "m.safetensors"});
+    save_safetensors(folder_ / "z.safetensors", {{{"z", golden("z")}}, {}});
+  }
+  static torch::Tensor golden(const std::string& name) {
+    return load_safetensors(kDdim + ".safetensors").at(name, "golden");
+  }
+  /// The tensor in a file relative to the reference's.
+  double difference(const std::string& file, const std::string& name, const torch::Tensor& expected) const {
+    const torch::Tensor made = load_safetensors(folder_ / file).at(name, file);
+    return ((made - expected).abs().max() / expected.abs().max()).item<double>();
+  }
+  Words sample(const Words& more) const {
+    Words words{"sample", "--model", "m.safetensors", "--latents", "z.safetensors", "--overwrite", "--out"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+};
+
+TEST_F(DiffusionProgram, SamplesInAsManyStepsAsAsked) {
+  expect_done(sample({"i.safetensors", "--steps", "10"}));
+  EXPECT_LT(difference("i.safetensors", "images", golden("ddim_uniform")), 1e-4);
+  expect_done(sample({"r.safetensors", "--steps", "2", "--sampler", "renoise"}));
+  EXPECT_GT(difference("r.safetensors", "images", golden("ddim_uniform")), 1e-2);
+  expect_done({"sample", "--model", "m.safetensors", "-n", "4", "--steps", "2", "--out", "grid.png"});
+}
+
+TEST_F(DiffusionProgram, AppliesAndExportsItsDenoiser) {
+  save_safetensors(folder_ / "x.safetensors", {{{"images", golden("x")}, {"t", golden("t")}}, {}});
+  expect_done({"apply", "--model", "m.safetensors", "--network", "denoiser", "--inputs", "x.safetensors", "--out",
+               "y.safetensors"});
+  EXPECT_LT(difference("y.safetensors", "output", golden("output")), 1e-5);
+  expect_done({"export", "--model", "m.safetensors", "--network", "denoiser", "--out", "d.onnx"});
+  expect_done({"export", "--model", "m.safetensors", "--steps", "4", "--sampler", "renoise", "--out", "s.onnx"});
+  expect_done({"profile", "--model", "m.safetensors"});
+  // Back to the programs' names, and from there again.
+  for (const std::string format : {"ddpm", "diffusers"}) {
+    expect_done({"export", "--model", "m.safetensors", "--to", format, "--out", format + ".safetensors"});
+    expect_done({"import", format + ".safetensors", "--resolution", "8", "--out", format});
+    expect_done({"apply", "--model", format, "--network", "denoiser", "--inputs", "x.safetensors", "--out",
+                 format + "-y.safetensors"});
+    EXPECT_EQ(
+        difference(format + "-y.safetensors", "output", load_safetensors(folder_ / "y.safetensors").at("output", "y")),
+        0);
+  }
+}
+
+TEST_F(DiffusionProgram, RefusesWhatItCannotDo) {
+  expect_refused(sample({"out", "--steps", "0"}), {"m.safetensors", "steps = 0", "1 to 1000"});
+  expect_refused(sample({"out", "--steps", "-3"}), {"m.safetensors", "steps = -3"});
+  expect_refused(sample({"out", "--sampler", "dpm"}),
+                 {"m.safetensors", "sampler = \"dpm\"", "heun or euler or renoise"});
+  expect_refused(sample({"out", "--psi", "0.7"}), {"--psi 0.7", "diffusion"});
+  expect_refused({"export", "--model", "m.safetensors", "--out", "out"}, {"--out out"});
+  expect_refused({"export", "--model", "m.safetensors", "--out", "out.onnx"}, {"50 steps", "at most 8"});
+  expect_refused({"import", kDdim + ".ckpt", "--out", "out"}, {"ddim.ckpt", "2 levels", "--resolution"});
+  expect_refused({"import", kDdim + ".ckpt", "--resolution", "31", "--out", "out"},
+                 {"resolution = 31", "multiple of 2"});
+  save_safetensors(folder_ / "x.safetensors", {{{"x", golden("x")}, {"sigma", -golden("sigma")}}, {}});
+  expect_refused(
+      {"apply", "--model", "m.safetensors", "--network", "denoiser", "--inputs", "x.safetensors", "--out", "out"},
+      {"x.safetensors", "tensor sigma", "above 0"});
+  // A model that has no steps.
+  const std::string teacher = std::string(DGL_SOURCE_DIR) + "/assets/mnist32-teacher.safetensors";
+  expect_refused({"sample", "--model", teacher, "--steps", "3", "--out", "out"},
+                 {"mnist32-teacher", "--steps", "diffusion"});
+  folder_.put("r.toml", "family = 'diffusion'\n[network]\nsampler = 'dpm'\n");
+  expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "network.sampler", "heun"});
+  folder_.put("r.toml", "family = 'diffusion'\n[network]\nsteps = 0\n");
+  expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "network.steps", "1 to 1000"});
+  folder_.put("r.toml", "family = 'diffusion'\n[training]\nsigma_std = -1\n");
+  expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "training.sigma_std", "0 to 10"});
+}
+
+}  // namespace
+}  // namespace dgl::test
