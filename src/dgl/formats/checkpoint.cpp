@@ -90,7 +90,8 @@ class Flattener {
     if (root.kind == Kind::inert) {
       fail_file("{}: the checkpoint is no dict of tensors, but what {} makes, which is not run", origin_, maker(root));
     }
-    if (root.kind == Kind::sequence) {
+    const auto is_dict = [&](uint32_t place) { return pickle_.at(place).kind == Kind::dict; };
+    if (root.kind == Kind::sequence && std::any_of(root.items.begin(), root.items.end(), is_dict)) {
       visit_list(root);
     } else if (root.kind == Kind::dict) {
       visit(root, "", 0);

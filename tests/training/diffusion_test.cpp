@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include "dgl/base/files.h"
+#include "dgl/data/packed.h"
+#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/samplers.h"
+#include "dgl/families/model_file.h"
+#include "dgl/formats/safetensors.h"
+#include "dgl/run/run_log.h"
+#include "dgl/training/train.h"
+#include "temporary_folder.h"
+
+namespace dgl::test {
+namespace {
+
+/// Runs of a small diffusion model on 16 images of two grays.
+class DiffusionRun : public ::testing::Test {
+ protected:
+  DiffusionRun() {
+    DatasetInfo info;
+    info.count = 16;
+    info.resolution = 8;
+    info.channels = 1;
+    info.resize = "none";
+    PackedWriter writer(folder_ / "d", info);
+    for (int i = 0; i < 16; ++i) {
+      const std::vector<uint8_t> pixels(64, i % 2 == 0 ? 60 : 200);
+      writer.add(pixels.data(), 0);
+    }
+    writer.finish();
+  }
+  Recipe recipe(const std::string& command, const std::string& more = "") const {
+    Recipe made = parse_recipe(R"(
+family = "diffusion"
+[network]
+resolution = 8
+img_channels = 1
+channels = 16
+multiples = "1,2"
+blocks = 1
+attention = "4"
+dropout = 0.1
+sampler = "renoise"
+steps = 2
+[training]
+batch = 8
+kimg = 0.48
+checkpoint_kimg = 0.16
+checkpoint_keep = 100
+lr = 0.003
+beta1 = 0.9
+ema_kimg = 0.05
+)" + more,
+                               "r.toml");
+    made.run.command = command;
+    made.run.data = (folder_ / "d").string();
+    made.run.device = "cpu";
+    return made;
+  }
+  int start(const Recipe& recipe, const std::string& out) const {
+    return start_run(recipe, folder_ / out, /*overwrite=*/true, /*quiet=*/true);
+  }
+  std::vector<double> losses(const std::string& out) const {
+    const RunLog log = read_run_log(folder_ / (out + "/log.jsonl"));
+    std::vector<double> all;
+    for (const CurvePoint& point : log.losses.at("g_main")) all.push_back(point.value);
+    return all;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(DiffusionRun, TrainsAndDrawsByItsOwnSampler) {
+  ASSERT_EQ(start(recipe("train"), "run"), 0);
+  const auto all = losses("run");
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_LT(all.back(), all.front());
+  const NetworkSet model = load_model(folder_ / "run/model.safetensors");
+  EXPECT_EQ(family_of(model, "m").name(), "diffusion");
+  const auto sampler = std::dynamic_pointer_cast<DiffusionSampler>(sampler_of(model, "m"));
+  ASSERT_TRUE(sampler);
+  EXPECT_EQ(sampler->solver().name, "renoise");
+  EXPECT_EQ(sampler->solver().steps, 2);
+  EXPECT_TRUE(fs::is_regular_file(folder_ / "run/samples/final.png"));
+}
+
+TEST_F(DiffusionRun, ResumesToTheSameBitsFromEachCheckpoint) {
+  ASSERT_EQ(start(recipe("train"), "whole"), 0);
+  const auto whole = load_safetensors(folder_ / "whole/checkpoints/000060.safetensors");
+  for (const char* newest : {"000020", "000040"}) {
+    ASSERT_EQ(start(recipe("train"), "cut"), 0);
+    for (const auto& entry : fs::directory_iterator(folder_ / "cut/checkpoints")) {
+      if (entry.path().stem().string() > newest) fs::remove(entry.path());
+    }
+    fs::remove(folder_ / "cut/summary.json");
+    ASSERT_EQ(resume_run(folder_ / "cut", "auto", /*quiet=*/true), 0);
+    const auto resumed = load_safetensors(folder_ / "cut/checkpoints/000060.safetensors");
+    ASSERT_EQ(resumed.tensors.size(), whole.tensors.size());
+    for (const auto& [name, tensor] : whole.tensors) EXPECT_TRUE(tensor.equal(resumed.at(name, "c"))) << name;
+  }
+}
+
+// A student of half the width starts from its teacher's channels: its first losses are below those of one that starts
+// from random weights.
+TEST_F(DiffusionRun, AStudentStartsFromItsTeacher) {
+  ASSERT_EQ(start(recipe("train"), "teacher"), 0);
+  const auto student = [&](const std::string& init) {
+    Recipe made = recipe("compress",
+                         "[guidance]\nlambda = 0\nstage1_kimg = 0.16\nstage2_kimg = 0.16\n[student]\nwidth = '1/2'\n"
+                         "init = '" +
+                             init + "'\n");
+    made.guidance.teachers.at(0).file = (folder_ / "teacher/model.safetensors").string();
+    const std::string out = "student-" + init;
+    EXPECT_EQ(start(made, out), 0);
+    const NetworkSet model = load_model(folder_ / (out + "/model.safetensors"));
+    EXPECT_EQ(model.best<Denoiser>("denoiser")->shape().first_channels, 8);
+    return losses(out).front();
+  };
+  EXPECT_LT(student("teacher"), student("random"));
+}
+
+}  // namespace
+}  // namespace dgl::test
