@@ -395,10 +395,11 @@ TEST(Diffusion, SettingsThatCannotBeBuiltAreRefused) {
 TEST(DiffusionObjective, LearnsToDenoise) {
   const auto network = made_denoiser();
   DiffusionFamilySettings settings;
-  DiffusionObjective objective(settings, network);
+  DiffusionObjective objective(settings, network, nullptr);
   const auto phases = objective.phases();
-  ASSERT_EQ(phases.size(), 1u);
+  ASSERT_EQ(phases.size(), 2u);
   EXPECT_EQ(phases[0].trains, std::vector<std::string>{"denoiser"});
+  EXPECT_TRUE(phases[1].guidance);
   set_requires_grad(*network, true);
   std::vector<Tensor> moments;
   for (const Tensor& p : network->parameters()) moments.push_back(torch::zeros_like(p));
@@ -436,7 +437,7 @@ TEST(DiffusionObjective, DrawsNoiseByItsRecipe) {
   settings.sigma_std = 0;
   const auto network = made_denoiser();
   const auto loss = [&](std::shared_ptr<Denoiser> of, uint64_t seed) {
-    DiffusionObjective objective(settings, std::move(of));
+    DiffusionObjective objective(settings, std::move(of), nullptr);
     StepInput input;
     input.real = {{torch::zeros({4, 1, 8, 8}), {}}};
     input.random = at::detail::createCPUGenerator(seed);

@@ -126,7 +126,7 @@ TEST(VaeObjective, BalancesTheDiscriminatorAsTheReference) {
   const auto expected = [&](const std::string& name) { return file.at(name, "golden"); };
   VaeFamilySettings settings;
   settings.kl_weight = 0.01;
-  settings.d_weight = 0.5;
+  settings.discriminator.weight = 0.5;
   for (const char* slot : {"encoder", "decoder"}) set_requires_grad(*model.network(slot), true);
   VaeObjective objective(settings, model.network<VaeEncoder>("encoder"), model.network<VaeDecoder>("decoder"),
                          model.discriminator());

@@ -60,6 +60,17 @@ ema_kimg = 0.05
   int start(const Recipe& recipe, const std::string& out) const {
     return start_run(recipe, folder_ / out, /*overwrite=*/true, /*quiet=*/true);
   }
+  static std::string with_discriminator(const std::string& architecture) {
+    return "[discriminator]\narchitecture = '" + architecture +
+           "'\nchannels = 8\nchannel_max = 8\nlayers = 1\nnorm = 'none'\nr1_gamma = 1\nr1_interval = 4\nstart = 0.5\n";
+  }
+  /// A student of the model in "teacher" from random weights, with these keys of [guidance].
+  Recipe student(const std::string& keys) const {
+    Recipe made = recipe("compress", "[guidance]\nstage1_kimg = 0.16\nstage2_kimg = 0.16\n" + keys +
+                                         "[student]\nwidth = '1/2'\ninit = 'random'\n");
+    made.guidance.teachers.at(0).file = (folder_ / "teacher/model.safetensors").string();
+    return made;
+  }
   std::vector<double> losses(const std::string& out) const {
     const RunLog log = read_run_log(folder_ / (out + "/log.jsonl"));
     std::vector<double> all;
@@ -117,6 +128,58 @@ TEST_F(DiffusionRun, AStudentStartsFromItsTeacher) {
     return losses(out).front();
   };
   EXPECT_LT(student("teacher"), student("random"));
+}
+
+// A discriminator of the model's own learns its samples, from the middle of the run on.
+TEST_F(DiffusionRun, ADiscriminatorOfItsOwn) {
+  for (const char* architecture : {"stylegan2", "patch"}) {
+    const std::string out = std::string("own-") + architecture;
+    ASSERT_EQ(start(recipe("train", with_discriminator(architecture)), out), 0);
+    const RunLog log = read_run_log(folder_ / (out + "/log.jsonl"));
+    EXPECT_EQ(log.losses.at("g_main").size(), 3u);
+    for (const char* loss : {"d_main", "d_reg", "g_adversarial"}) {
+      ASSERT_TRUE(log.losses.contains(loss)) << loss;
+      EXPECT_LT(log.losses.at(loss).size(), 3u) << loss;  // not in the first part
+    }
+    const NetworkSet model = load_model(folder_ / (out + "/model.safetensors"));
+    EXPECT_EQ(model.discriminator()->resolution(), 8);
+    EXPECT_EQ(family_of(model, "m").name(), "diffusion");
+  }
+}
+
+// Teachers judge samples of the student's own, or the images that it denoises; cut and resumed, a run gives the same
+// bits.
+TEST_F(DiffusionRun, TeachersJudgeSamplesOrDenoisedImages) {
+  ASSERT_EQ(start(recipe("train", with_discriminator("stylegan2")), "teacher"), 0);
+  const std::string samples = "lambda = 0.1\n", denoised = "judged = 'denoised'\n";
+  const std::pair<const char*, std::string> ways[] = {
+      {"uniform", samples + "weight = 'below_real'\nsteps = 3\nshare = 1.0\n"},
+      {"balanced", samples + "weight = 'last_layer'\n"},
+      {"lazy", samples + "interval = 2\n"},
+      {"denoised", denoised + "lambda = 0.1\nweight = 'last_layer'\n"},
+      {"pair", denoised + "lambda = 0\npair = 0.5\npair_weight = 'last_layer'\n"}};
+  for (const auto& [out, keys] : ways) {
+    ASSERT_EQ(start(student(keys), out), 0) << out;
+    const RunLog log = read_run_log(folder_ / out / "log.jsonl");
+    EXPECT_FALSE(log.losses.at("g_guidance").empty()) << out;
+  }
+  const auto whole = load_safetensors(folder_ / "balanced/checkpoints/000040.safetensors");
+  fs::remove(folder_ / "balanced/checkpoints/000040.safetensors");
+  fs::remove(folder_ / "balanced/checkpoints/stage2.safetensors");
+  fs::remove(folder_ / "balanced/summary.json");
+  ASSERT_EQ(resume_run(folder_ / "balanced", "auto", /*quiet=*/true), 0);
+  const auto resumed = load_safetensors(folder_ / "balanced/checkpoints/000040.safetensors");
+  for (const auto& [name, tensor] : whole.tensors) EXPECT_TRUE(tensor.equal(resumed.at(name, "c"))) << name;
+}
+
+TEST_F(DiffusionRun, WhatTeachersCannotJudgeIsRefusedBeforeTraining) {
+  ASSERT_EQ(start(recipe("train", with_discriminator("stylegan2")), "teacher"), 0);
+  expect_error([&] { start(student("lambda = 0.1\nweight = 'gradient'\n"), "n"); },
+               {"guidance.weight = \"gradient\"", "last_layer"});
+  expect_error([&] { start(student("lambda = 0\npair = 1\n"), "n"); }, {"guidance.pair", "diffusion"});
+  expect_error([&] { student("judged = 'noisy'\n"); }, {"guidance.judged", "noisy", "samples"});
+  expect_error([&] { student("steps = 0\n"); }, {"guidance.steps", "0"});
+  EXPECT_FALSE(fs::exists(folder_ / "n"));
 }
 
 }  // namespace

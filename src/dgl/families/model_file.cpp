@@ -94,8 +94,11 @@ void save_model(const std::filesystem::path& path, const NetworkSet& model) {
 }
 
 const Family& family_of(const NetworkSet& model, const std::string& origin) {
-  for (const NetworkSlot& slot : model) {
-    if (slot.best()) return family_of(slot.best()->settings(), origin);
+  // A discriminator may be of another family than the generators that it judges.
+  for (const NetworkRole role : {NetworkRole::generator, NetworkRole::discriminator}) {
+    for (const NetworkSlot& slot : model) {
+      if (slot.best() && slot.role == role) return family_of(slot.best()->settings(), origin);
+    }
   }
   fail_file("{}: the model has no networks", origin);
 }

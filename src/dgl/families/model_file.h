@@ -19,7 +19,8 @@ void save_model(const std::filesystem::path& path, const NetworkSet& model);
 TensorFile pack_model(const NetworkSet& model, bool shipped_only = true);
 NetworkSet unpack_model(const TensorFile& file, const std::string& origin);
 
-/// The family of a model's first network. Throws Error (naming `origin`) if the model is empty.
+/// The family of a model's first generator, or discriminator if it has none. Throws Error (naming `origin`) if the
+/// model is empty.
 const Family& family_of(const NetworkSet& model, const std::string& origin);
 /// The model's sampler. Throws Error (naming `origin`) if it has none.
 std::shared_ptr<Sampler> sampler_of(const NetworkSet& model, const std::string& origin);

@@ -34,6 +34,13 @@ struct Phase {
   int64_t corrected_for = 0;
 };
 
+/// Which images those that guidance judges stand for, for terms that compare the two (guidance.pair).
+enum class Originals {
+  none,
+  data,     ///< the real images of the batch
+  teacher,  ///< the images that the teacher makes of the same latents
+};
+
 /// What the networks of a family minimize. It knows nothing of optimizers, stages or files.
 class Objective {
  public:
@@ -41,6 +48,10 @@ class Objective {
 
   /// Throws Error, which names `file`, if losses need the first teacher's sampler and it is null or of another kind.
   virtual void check_teacher(const Sampler* teacher, const std::string& file) const {}
+  virtual Originals originals() const { return Originals::none; }
+  /// Whether the generator's own loss depends on the images that guidance judges, so that the gradients of both on them
+  /// can be balanced (guidance/gradient_weight.h).
+  virtual bool own_loss_depends_on_judged() const { return true; }
   /// The parts of a step, in their order. Their losses refer to the objective, which has to outlive them.
   virtual std::vector<Phase> phases() = 0;
   /// Batches of real images per data domain that one step takes.

@@ -43,7 +43,7 @@ Widths student_widths(const Recipe& recipe) {
 std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, const Widths& widths) {
   std::vector<std::pair<std::string, Cost>> costs;
   for (const auto& [slot, shape] : slot_shapes(recipe, widths)) {
-    costs.emplace_back(slot.name, recipe.family_info().cost(slot.name, shape));
+    costs.emplace_back(slot.name, family_of(shape, "the recipe").cost(slot.name, shape));
   }
   return costs;
 }
@@ -52,7 +52,7 @@ NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Devi
   const Family& family = recipe.family_info();
   const auto shapes = slot_shapes(recipe, widths);
   const auto make = [&](const std::string& slot, const nlohmann::json& shape) {
-    return family.make_network(slot, shape, "the recipe", INT64_MAX);
+    return family_of(shape, "the recipe").make_network(slot, shape, "the recipe", INT64_MAX);
   };
   NetworkSet networks;
   for (const auto& [slot, shape] : shapes) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/named_option.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/guidance/pair_term.h"
@@ -26,10 +27,14 @@ constexpr double kLambda = 0.1, kPair = 3;  // where the program chooses
 constexpr double kReconstructionPair = 0.5;
 constexpr const char* kReconstructionPairWeight = "gradient:0.99,1e4";
 
-/// Throws Error unless the images of the teacher's generator stand for the student's of the same latents, or the data's
-/// do. `key` names what compares them.
+/// Throws Error unless the student's images stand for others: those of the data, or of the teacher's generator for the
+/// same latents. `key` names what compares them.
 void check_originals(const TrainingSession& session, const char* key) {
-  if (session.family().reconstructs()) return;
+  const Originals originals = session.student.objective->originals();
+  if (originals == Originals::data) return;
+  if (originals == Originals::none) {
+    fail("{}: what teachers judge of this {} stands for no other images", key, session.recipe.family);
+  }
   const std::string& file = session.recipe.teacher().file;
   const auto teacher = family_of(*session.teacher, file).sampler(*session.teacher);
   if (!teacher) fail("{}: the teacher has no generator, whose images {} compares with", file, key);
@@ -40,6 +45,14 @@ void check_originals(const TrainingSession& session, const char* key) {
         "{} expects the same",
         file, key);
   }
+}
+
+/// Throws Error for a weight that balances gradients on images that the student's own loss does not know.
+void check_weight(const TrainingSession& session, const char* key, bool used, const std::string& weight) {
+  if (!used || parse_named_option(weight).name != "gradient") return;
+  if (session.student.objective->own_loss_depends_on_judged()) return;
+  fail("{} = \"{}\": the own loss of a {} does not depend on the images that teachers judge; expected last_layer", key,
+       weight, session.recipe.family);
 }
 
 /// What the recipe says of the start of a slot's network: student.init, or discriminator_init.
@@ -57,9 +70,10 @@ const Network& source_of(const TrainingSession& session, const NetworkSlot& slot
     fail("{}: the teacher has no {}, from which the student's is to start ({} = \"teacher\")", file, slot.name, key);
   }
   const Network& source = *theirs->best();
-  if (const Family& family = family_of(source.settings(), file); family.name() != session.recipe.family) {
+  const Family &family = family_of(source.settings(), file), &own = family_of(slot.network->settings(), file);
+  if (&family != &own) {
     fail("{}: the teacher's {} is of {}, which {} cannot start from ({} = \"teacher\")", file, slot.name, family.name(),
-         session.recipe.family, key);
+         own.name(), key);
   }
   return source;
 }
@@ -219,6 +233,8 @@ void start_student(TrainingSession& session) {
   const GuidanceRecipe& guidance = recipe.guidance;
   for (const TeacherRecipe& teacher : guidance.teachers) {
     if (teacher.pair > 0) check_originals(session, "guidance.pair");
+    check_weight(session, "guidance.weight", teacher.lambda > 0, teacher.weight);
+    check_weight(session, "guidance.pair_weight", teacher.pair > 0, teacher.pair_weight);
   }
   if (guidance.stage1 == "distill") {
     if (!offers_distillation(session)) {

@@ -21,6 +21,7 @@ class BigGanObjective : public Objective {
   BigGanObjective(const BigGanFamilySettings& settings, std::shared_ptr<BigGanGenerator> generator,
                   std::shared_ptr<BigGanDiscriminator> discriminator);
 
+  Originals originals() const override { return Originals::teacher; }
   std::vector<Phase> phases() override;
   int64_t batches_per_step() const override { return settings_.d_steps; }
   torch::Tensor fake_label_shares(const torch::Tensor& of_data) const override {

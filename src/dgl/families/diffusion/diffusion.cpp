@@ -11,6 +11,7 @@
 #include "dgl/families/diffusion/objective.h"
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/family_keys.h"
+#include "dgl/nn/patch_discriminator.h"
 
 namespace dgl {
 
@@ -48,7 +49,23 @@ std::vector<ConfigKey> DiffusionFamily::keys(FamilySettings& settings) const {
        {"network", "grid", &s.solver.grid,
         "Where these levels are: karras, EDM's; for eps also DDIM's times, uniform or quad", 0, 0, grid_names()},
        {"training", "sigma_mean", &s.sigma_mean, "Mean of the logarithm of noise levels (edm)", -10, 10},
-       {"training", "sigma_std", &s.sigma_std, "Its standard deviation", 0, 10}});
+       {"training", "sigma_std", &s.sigma_std, "Its standard deviation", 0, 10},
+       {"guidance",
+        "judged",
+        &s.judged,
+        "What teachers judge: samples that the student makes in few calls, with gradients through the last one; "
+        "denoised, training images without the noise that was added to them",
+        0,
+        0,
+        {kSamples, kDenoised}},
+       {"guidance", "steps", &s.judged_steps,
+        "Most calls for a sample that discriminators judge; each step of training takes a random number of them, from "
+        "1 on",
+        1, 64},
+       {"guidance", "sigma", &s.judged_sigma, "Largest noise of denoised images that teachers judge", 1e-3, 1e3},
+       {"guidance", "share", &s.judged_share, "As many samples are judged, as a share of the batch", 1e-3, 1}});
+  const std::vector<ConfigKey> discriminator = own_discriminator_keys(s.discriminator);
+  keys.insert(keys.end(), discriminator.begin(), discriminator.end());
   return keys;
 }
 
@@ -59,29 +76,34 @@ void DiffusionFamily::check(FamilySettings& settings, const std::string& origin)
 }
 
 std::vector<SlotSpec> DiffusionFamily::slots() const {
-  return {{"denoiser", NetworkRole::generator, /*averaged=*/true}};
+  return {{"denoiser", NetworkRole::generator, /*averaged=*/true}, {"discriminator", NetworkRole::discriminator}};
 }
 
-nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widths& widths, const std::string&) const {
+nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widths& widths,
+                                      const std::string& slot) const {
   const auto& s = dynamic_cast<const DiffusionFamilySettings&>(settings);
+  if (slot == "discriminator") return own_discriminator_shape(s.discriminator, s, widths.discriminator, name());
   return DenoiserShape::make(s.architecture("the recipe"), widths.generator).to_json();
 }
 
-std::shared_ptr<Network> DiffusionFamily::make_network(const std::string&, const nlohmann::json& json,
+std::shared_ptr<Network> DiffusionFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                        const std::string& origin, int64_t max_params) const {
+  if (slot == "discriminator") return make_patch_discriminator(json, name(), origin, max_params);
   const auto shape = DenoiserShape::from_json(json, origin);
   check_size(shape.cost(), max_params, origin);
   return std::make_shared<Denoiser>(shape);
 }
 
-Cost DiffusionFamily::cost(const std::string&, const nlohmann::json& json) const {
+Cost DiffusionFamily::cost(const std::string& slot, const nlohmann::json& json) const {
+  if (slot == "discriminator") return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
   return DenoiserShape::from_json(json, "the recipe").cost();
 }
 
 std::unique_ptr<Objective> DiffusionFamily::objective(const FamilySettings& settings,
                                                       const NetworkSet& networks) const {
   return std::make_unique<DiffusionObjective>(dynamic_cast<const DiffusionFamilySettings&>(settings),
-                                              networks.network<Denoiser>("denoiser"));
+                                              networks.network<Denoiser>("denoiser"),
+                                              networks.network<Discriminator>("discriminator"));
 }
 
 std::shared_ptr<Sampler> DiffusionFamily::sampler(const NetworkSet& networks) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/families/diffusion/networks.h"
+#include "dgl/families/own_discriminator.h"
 #include "dgl/families/unet_keys.h"
 
 namespace dgl {
@@ -23,13 +24,19 @@ struct DiffusionFamilySettings : UNetFamilySettings {
   double dropout = 0;                         ///< of residual blocks, in training
   double sigma_mean = -1.2, sigma_std = 1.2;  ///< of the logarithm of noise levels in training
 
+  std::string judged = "samples";  ///< what teachers judge: samples, of judged_steps, or denoised training images
+  int64_t judged_steps = 4;        ///< calls of the sampler whose images are judged
+  double judged_sigma = 0.5;       ///< largest noise of denoised images that are judged
+  double judged_share = 0.5;       ///< of a batch, as many samples are judged
+  OwnDiscriminatorSettings discriminator;
+
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<DiffusionFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for lists and names that are not known.
   DenoiserSettings architecture(const std::string& origin) const;
 };
 
 /// Diffusion models (Ho et al. 2020, arXiv 2006.11239) in the framework of Karras et al. 2022 (arXiv 2206.00364): one
-/// denoiser, without a discriminator of its own.
+/// denoiser, and in training perhaps a discriminator of its few-step samples.
 class DiffusionFamily : public Family {
  public:
   std::string name() const override { return "diffusion"; }
@@ -43,6 +50,7 @@ class DiffusionFamily : public Family {
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
   Cost cost(const std::string& slot, const nlohmann::json& shape) const override;
+  std::string default_loss() const override { return "hinge"; }
   std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
   std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
   std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;

@@ -1,16 +1,28 @@
 #include "dgl/families/diffusion/objective.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
-#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
-#include "dgl/guidance/guidance.h"
+#include "dgl/families/diffusion/samplers.h"
+#include "dgl/guidance/guided_loss.h"
 
 namespace dgl {
 
 using torch::Tensor;
+
+namespace {
+
+/// About `n` images, in groups of four for judges with minibatch statistics; at most `most`.
+int64_t whole_groups(int64_t n, int64_t most) {
+  constexpr int64_t kGroup = 4;
+  return std::min(most, std::max<int64_t>(kGroup, n / kGroup * kGroup));
+}
+
+}  // namespace
 
 Denoising denoising_loss(Denoiser& denoiser, const Batch& real, const DrawnNoise& noise, const Dropout& dropout) {
   const Tensor sigma = noise.sigma.view({-1, 1, 1, 1});
@@ -23,16 +35,26 @@ Denoising denoising_loss(Denoiser& denoiser, const Batch& real, const DrawnNoise
   return {(weight * (made.images - real.images).square()).mean(), made.images};
 }
 
-DiffusionObjective::DiffusionObjective(const DiffusionFamilySettings& settings, std::shared_ptr<Denoiser> denoiser)
-    : settings_(settings), denoiser_(std::move(denoiser)) {}
+DiffusionObjective::DiffusionObjective(const DiffusionFamilySettings& settings, std::shared_ptr<Denoiser> denoiser,
+                                       std::shared_ptr<Discriminator> discriminator)
+    : settings_(settings),
+      denoiser_(std::move(denoiser)),
+      discriminator_(settings.discriminator, std::move(discriminator)) {}
 
 std::vector<Phase> DiffusionObjective::phases() {
-  return {{.name = "g_main", .trains = {"denoiser"}, .loss = [this](const StepInput& in, StepOutput& out) {
-             return denoiser_loss(in, out);
-           }}};
+  std::vector<Phase> phases = discriminator_.phases([this](const StepInput& input) { return draw_samples(input); });
+  for (const bool guidance : {false, true}) {
+    phases.push_back({.name = guidance ? "g_guidance" : "g_main",
+                      .trains = {"denoiser"},
+                      .loss = [this](const StepInput& in, StepOutput& out) { return denoiser_loss(in, out); },
+                      .guidance = guidance});
+  }
+  return phases;
 }
 
-int64_t DiffusionObjective::max_shards(int64_t batch) const { return batch; }
+int64_t DiffusionObjective::max_shards(int64_t batch) const {
+  return discriminator_.max_shards(most_judged_shards(batch));
+}
 
 DrawnNoise DiffusionObjective::draw_noise(const Tensor& images, const at::Generator& random) const {
   const int64_t n = images.size(0);
@@ -47,15 +69,53 @@ DrawnNoise DiffusionObjective::draw_noise(const Tensor& images, const at::Genera
   return drawn;
 }
 
-Tensor DiffusionObjective::denoiser_loss(const StepInput& input, StepOutput& output) {
-  if (input.guidance && !input.guidance->empty()) {
-    fail("guidance: teachers do not judge the images of a diffusion model yet; expected a lambda, pair and match of 0");
+Batch DiffusionObjective::draw_samples(const StepInput& input) const {
+  const Tensor& real = input.real[0].images;
+  const DenoiserShape& shape = denoiser_->shape();
+  const int64_t n =
+      whole_groups(std::llround(settings_.judged_share * static_cast<double>(real.size(0))), real.size(0));
+  const auto options = real.options();
+  std::vector<double> levels = noise_levels({"renoise", settings_.judged_steps, "karras"}, shape.precondition);
+  const Tensor calls = at::randint(1, settings_.judged_steps + 1, {1}, input.random, options.dtype(torch::kLong));
+  levels.resize(static_cast<size_t>(calls.item<int64_t>()));
+  Batch samples;
+  if (shape.classes > 0) {
+    samples.labels = input.label_shares.defined()
+                         ? at::multinomial(input.label_shares, n, /*replacement=*/true, input.random)
+                         : at::randint(shape.classes, {n}, input.random, options.dtype(torch::kLong));
   }
+  const auto noise = [&](int64_t) {
+    return at::randn({n, shape.img_channels, shape.resolution, shape.resolution}, input.random, options);
+  };
+  samples.images = renoise(*denoiser_, levels, noise(0), samples.labels, noise);
+  return samples;
+}
+
+Tensor DiffusionObjective::denoiser_loss(const StepInput& input, StepOutput& output) {
   const Batch& real = input.real[0];
-  const Denoising made = denoising_loss(*denoiser_, real, draw_noise(real.images, input.random),
-                                        {.p = settings_.dropout, .random = input.random});
+  const DrawnNoise noise = draw_noise(real.images, input.random);
+  const Denoising made = denoising_loss(*denoiser_, real, noise, {.p = settings_.dropout, .random = input.random});
   output.losses["g_main"] = made.loss.detach();
-  return made.loss;
+  Tensor total = made.loss;
+  const bool guided = input.guidance && input.guidance_scale != 0;
+  Batch samples;
+  if (discriminator_.plays(input) || (guided && judges_samples())) samples = draw_samples(input);
+  if (discriminator_.plays(input)) {
+    total =
+        total + discriminator_.term(samples.images, samples.labels, made.loss, denoiser_->last_weight(), input, output);
+  }
+  if (!guided) return total;
+  GuidedImages judged{.images = samples.images, .labels = samples.labels, .last_weight = denoiser_->last_weight()};
+  if (!judges_samples()) {
+    const Tensor small = at::nonzero(noise.sigma <= settings_.judged_sigma).flatten();
+    const int64_t n = whole_groups(small.size(0), small.size(0));
+    if (n == 0) return input.guidance_alone ? total * 0 : total;
+    const Tensor chosen = small.slice(0, 0, n);
+    judged.images = made.images.index_select(0, chosen);
+    if (real.labels.defined()) judged.labels = real.labels.index_select(0, chosen);
+    judged.original = [images = real.images.index_select(0, chosen)] { return images; };
+  }
+  return add_guidance(total, judged, input, output);
 }
 
 }  // namespace dgl

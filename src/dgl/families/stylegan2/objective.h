@@ -21,6 +21,7 @@ class StyleGan2Objective : public Objective {
   StyleGan2Objective(const StyleGan2FamilySettings& settings, std::shared_ptr<StyleGan2Generator> generator,
                      std::shared_ptr<StyleGan2Discriminator> discriminator);
 
+  Originals originals() const override { return Originals::teacher; }
   std::vector<Phase> phases() override;
   /// Shards of whole groups of the discriminator's minibatch statistics, and of whole images for path lengths.
   int64_t max_shards(int64_t batch) const override;

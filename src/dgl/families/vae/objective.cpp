@@ -20,17 +20,13 @@ VaeObjective::VaeObjective(const VaeFamilySettings& settings, std::shared_ptr<Va
     : settings_(settings),
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)),
-      discriminator_(std::move(discriminator)),
-      adversarial_(make_adversarial_loss("hinge", "loss")) {}
+      discriminator_(settings.discriminator, std::move(discriminator)) {}
 
 std::vector<Phase> VaeObjective::phases() {
-  std::vector<Phase> phases;
-  if (discriminator_) {
-    phases.push_back(
-        {.name = "d_main", .trains = {"discriminator"}, .loss = [this](const StepInput& in, StepOutput& out) {
-           return own_discriminator_loss(in, out);
-         }});
-  }
+  std::vector<Phase> phases = discriminator_.phases([this](const StepInput& input) -> Batch {
+    StepOutput unused;
+    return {decoder_->decode(encode(input, unused).latents), {}};
+  });
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
                       .trains = settings_.part == "decoder" ? std::vector<std::string>{"decoder"}
@@ -41,12 +37,7 @@ std::vector<Phase> VaeObjective::phases() {
   return phases;
 }
 
-int64_t VaeObjective::max_shards(int64_t batch) const {
-  if (discriminator_ && settings_.d_norm == "batch") return 1;
-  // Teachers with minibatch statistics judge groups of four.
-  constexpr int64_t kGroup = 4;
-  return batch % kGroup == 0 ? batch / kGroup : 1;
-}
+int64_t VaeObjective::max_shards(int64_t batch) const { return discriminator_.max_shards(most_judged_shards(batch)); }
 
 void VaeObjective::check_teacher(const Sampler* teacher, const std::string& file) const {
   if (!settings_.latents) return;
@@ -94,8 +85,8 @@ Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output
   const Tensor difference = images - reconstructions;
   const Tensor error = (settings_.reconstruction == "l2" ? difference.square() : difference.abs()).sum() / count;
   Tensor total = error + encoded.loss;
-  if (discriminator_ && input.run_progress >= settings_.d_start) {
-    total = total + adversarial_term(reconstructions, error, input, output);
+  if (discriminator_.plays(input)) {
+    total = total + discriminator_.term(reconstructions, {}, error, decoder_->last_weight(), input, output);
   }
   output.losses["g_main"] = total.detach();
   output.scores["reconstruction"] = error.detach() * (count / numbers);  // of an element
@@ -104,32 +95,6 @@ Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output
         return images;
       }};
   return add_guidance(total, guided, input, output);
-}
-
-Tensor VaeObjective::adversarial_term(const Tensor& reconstructions, const Tensor& error, const StepInput& input,
-                                      StepOutput& output) {
-  constexpr double kEpsilon = 1e-4, kMostWeight = 1e4;  // the reference's
-  const Tensor loss =
-      adversarial_->generator(guided_scores(*discriminator_, input.augment(reconstructions), {}, 1, input)).mean();
-  const auto gradient_norm = [&](const Tensor& of) {
-    return torch::autograd::grad({of}, {decoder_->last_weight()}, {}, /*retain_graph=*/true)[0].norm();
-  };
-  const Tensor weight =
-      (gradient_norm(error) / (gradient_norm(loss) + kEpsilon)).clamp(0, kMostWeight) * settings_.d_weight;
-  output.losses["g_adversarial"] = loss.detach();
-  output.scores["adversarial_weight"] = weight;
-  return weight * loss;
-}
-
-Tensor VaeObjective::own_discriminator_loss(const StepInput& input, StepOutput& output) {
-  Tensor reconstructions;
-  {
-    const torch::NoGradGuard no_grad;
-    StepOutput unused;
-    reconstructions = decoder_->decode(encode(input, unused).latents);
-  }
-  const Tensor loss = discriminator_loss(*adversarial_, *discriminator_, {reconstructions, {}}, input, output);
-  return input.run_progress >= settings_.d_start ? loss : loss * 0;
 }
 
 }  // namespace dgl

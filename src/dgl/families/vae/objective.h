@@ -6,6 +6,7 @@
 
 #include "dgl/base/torch.h"
 #include "dgl/families/objective.h"
+#include "dgl/families/own_discriminator.h"
 #include "dgl/families/vae/vae.h"
 #include "dgl/losses/adversarial.h"
 
@@ -22,9 +23,7 @@ namespace dgl {
 /// encoder learns the moments of its teacher's, scaled, by the mean squared difference of means and, if both have
 /// variances, of their logarithms, in place of the divergence, and x' is the decoding of a sample of the teacher's q.
 ///
-/// With a discriminator D of one's own, the loss has w * loss_G(D(x')) beside it, w the ratio of the norms of the
-/// error's and that loss's gradients on the decoder's last weight, times a share; and D learns real images from x' by
-/// the hinge loss.
+/// With a discriminator of one's own (families/own_discriminator.h), x' is to deceive it too.
 class VaeObjective : public Objective {
  public:
   VaeObjective(const VaeFamilySettings& settings, std::shared_ptr<VaeEncoder> encoder,
@@ -33,6 +32,7 @@ class VaeObjective : public Objective {
   /// With guidance.latents, the teacher has to be an autoencoder with latents of the student's shape.
   void check_teacher(const Sampler* teacher, const std::string& file) const override;
   std::vector<Phase> phases() override;
+  Originals originals() const override { return Originals::data; }
   int64_t max_shards(int64_t batch) const override;
 
  private:
@@ -43,16 +43,11 @@ class VaeObjective : public Objective {
   };
   Encoded encode(const StepInput& input, StepOutput& output) const;
   torch::Tensor autoencoder_loss(const StepInput& input, StepOutput& output);
-  torch::Tensor own_discriminator_loss(const StepInput& input, StepOutput& output);
-  /// What the discriminator makes the decoder minimize on reconstructions.
-  torch::Tensor adversarial_term(const torch::Tensor& reconstructions, const torch::Tensor& error,
-                                 const StepInput& input, StepOutput& output);
 
   const VaeFamilySettings settings_;
   std::shared_ptr<VaeEncoder> encoder_;
   std::shared_ptr<VaeDecoder> decoder_;
-  std::shared_ptr<Discriminator> discriminator_;  // null without one
-  std::shared_ptr<const AdversarialLoss> adversarial_;
+  const OwnDiscriminator discriminator_;
 };
 
 }  // namespace dgl

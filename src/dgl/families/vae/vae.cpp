@@ -60,20 +60,9 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
        {"guidance", "latents_scale", &s.latents_scale,
         "Factor of the teacher's latents that the student learns: 0.18215 for a tiny student of Stable Diffusion's "
         "autoencoder, as TAESD is",
-        1e-6, 1e6},
-       {"discriminator",
-        "architecture",
-        &s.discriminator,
-        "Discriminator of one's own, which judges reconstructions: none; patch, a PatchGAN",
-        0,
-        0,
-        {"none", "patch"}},
-       {"discriminator", "channels", &s.d_channels, "Feature maps of its first convolution", 1, 1024},
-       {"discriminator", "layers", &s.d_layers, "Its convolutions of stride 2", 1, 10},
-       {"discriminator", "norm", &s.d_norm, "Its norm: batch, instance, none", 0, 0, {"batch", "instance", "none"}},
-       {"discriminator", "weight", &s.d_weight,
-        "Its gradient on the decoder's last layer as a share of the reconstruction's", 0, 1e6},
-       {"discriminator", "start", &s.d_start, "Share of a run's images after which it takes part", 0, 1}});
+        1e-6, 1e6}});
+  const std::vector<ConfigKey> discriminator = own_discriminator_keys(s.discriminator);
+  keys.insert(keys.end(), discriminator.begin(), discriminator.end());
   return keys;
 }
 
@@ -95,12 +84,7 @@ std::vector<SlotSpec> VaeFamily::slots() const {
 
 nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const {
   const auto& s = dynamic_cast<const VaeFamilySettings&>(settings);
-  if (slot == "discriminator") {
-    if (s.discriminator == "none") return nullptr;
-    PatchDiscriminatorShape shape{s.resolution, s.img_channels, widths.discriminator.of(s.d_channels), s.d_layers,
-                                  s.d_norm};
-    return PatchDiscriminatorShape::from_json(shape.to_json(name()), "the recipe").to_json(name());
-  }
+  if (slot == "discriminator") return own_discriminator_shape(s.discriminator, s, widths.discriminator, name());
   const bool whole = slot == "encoder" && s.part == "decoder";
   return vae_architecture(s.architecture, "the recipe")
       .shape(s.at_full_width("the recipe"), whole ? Rational{} : widths.generator);
@@ -108,11 +92,7 @@ nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& wi
 
 std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                  const std::string& origin, int64_t max_params) const {
-  if (slot == "discriminator") {
-    const auto shape = PatchDiscriminatorShape::from_json(json, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<PatchDiscriminator>(shape, name());
-  }
+  if (slot == "discriminator") return make_patch_discriminator(json, name(), origin, max_params);
   return vae_architecture_of(json, origin).make_network(slot, json, origin, max_params);
 }
 

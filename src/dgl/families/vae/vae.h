@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dgl/families/own_discriminator.h"
 #include "dgl/families/unet_keys.h"
 #include "dgl/families/vae/networks.h"
 
@@ -24,11 +25,7 @@ struct VaeFamilySettings : UNetFamilySettings {
   bool latents = false;      ///< whether a student's latents are to be its teacher's
   double latents_scale = 1;  ///< times this
 
-  std::string discriminator = "none";  ///< the student's own: none, or patch
-  int64_t d_channels = 64, d_layers = 3;
-  std::string d_norm = "batch";
-  double d_weight = 0.5;  ///< share of its gradient in the decoder's last layer
-  double d_start = 0;     ///< share of a run after which it takes part
+  OwnDiscriminatorSettings discriminator;
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers, or no levels.
