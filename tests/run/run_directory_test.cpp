@@ -12,7 +12,10 @@ TEST(RunState, RoundTripIsExact) {
   state.seconds = 1.0 / 3;
   state.losses.add("g_main", 0.1);
   state.losses.add("g_main", 0.2);
-  state.stages.push_back({1, "alone", 0, 0, 10.5, 3.3, 7.7, 6.6, 5});
+  StageRecord& record = state.stages.emplace_back();
+  record.name = "guided";
+  record.fd_best = 1.0 / 7;
+  record.judges_end = {{"teacher", 0.9, {-1.5, 2}, {-1.0 / 3, 0.5}}};
   const auto json = nlohmann::json::parse(state.to_json().dump());
   EXPECT_EQ(RunState::from_json(json, "c").to_json(), state.to_json());
   expect_error([&] { RunState::from_json(nlohmann::json::object(), "c.safetensors"); }, {"c.safetensors", "state"});
@@ -35,7 +38,9 @@ TEST(RunState, AddsTimesAndKnowsOfProcessorTimeOnlyAsAWhole) {
   // The checkpoint of a version that did not record it: what is added later would be a part only.
   nlohmann::json old = state.to_json();
   old.erase("cpu_seconds");
-  for (auto& record : old["stages"]) record.erase("cpu_seconds");
+  for (auto& record : old["stages"]) {
+    for (const char* key : {"cpu_seconds", "judges_start", "judges_end"}) record.erase(key);
+  }
   RunState resumed = RunState::from_json(old, "c");
   EXPECT_EQ(resumed.seconds, 5);
   resumed.add_time(1, 1);

@@ -6,6 +6,7 @@
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/model_file.h"
 #include "dgl/formats/safetensors.h"
+#include "dgl/metrics/classifier.h"
 #include "dgl/run/run_log.h"
 #include "dgl/training/train.h"
 #include "temporary_folder.h"
@@ -128,6 +129,26 @@ TEST_F(DiffusionRun, AStudentStartsFromItsTeacher) {
     return losses(out).front();
   };
   EXPECT_LT(student("teacher"), student("random"));
+}
+
+// A finished model is measured by other solvers than its own, and by what it makes of noisy images.
+TEST_F(DiffusionRun, IsMeasuredByCallsAndNoiseLevels) {
+  ClassifierShape shape{"fd_gray", 8, 1, 4, 2};
+  save_classifier(folder_ / "features.safetensors", Classifier(shape), 1);
+  Recipe made = recipe("train", "[evaluation]\nsamples = 16\nfinal_samples = 16\n");
+  made.run.features = (folder_ / "features.safetensors").string();
+  ASSERT_EQ(start(made, "run"), 0);
+  const auto model = nlohmann::json::parse(read_file(folder_ / "run/summary.json")).at("model");
+  ASSERT_EQ(model.at("fd_by_calls").size(), 8u);
+  EXPECT_EQ(model["fd_by_calls"][0]["calls"], 1);
+  EXPECT_EQ(model["fd_by_calls"][7]["calls"], 35);
+  // The model's own solver is among them, here over as many images.
+  EXPECT_DOUBLE_EQ(model["fd_by_calls"][1]["fd"].get<double>(), model["fd"].get<double>());
+  ASSERT_EQ(model.at("denoising_loss").size(), 10u);
+  EXPECT_NEAR(model.at("noise_levels")[0].get<double>(), std::exp(-1.2 - 1.2 * 1.644854), 1e-6);
+  for (const auto& loss : model["denoising_loss"]) EXPECT_GT(loss.get<double>(), 0);
+  const std::string page = read_file(folder_ / "run/report.html");
+  EXPECT_NE(page.find("by calls of the network"), std::string::npos);
 }
 
 // A discriminator of the model's own learns its samples, from the middle of the run on.

@@ -17,6 +17,7 @@
 #include "dgl/metrics/linear_probe.h"
 #include "dgl/metrics/measure.h"
 #include "dgl/recipe/labels.h"
+#include "dgl/training/evaluator.h"
 
 namespace dgl {
 
@@ -33,9 +34,13 @@ struct EvalArguments {
   bool each_label = false, json = false;
 };
 
-/// "fid 2.970  (…)": each number on a line of its own, a deviation behind its mean.
+/// "fid 2.970  (…)": each number, or list of them, on a line of its own, a deviation behind its mean.
 void print_words(const nlohmann::json& numbers) {
   for (const auto& [key, value] : numbers.items()) {
+    if (value.is_array() && !value.empty() && value[0].is_number()) {
+      fmt::print("{} {:.4g}\n", key, fmt::join(value.get<std::vector<double>>(), " "));
+      continue;
+    }
     if (!value.is_number() || key.ends_with("_std")) continue;
     const bool mean = key.ends_with("_mean");
     const std::string name = mean ? key.substr(0, key.size() - 5) : key;
@@ -157,6 +162,8 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
       if (value.is_number()) numbers["prior_" + key] = value;
     }
   }
+  const nlohmann::json own = own_measures(family_of(model, arguments.model), model, data, device);
+  if (own.is_object()) numbers.update(own);
   if (!arguments.linear.empty()) add_linear_accuracy(numbers, model, arguments, data, device);
   if (arguments.json) {
     numbers.update({{"model", arguments.model},

@@ -89,6 +89,12 @@ class Family {
   /// Latents [N, …] of images [N, C, H, W] in -1 … 1, by a model that encodes them, without random numbers; undefined
   /// for a family that encodes none.
   virtual torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const { return {}; }
+  /// Figures of the family's own for a model on real images [N, C, H, W] in -1 … 1, with labels [N] or undefined: a
+  /// function of these alone. docs/formats.md lists them. Null for a family without any.
+  virtual nlohmann::json own_measures(const NetworkSet& networks, const torch::Tensor& images,
+                                      const torch::Tensor& labels) const {
+    return nullptr;
+  }
   /// Whether the images that a student learns to make stand for those of the data, so that guidance.pair needs no
   /// images of the teacher.
   virtual bool reconstructs() const { return false; }

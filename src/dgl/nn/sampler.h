@@ -57,6 +57,11 @@ class Sampler {
   /// Takes another solver than the one of the model's settings. Throws Error, which names `origin`, for a sampler that
   /// has no steps, or for an unknown solver.
   virtual void choose_solver(const SolverChoice& choice, const std::string& origin);
+  /// Solvers from few calls of the network to many, by which a finished model is measured; none for a sampler without
+  /// steps.
+  virtual std::vector<SolverChoice> measured_solvers() const { return {}; }
+  /// Calls of the network for an image.
+  virtual int64_t calls() const { return 1; }
   /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.
   virtual torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) = 0;
 

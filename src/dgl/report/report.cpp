@@ -188,7 +188,7 @@ void write_report(const fs::path& run) {
                                                    {"pictures", pictures_section(run, facts, samples)},
                                                    {"table", table_section(facts)},
                                                    {"charts", charts_section(facts)},
-                                                   {"stages", stages_section(facts)},
+                                                   {"stages", stages_section(facts) + judges_section(facts) + calls_section(facts)},
                                                    {"strip", strip_section(samples)},
                                                    {"facts", facts_section(facts)},
                                                    {"remake", remake},

@@ -1,9 +1,11 @@
 #include "dgl/report/sections.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -257,6 +259,57 @@ std::string stages_section(const RunFacts& facts) {
          "scope=\"col\">λ</th><th scope=\"col\">kimg</th><th scope=\"col\">Distance at its end</th><th "
          "scope=\"col\">Best</th><th scope=\"col\">Time</th></tr></thead><tbody>\n" +
          rows + "</tbody></table></div></section>";
+}
+
+std::string judges_section(const RunFacts& facts) {
+  std::string rows;
+  for (const TableReader& stage : facts.summary.objects("stages")) {
+    const auto at_end = stage.objects("judges_end");
+    for (const TableReader& start : stage.objects("judges_start")) {
+      const std::string name = start.text("name").value_or("");
+      Figure end;
+      for (const TableReader& judge : at_end) {
+        if (judge.text("name") == name) end = judge.number("auc");
+      }
+      const auto cell = [](Figure auc) {
+        return auc ? fmt::format("<td>{:.3f}</td>", *auc) : std::string("<td>–</td>");
+      };
+      rows += fmt::format("<tr><th scope=\"row\">{}</th>{}{}</tr>\n", escape_html(name), cell(start.number("auc")),
+                          cell(end));
+    }
+  }
+  if (rows.empty()) return "";
+  return "<section><h2>Discriminators</h2>\n<p>How well each told real images from the student’s: the area under the "
+         "ROC "
+         "curve, 0.5 if it could not.</p>\n<div class=\"scroll\"><table><thead><tr><td></td><th scope=\"col\">Start of "
+         "stage 2</th><th scope=\"col\">End</th></tr></thead><tbody>\n" +
+         rows + "</tbody></table></div></section>";
+}
+
+std::string calls_section(const RunFacts& facts) {
+  using Row = std::pair<double, std::string>;  // calls, sampler
+  std::map<Row, std::array<Figure, 2>> rows;   // of the teacher and the student
+  const auto read = [&](const char* model, size_t column) {
+    for (const TableReader& by : facts.summary.object(model).objects("fd_by_calls")) {
+      rows[{by.number("calls").value_or(0), by.text("sampler").value_or("")}][column] = by.number("fd");
+    }
+  };
+  read("teacher", 0);
+  read(facts.has_teacher ? "student" : "model", 1);
+  if (rows.empty()) return "";
+  const bool teacher = std::any_of(rows.begin(), rows.end(), [](const auto& row) { return row.second[0].has_value(); });
+  std::string text;
+  for (const auto& [row, figures] : rows) {
+    text += fmt::format("<tr><th scope=\"row\">{:g}, {}</th>", row.first, escape_html(row.second));
+    for (size_t column = teacher ? 0 : 1; column < 2; ++column) {
+      text += figures[column] ? "<td>" + figure_text(*figures[column]) + "</td>" : "<td>–</td>";
+    }
+    text += "</tr>\n";
+  }
+  return fmt::format(
+      "<section><h2>{} by calls of the network</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Calls, "
+      "sampler</th>{}<th scope=\"col\">{}</th></tr></thead><tbody>\n{}</tbody></table></div></section>",
+      escape_html(facts.metric), teacher ? "<th scope=\"col\">Teacher</th>" : "", own_name(facts), text);
 }
 
 std::string facts_section(const RunFacts& facts) {

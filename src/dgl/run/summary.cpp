@@ -56,6 +56,12 @@ nlohmann::json describe(const NetworkSet& model, const std::string& file, const 
       if (value) json[name] = *value;
     }
   }
+  if (measures) {
+    for (const FinalMeasures::BySolver& by : measures->by_solver) {
+      json["fd_by_calls"].push_back({{"sampler", by.sampler}, {"calls", by.calls}, {"fd", by.distance}});
+    }
+    if (measures->own.is_object()) json.update(measures->own);
+  }
   nlohmann::json makers;  // all networks that make images together
   for (const NetworkSlot& slot : model) {
     Network& network = *slot.best();

@@ -23,6 +23,14 @@ struct FinalMeasures {
   /// Of a family that reconstructs: mean peak signal-to-noise ratio in decibels and structural similarity of
   /// reconstructions, and the distance of images of latents drawn from the prior.
   std::optional<double> psnr{}, ssim{}, prior_distance{};
+  /// Distances by other solvers than the model's own, over `evaluation.samples` images.
+  struct BySolver {
+    std::string sampler;
+    int64_t calls = 0;  ///< of the network for an image
+    double distance = 0;
+  };
+  std::vector<BySolver> by_solver{};
+  nlohmann::json own{};                    ///< Family::own_measures()
   std::optional<double> judge_distance{};  ///< Fréchet distance on the features of `evaluation.judge_features`
 };
 

@@ -21,6 +21,13 @@ constexpr int64_t kNeighbors = 3;  // of precision and recall
 
 }  // namespace
 
+nlohmann::json own_measures(const Family& family, const NetworkSet& model, const Dataset& data, torch::Device device) {
+  constexpr int64_t kImages = 1000;
+  const std::vector<int64_t> kept = evenly_spaced(data.info().count, kImages);
+  const torch::Tensor labels = data.labeled() ? data.labels(kept).to(device) : torch::Tensor();
+  return family.own_measures(model, to_unit_range(data.images(kept)).to(device), labels);
+}
+
 Evaluator::Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note)
     : session_(session), note_(note) {
   if (const std::string& test = session.recipe.run.test; !test.empty()) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,9 @@
 #include "dgl/training/session.h"
 
 namespace dgl {
+
+/// Family::own_measures() of a model on at most 1000 images of a set, evenly spaced.
+nlohmann::json own_measures(const Family& family, const NetworkSet& model, const Dataset& data, torch::Device device);
 
 /// Measures the distance of samplers to a session's real images, on the features that its recipe names. Without a
 /// feature network it measures nothing. A second feature network, the judge (`evaluation.judge_features`), measures

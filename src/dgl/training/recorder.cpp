@@ -175,9 +175,17 @@ void RunRecorder::finish() {
     const auto measure = [&](Sampler& from, const NetworkSet& model, const std::string& file) {
       const int64_t samples = recipe.final_samples;
       FinalMeasures measures = evaluator_.measure(from, samples, Stream::final_evaluation, real);
-      if (const auto prior = family_of(model, file).prior_sampler(model)) {
+      const Family& family = family_of(model, file);
+      if (const auto prior = family.prior_sampler(model)) {
         measures.prior_distance =
             evaluator_.distance(*prior, evaluator_.sample_count(from, samples), Stream::final_evaluation);
+      }
+      measures.own = own_measures(family, model, evaluator_.real_data(), session_.device);
+      for (const SolverChoice& choice : from.measured_solvers()) {
+        const auto sampler = family.sampler(model);
+        sampler->choose_solver(choice, file);
+        measures.by_solver.push_back(
+            {choice.name, sampler->calls(), evaluator_.distance(*sampler, recipe.samples, Stream::final_evaluation)});
       }
       return measures;
     };

@@ -1,5 +1,6 @@
 #include "dgl/families/diffusion/diffusion.h"
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/runtime.h"
 #include "dgl/families/diffusion/checkpoint_import.h"
 #include "dgl/families/diffusion/objective.h"
 #include "dgl/families/diffusion/samplers.h"
@@ -109,6 +111,36 @@ std::unique_ptr<Objective> DiffusionFamily::objective(const FamilySettings& sett
 std::shared_ptr<Sampler> DiffusionFamily::sampler(const NetworkSet& networks) const {
   const auto denoiser = networks.best<Denoiser>("denoiser");
   return denoiser ? std::make_shared<DiffusionSampler>(denoiser) : nullptr;
+}
+
+nlohmann::json DiffusionFamily::own_measures(const NetworkSet& networks, const torch::Tensor& images,
+                                             const torch::Tensor& labels) const {
+  // Quantiles of the normal distribution at 0.05, 0.15, …, 0.95.
+  constexpr double kQuantiles[] = {-1.644854, -1.036433, -0.674490, -0.385320, -0.125661,
+                                   0.125661,  0.385320,  0.674490,  1.036433,  1.644854};
+  constexpr int64_t kBatch = 64;
+  const torch::NoGradGuard no_grad;
+  const auto denoiser = networks.best<Denoiser>("denoiser");
+  if (!denoiser) return nullptr;
+  const DiffusionFamilySettings usual;
+  nlohmann::json measures;
+  for (const double quantile : kQuantiles) {
+    const double sigma = std::exp(usual.sigma_mean + usual.sigma_std * quantile);
+    const at::Generator random = make_random(images.device(), 0);
+    double sum = 0;
+    for (int64_t first = 0; first < images.size(0); first += kBatch) {
+      const Batch batch{images.slice(0, first, first + kBatch),
+                        labels.defined() ? labels.slice(0, first, first + kBatch) : labels};
+      const auto options = batch.images.options();
+      const DrawnNoise noise{torch::full({batch.images.size(0)}, sigma, options),
+                             at::randn(batch.images.sizes(), random, options)};
+      const torch::Tensor made = denoising_loss(*denoiser, batch, noise).images;
+      sum += edm_error(made, batch.images, noise.sigma).item<double>() * static_cast<double>(batch.images.size(0));
+    }
+    measures["noise_levels"].push_back(sigma);
+    measures["denoising_loss"].push_back(sum / static_cast<double>(images.size(0)));
+  }
+  return measures;
 }
 
 std::vector<std::shared_ptr<const CheckpointFormat>> DiffusionFamily::checkpoint_formats() const {

@@ -52,6 +52,10 @@ class DiffusionFamily : public Family {
   Cost cost(const std::string& slot, const nlohmann::json& shape) const override;
   std::string default_loss() const override { return "hinge"; }
   std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
+  /// "noise_levels", ten of them, the middles of the tenths of EDM's distribution in training; and "denoising_loss",
+  /// the weighted error of denoising there (denoising_loss() of `edm`), whatever the network predicts.
+  nlohmann::json own_measures(const NetworkSet& networks, const torch::Tensor& images,
+                              const torch::Tensor& labels) const override;
   std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
   std::vector<std::shared_ptr<const CheckpointFormat>> checkpoint_formats() const override;
 };

@@ -30,9 +30,14 @@ Denoising denoising_loss(Denoiser& denoiser, const Batch& real, const DrawnNoise
   if (denoiser.shape().precondition == Precondition::eps) {
     return {(made.output - noise.normal).square().mean(), made.images};
   }
+  return {edm_error(made.images, real.images, noise.sigma), made.images};
+}
+
+Tensor edm_error(const Tensor& denoised, const Tensor& images, const Tensor& sigmas) {
   constexpr double kVariance = kDataDeviation * kDataDeviation;
+  const Tensor sigma = sigmas.view({-1, 1, 1, 1});
   const Tensor weight = (sigma.square() + kVariance) / (sigma * kDataDeviation).square();
-  return {(weight * (made.images - real.images).square()).mean(), made.images};
+  return (weight * (denoised - images).square()).mean();
 }
 
 DiffusionObjective::DiffusionObjective(const DiffusionFamilySettings& settings, std::shared_ptr<Denoiser> denoiser,

@@ -30,6 +30,10 @@ struct Denoising {
 ///     eps: |F - n|^2, DDPM's simple loss                                   (arXiv 2006.11239, eq. 14)
 Denoising denoising_loss(Denoiser& denoiser, const Batch& images, const DrawnNoise& noise, const Dropout& dropout = {});
 
+/// EDM's weighted error, a scalar: the mean over all elements of (sigma^2 + sd^2) / (sigma sd)^2 |D - y|^2, of denoised
+/// images D, clean images y [N, C, R, R] and noise levels sigma [N].
+torch::Tensor edm_error(const torch::Tensor& denoised, const torch::Tensor& images, const torch::Tensor& sigma);
+
 /// What teachers judge (guidance.judged).
 constexpr const char *kSamples = "samples", *kDenoised = "denoised";
 

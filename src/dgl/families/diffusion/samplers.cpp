@@ -80,6 +80,11 @@ void DiffusionSampler::choose_solver(const SolverChoice& choice, const std::stri
   solver_ = chosen;
 }
 
+std::vector<SolverChoice> DiffusionSampler::measured_solvers() const {
+  return {{"renoise", 1}, {"renoise", 2}, {"euler", 2}, {"renoise", 4},
+          {"euler", 4},   {"renoise", 8}, {"euler", 8}, {"heun", 18}};
+}
+
 Tensor DiffusionSampler::sample(const Condition& condition, const SampleOptions& options) {
   check_psi(options.psi);
   const std::vector<double> levels = noise_levels(solver_, denoiser_->shape().precondition);

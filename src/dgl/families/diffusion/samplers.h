@@ -32,6 +32,8 @@ class DiffusionSampler : public Sampler {
 
   SampleSpec spec() const override;
   void choose_solver(const SolverChoice& choice, const std::string& origin) override;
+  std::vector<SolverChoice> measured_solvers() const override;
+  int64_t calls() const override { return solver_.name == "heun" ? 2 * solver_.steps - 1 : solver_.steps; }
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   /// The steps one behind the other, at most kMostOnnxSteps. Throws Error for more.
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;

@@ -124,6 +124,26 @@ torch::Tensor VaeFamily::encode(const NetworkSet& networks, const torch::Tensor&
   return encoder ? encoder->posterior(images).mean : torch::Tensor();
 }
 
+nlohmann::json VaeFamily::own_measures(const NetworkSet& networks, const torch::Tensor& images,
+                                       const torch::Tensor&) const {
+  constexpr double kActive = 0.01;
+  constexpr int64_t kBatch = 64;
+  const torch::NoGradGuard no_grad;
+  const auto encoder = networks.best<VaeEncoder>("encoder");
+  if (!encoder) return nullptr;
+  std::vector<torch::Tensor> means, divergences;
+  for (const torch::Tensor& batch : images.split(kBatch)) {
+    const Posterior posterior = encoder->posterior(batch);
+    means.push_back(posterior.mean.flatten(1));
+    divergences.push_back(posterior.kl());
+  }
+  const torch::Tensor variances = at::cat(means).var(0, /*unbiased=*/false);
+  nlohmann::json measures = {{"active_dimensions", (variances > kActive).sum().item<int64_t>()},
+                             {"latent_dimensions", variances.numel()}};
+  if (encoder->has_variance()) measures["kl"] = at::cat(divergences).mean().item<double>();
+  return measures;
+}
+
 void VaeFamily::check_networks(const NetworkSet& networks, const std::string& origin) const {
   const auto encoder = networks.best<VaeEncoder>("encoder");
   const auto decoder = networks.best<VaeDecoder>("decoder");

@@ -54,6 +54,11 @@ class VaeFamily : public Family {
   std::string default_loss() const override { return "hinge"; }
   /// Images of latents of the prior (VaePrior).
   std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const override;
+  /// "kl", the mean divergence of the latents of an image in nats; "active_dimensions", how many coordinates have means
+  /// whose variance over images is above 0.01 (Burda et al. 2016, arXiv 1509.00519, section 5.2), of
+  /// "latent_dimensions". Without "kl" where the encoder gives no variances.
+  nlohmann::json own_measures(const NetworkSet& networks, const torch::Tensor& images,
+                              const torch::Tensor& labels) const override;
   /// The means of latents.
   torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const override;
   /// Throws Error for an encoder and a decoder of other images or latents.
