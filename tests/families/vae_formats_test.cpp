@@ -5,6 +5,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/import.h"
+#include "dgl/families/model_file.h"
 #include "dgl/families/vae/checkpoint_import.h"
 #include "dgl/families/vae/kl_networks.h"
 #include "dgl/families/vae/tiny_networks.h"
@@ -104,7 +105,7 @@ TEST(LatentDiffusion, ExportsAreTheInverseToTheBit) {
 }
 
 NetworkSet kl_model(const std::function<void(KlShape&, KlShape&)>& change) {
-  KlShape encoder{16, 3, 32, {32, 64}, 1, {}, 4, 4, {.most = 32, .channels = 1}}, decoder = encoder;
+  KlShape encoder{{16, 3, 32, {32, 64}, 1, {}, {.most = 32, .channels = 1}}, 4, 4}, decoder = encoder;
   change(encoder, decoder);
   NetworkSet model;
   model.add({.name = "encoder", .network = std::make_shared<KlEncoder>(encoder)});
