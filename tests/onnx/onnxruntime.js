@@ -154,6 +154,23 @@ async function diffusion(name) {
   }
 }
 
+// Translations, of images of two sizes by one graph.
+async function cyclegan() {
+  const golden = (name) => path.join(source, "tests/golden/cyclegan", name);
+  const imported = (...files) => run("import", ...files.map(golden), "--out", inWork("c"), "--overwrite");
+  imported("latest_net_G_A.pth", "latest_net_G_B.pth");
+  const { tensors } = readSafetensors(golden("step.safetensors"));
+  const onnx = exported(inWork("c"), 1);
+  await compare("cyclegan", onnx, { images: tensors.a }, tensors.a_to_b, 1e-5);
+  await compare("cyclegan, 24 x 16", onnx, { images: tensors.wide }, tensors.wide_a_to_b, 1e-5);
+  await compare("cyclegan, b_to_a", exported(inWork("c"), 1, "--network", "b_to_a"), { images: tensors.b }, tensors.b_to_a, 1e-5);
+  const outputs = readSafetensors(golden("gan-compression/outputs.safetensors")).tensors;
+  for (const kind of ["resnet", "mobile", "sub_mobile"]) {
+    imported(`gan-compression/${kind}_net_G.pth`);
+    await compare(`gan-compression, ${kind}`, exported(inWork("c"), 1), { images: outputs.images }, outputs[kind], 1e-5);
+  }
+}
+
 async function asset(name, count, psi) {
   const model = path.join(source, "assets", name);
   const { classes = 0, z_dim: zDim } = JSON.parse(readSafetensors(model).metadata.dgl).generator;
@@ -187,6 +204,7 @@ async function asset(name, count, psi) {
     await parts(name, `vae/${name}.safetensors`);
   }
   await diffusion("ddim");
+  await cyclegan();
   await asset("mnist32-teacher.safetensors", 70, 0.7);
   await asset("mnist32-biggan-teacher.safetensors", 33, 1);
   await asset("emoji32-biggan-teacher.safetensors", 1, 0.5);

@@ -22,7 +22,7 @@ void run(const ApplyArguments& arguments, const CommonOptions& common) {
   const auto device = parse_device(common.device);
   refuse_existing(arguments.out, arguments.overwrite);
   const NetworkSet model = load_model(arguments.model);
-  Network& network = *model.at(arguments.network, arguments.model).best();
+  Network& network = *slot_of(model, arguments.network, arguments.model).best();
   network.to(device);
   TensorFile inputs = load_safetensors(arguments.inputs);
   for (auto& [name, tensor] : inputs.tensors) tensor = tensor.to(device);
@@ -43,10 +43,12 @@ void add_apply(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ApplyArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option("--network", a->network,
-                   "Its network: discriminator (images, labels to scores), encoder (images to moments, or to z), "
-                   "decoder (z to images), generator (z, labels to images), denoiser (x, sigma to denoised; images, t "
-                   "to output)")
+      ->add_option(
+          "--network", a->network,
+          "Its network: discriminator (images, labels to scores), encoder (images to moments, or to z), "
+          "decoder (z to images), generator (z, labels to images), denoiser (x, sigma to denoised; images, t "
+          "to output); of a cyclegan a_to_b and b_to_a (images to images), discriminator_a and discriminator_b "
+          "(images to scores of patches)")
       ->required();
   command->add_option("--inputs", a->inputs, "Safetensors file with the network's inputs by name")->required();
   command->add_option("--out", a->out, "Safetensors file to write, with its outputs by name")->required();

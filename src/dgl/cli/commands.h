@@ -38,6 +38,7 @@ void add_bench(CLI::App& app, CommonOptions& common);
 void add_report(CLI::App& app, CommonOptions& common);
 void add_study(CLI::App& app, CommonOptions& common);
 void add_reconstruct(CLI::App& app, CommonOptions& common);
+void add_translate(CLI::App& app, CommonOptions& common);
 void add_apply(CLI::App& app, CommonOptions& common);
 void add_docs(CLI::App& app, CommonOptions& common);
 

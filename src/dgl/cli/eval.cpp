@@ -24,7 +24,7 @@ namespace dgl {
 namespace {
 
 struct EvalArguments {
-  std::string model, data, features, linear, metrics = "fid";
+  std::string model, data, inputs, direction, features, linear, metrics = "fid";
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
@@ -75,6 +75,21 @@ torch::Tensor shares_for(int64_t classes, const Dataset& data, const std::string
   return label_shares(data);
 }
 
+/// The images that a model takes: those of --data, unless it makes images of another domain of them.
+std::unique_ptr<Dataset> input_set(const EvalArguments& arguments, const Family& family, const SampleSpec& spec) {
+  if (arguments.inputs.empty() && family.input_domain() != family.output_domain()) {
+    fail("{}: translates images of another domain; expected --inputs with a packed set of them", arguments.model);
+  }
+  auto inputs = std::make_unique<Dataset>(arguments.inputs.empty() ? arguments.data : arguments.inputs);
+  if (const DatasetInfo& info = inputs->info();
+      ImageShape{info.channels, info.resolution, info.resolution} != *spec.input) {
+    fail("{}: images of {} x {} x {}, but {} takes {} x {} x {}", inputs->path().string(), info.channels,
+         info.resolution, info.resolution, arguments.model, spec.input->channels, spec.input->height,
+         spec.input->width);
+  }
+  return inputs;
+}
+
 /// The codes [n, d] of all images of a set, and their labels.
 std::pair<torch::Tensor, torch::Tensor> codes_of(const NetworkSet& model, const Family& family, const Dataset& data,
                                                  torch::Device device) {
@@ -112,7 +127,8 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
   const NetworkSet model = load_model(arguments.model);
-  const auto sampler = sampler_of(model, arguments.model);
+  const auto sampler = arguments.direction.empty() ? sampler_of(model, arguments.model)
+                                                   : translator_of(model, arguments.direction, arguments.model);
   apply_solver_options(*sampler, arguments.solver, arguments.model);
   const SampleSpec spec = sampler->spec();
   const Dataset data(arguments.data);
@@ -130,9 +146,11 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
                      .psi = arguments.psi,
                      .device = device,
                      .label_shares = shares_for(spec.classes, data, arguments.model)};
+  if (!spec.input && !arguments.inputs.empty()) fail("--inputs: {} takes no images", arguments.model);
   if (spec.input) {
-    options.samples.count = std::min(arguments.samples, data.info().count);
-    options.samples.inputs = data.images(evenly_spaced(data.info().count, options.samples.count));
+    const auto inputs = input_set(arguments, family_of(model, arguments.model), spec);
+    options.samples.count = std::min(arguments.samples, inputs->info().count);
+    options.samples.inputs = inputs->images(evenly_spaced(inputs->info().count, options.samples.count));
     options.reconstructs = family_of(model, arguments.model).reconstructs();
   }
   options.each_label = arguments.each_label;
@@ -188,6 +206,9 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<EvalArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command->add_option("--data", a->data, "Real images, a packed set")->required();
+  command->add_option("--inputs", a->inputs, "For a CycleGAN: images that it translates, a packed set");
+  command->add_option("--direction", a->direction,
+                      "Its direction: a_to_b, or b_to_a (the former by default); --data is what it translates to");
   command
       ->add_option("--features", a->features,
                    "Feature network: for example assets/mnist32-features.safetensors, or Inception's weights")

@@ -67,7 +67,7 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   refuse_existing(out, arguments.overwrite);
   const NetworkSet model = load_model(arguments.model);
   if (onnx && !arguments.network.empty()) {
-    const Network& network = *model.at(arguments.network, arguments.model).best();
+    const Network& network = *slot_of(model, arguments.network, arguments.model).best();
     onnx_graph(network, arguments.model + ": " + arguments.network, model.info).save(out);
     if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
     return;
@@ -83,7 +83,7 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   if (!arguments.network.empty()) {
     exported = {};
     exported.info = model.info;
-    exported.add(model.at(arguments.network, arguments.model));
+    exported.add(slot_of(model, arguments.network, arguments.model));
   }
   const auto format =
       find_checkpoint_format(arguments.to.empty() ? only_target(model, arguments.model) : arguments.to, "--to");
@@ -109,7 +109,7 @@ void add_export(CLI::App& app, CommonOptions& common) {
       "--network", a->network,
       "Only this network in place of the whole model: an autoencoder's encoder (images to moments, or to z "
       "without variances) or decoder (z to images), a diffusion model's denoiser (x, sigma to "
-      "denoised)");
+      "denoised), a cyclegan's a_to_b or b_to_a (images to output)");
   command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();

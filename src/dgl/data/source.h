@@ -38,8 +38,12 @@ class Source {
 /// Each function opens its argument if it has the format, and returns null if not. Throws Error if the format is
 /// recognized but the data are damaged.
 std::unique_ptr<Source> open_digits_json(const NpmPackage& package);
-/// `skin_tones` includes the variants of every skin tone and the skin tones themselves.
-std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones);
+/// Names of the artists whose emoji open_emoji() reads.
+std::vector<std::string> emoji_vendors();
+/// `skin_tones` includes the variants of every skin tone and the skin tones themselves. `vendor` is one of
+/// emoji_vendors(), or "" for the first whose images the package has. Emoji have the order of the package's index,
+/// which is the same for all vendors.
+std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones, const std::string& vendor = "");
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path);
 std::unique_ptr<Source> open_cifar(const std::filesystem::path& path);
 std::unique_ptr<Source> open_image_folder(const std::filesystem::path& path, bool labels);

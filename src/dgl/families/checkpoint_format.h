@@ -13,7 +13,7 @@ namespace dgl {
 
 /// Where a network of a checkpoint belongs in a model.
 struct SlotRole {
-  std::string slot;      ///< "generator", "discriminator", …
+  std::string slot;      ///< "generator", "discriminator", …; "": as the file's name says
   bool average = false;  ///< whether it is the slot's average
 };
 
@@ -50,6 +50,12 @@ class CheckpointFormat {
     SlotRole role;
   };
   virtual std::vector<Prefix> prefixes() const = 0;
+  /// Where a state dict belongs whose place in the file does not tell: `slot` is that of its signature, `file` the
+  /// file's name. Throws Error for a name that says something else than the tensors do.
+  virtual SlotRole role_in_file(const std::string& slot, const std::string& file) const;
+  /// Whether networks of a model may be named as in this format and as in `other`, as a program's that reads the
+  /// other's.
+  virtual bool goes_with(const CheckpointFormat& other) const { return name() == other.name(); }
   /// Names of tensors that stand beside the state dicts and belong to networks.
   virtual std::vector<std::string> other_tensors() const { return {}; }
 

@@ -42,6 +42,14 @@ struct SlotSpec {
   std::string name;
   NetworkRole role = NetworkRole::generator;
   bool averaged = false;  ///< whether an exponential moving average of it is kept
+  size_t domain = 0;      ///< of a discriminator: the data domain whose images it judges
+};
+
+/// Weights of a teacher's terms.
+struct GuidanceWeights {
+  double lambda = 0.1;        ///< of its discriminator's loss
+  double pair = 0;            ///< of the distance in its features
+  std::string pair_weight{};  ///< what balances that (guidance.pair_weight); "": as the recipe says
 };
 
 /// A family of generative models: its networks, its losses, its keys of a recipe, its files. Everything else in the
@@ -86,6 +94,12 @@ class Family {
   virtual std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const;
   /// A sampler that draws from latents alone, where sampler() takes images; else null.
   virtual std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const { return nullptr; }
+  /// Names of the directions in which a family translates images, the sampler's first; empty for one that does not.
+  virtual std::vector<std::string> directions() const { return {}; }
+  /// The sampler of one of the directions(), from averages if the model has them; null if it lacks what is needed.
+  virtual std::shared_ptr<Sampler> translator(const NetworkSet& networks, const std::string& direction) const {
+    return nullptr;
+  }
   /// Latents [N, …] of images [N, C, H, W] in -1 … 1, by a model that encodes them, without random numbers; undefined
   /// for a family that encodes none.
   virtual torch::Tensor encode(const NetworkSet& networks, const torch::Tensor& images) const { return {}; }
@@ -95,9 +109,10 @@ class Family {
                                       const torch::Tensor& labels) const {
     return nullptr;
   }
-  /// Whether the images that a student learns to make stand for those of the data, so that guidance.pair needs no
-  /// images of the teacher.
+  /// Whether the sampler's images stand for the images that it takes, so that they can be compared.
   virtual bool reconstructs() const { return false; }
+  /// A teacher's weights where the recipe leaves them to the program and the student does not learn its images.
+  virtual GuidanceWeights usual_guidance() const { return {}; }
   /// The name of the loss that the family's discriminators are trained with; "" if it has none.
   virtual std::string default_loss() const { return ""; }
   /// Throws Error (naming `origin`) for imported networks that do not belong together.

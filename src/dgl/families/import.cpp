@@ -30,7 +30,16 @@ std::string find_slot(const CheckpointFormat& format, const NamedTensors& tensor
   return "";
 }
 
-/// Adds the state dict under `prefix`, if it is of one of the formats.
+/// The role that a format's files give to the state dict under `prefix`; nothing if they have none there.
+std::optional<SlotRole> role_at(const CheckpointFormat& format, const std::string& prefix) {
+  for (const auto& known : format.prefixes()) {
+    if (known.prefix == prefix) return known.role;
+  }
+  return std::nullopt;
+}
+
+/// Adds the state dict under `prefix`, if it is of one of the formats. `role` is what another format's files have
+/// there.
 void add_dict(std::vector<Found>& found, const TensorFile& file, const std::string& origin, const std::string& prefix,
               std::optional<SlotRole> role) {
   NamedTensors tensors = file.with_prefix(prefix);
@@ -41,12 +50,13 @@ void add_dict(std::vector<Found>& found, const TensorFile& file, const std::stri
     for (const std::string& name : format->other_tensors()) {
       if (const auto tensor = file.tensors.find(name); tensor != file.tensors.end()) others.insert(*tensor);
     }
-    if (!role) {
-      const bool average = std::filesystem::path(origin).filename().string().starts_with("G_ema");
-      role = SlotRole{slot, slot == "generator" && average};
+    if (const auto own = role_at(*format, prefix)) role = own;
+    if (!role || role->slot.empty()) {
+      role = format->role_in_file(slot, std::filesystem::path(origin).filename().string());
       for (const auto& [name, tensor] : others) tensors.erase(name);
+    } else if (slot != role->slot) {
+      fail("{}: {} holds a {} where a {} was expected", origin, prefix, slot, role->slot);
     }
-    if (slot != role->slot) fail("{}: {} holds a {} where a {} was expected", origin, prefix, slot, role->slot);
     found.push_back({format, {*role, std::move(tensors), std::move(others), origin, prefix}});
     return;
   }
@@ -116,6 +126,10 @@ TensorFile CheckpointFormat::export_model(const NetworkSet&, const std::string& 
   fail("{}: models are not written as {}", origin, name());
 }
 
+SlotRole CheckpointFormat::role_in_file(const std::string& slot, const std::string& file) const {
+  return {slot, slot == "generator" && file.starts_with("G_ema")};
+}
+
 void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
                  const std::vector<std::string>& unknown) {
   if (missing.empty() && unknown.empty()) return;
@@ -173,19 +187,20 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   std::vector<std::string> names;
   const Family* family = nullptr;
   LeftOut left_out;
-  std::string first_format;
+  std::shared_ptr<const CheckpointFormat> first_format;
+  const auto wanted_format = options.from.empty() ? nullptr : find_checkpoint_format(options.from, "--from");
   for (const auto& path : files) {
     const TensorFile file = load_tensors(path, wanted);
     const std::vector<Found> found = find_dicts(file, path.string());
     left_out.add(file, found);
     for (const auto& [format, dict] : found) {
-      if (!options.from.empty() && options.from != format->name()) {
+      if (wanted_format && !wanted_format->goes_with(*format)) {
         fail("{}: its tensors are named as in {}, not in {}", dict.origin, format->name(), options.from);
       }
-      if (first_format.empty()) first_format = format->name();
-      if (first_format != format->name()) {
+      if (!first_format) first_format = format;
+      if (!first_format->goes_with(*format)) {
         fail("{}: {}* is named as in {}, an earlier network as in {}; expected one program's names", dict.origin,
-             dict.prefix, format->name(), first_format);
+             dict.prefix, format->name(), first_format->name());
       }
       NetworkSlot& slot = slots[dict.role.slot];
       auto& network = dict.role.average ? slot.average : slot.network;

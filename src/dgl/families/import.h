@@ -16,11 +16,11 @@ std::shared_ptr<const CheckpointFormat> find_checkpoint_format(const std::string
 
 /// Reads networks that another program trained, from one file or several (generator and discriminator apart), PyTorch
 /// checkpoints or safetensors. Every width, depth and the resolution are read from the tensors' shapes. A file holds
-/// state dicts under prefixes of its format, or one state dict; whether that is an average is then told by the file's
-/// name, which starts with G_ema. Numbers become float32. Throws Error in one line for files of another architecture:
-/// which tensors are missing and which are unknown, the first few of each; and for networks that do not belong
-/// together or are named as in different programs. Tensors that no network took are counted in the model's info, with
-/// what their names begin with ("imported.left_out").
+/// state dicts under prefixes of its format, or one state dict, whose place in the model is then told by the file's
+/// name as well (CheckpointFormat::role_in_file). Numbers become float32. Throws Error in one line for files of another
+/// architecture: which tensors are missing and which are unknown, the first few of each; and for networks that do not
+/// belong together or are named as in different programs. Tensors that no network took are counted in the model's info,
+/// with what their names begin with ("imported.left_out").
 NetworkSet import_model(const std::vector<std::filesystem::path>& files, const ImportOptions& options = {});
 
 /// The first few of a list: "a, b, c and 7 more"; "none" if it is empty.

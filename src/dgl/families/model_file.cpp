@@ -113,9 +113,50 @@ std::shared_ptr<Sampler> prior_sampler_of(const NetworkSet& model, const std::st
   return sampler_of(model, origin);
 }
 
+std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, const std::string& origin) {
+  std::vector<DomainDiscriminator> found;
+  for (const NetworkSlot& slot : model) {
+    const auto network = std::dynamic_pointer_cast<Discriminator>(slot.best());
+    if (!network) continue;
+    size_t domain = 0;
+    for (const SlotSpec& spec : family_of(network->settings(), origin).slots()) {
+      if (spec.name == slot.name) domain = spec.domain;
+    }
+    found.push_back({slot.name, network, domain});
+  }
+  return found;
+}
+
+std::shared_ptr<Discriminator> find_discriminator(const NetworkSet& model, const std::string& origin) {
+  for (const auto& [slot, network, domain] : discriminators_of(model, origin)) {
+    if (domain == family_of(network->settings(), origin).output_domain()) return network;
+  }
+  return nullptr;
+}
+
 std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin) {
-  if (auto found = model.discriminator()) return found;
-  fail_file("{}: the model has no discriminator", origin);
+  if (auto found = find_discriminator(model, origin)) return found;
+  const auto others = discriminators_of(model, origin);
+  if (others.empty()) fail_file("{}: the model has no discriminator", origin);
+  fail_file("{}: the model has no discriminator of the images that it makes, only a {}", origin, others[0].slot);
+}
+
+std::shared_ptr<Sampler> translator_of(const NetworkSet& model, const std::string& direction,
+                                       const std::string& origin) {
+  const Family& family = family_of(model, origin);
+  const auto directions = family.directions();
+  if (directions.empty()) fail("{}: a {} translates no images; expected a cyclegan", origin, family.name());
+  const std::string wanted = direction.empty() ? directions[0] : direction;
+  if (std::find(directions.begin(), directions.end(), wanted) == directions.end()) {
+    fail("--direction {}: expected {}", wanted, fmt::join(directions, " or "));
+  }
+  if (auto sampler = family.translator(model, wanted)) return sampler;
+  fail_file("{}: the model has no generator of the direction {}", origin, wanted);
+}
+
+const NetworkSlot& slot_of(const NetworkSet& model, const std::string& name, const std::string& origin) {
+  if (const NetworkSlot* generator = model.find("generator_" + name)) return *generator;
+  return model.at(name, origin);
 }
 
 }  // namespace dgl

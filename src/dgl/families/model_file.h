@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "dgl/families/family.h"
 
@@ -26,7 +27,23 @@ const Family& family_of(const NetworkSet& model, const std::string& origin);
 std::shared_ptr<Sampler> sampler_of(const NetworkSet& model, const std::string& origin);
 /// The sampler of a model that draws from latents, where there is one, else sampler_of().
 std::shared_ptr<Sampler> prior_sampler_of(const NetworkSet& model, const std::string& origin);
-/// The model's first discriminator. Throws Error (naming `origin`) if it has none.
+/// A model's discriminator, and the data domain whose images it judges.
+struct DomainDiscriminator {
+  std::string slot;
+  std::shared_ptr<Discriminator> network;
+  size_t domain = 0;
+};
+/// All discriminators of a model, in the order of their slots.
+std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, const std::string& origin);
+/// The discriminator of the images that the model's sampler makes; null if it has none.
+std::shared_ptr<Discriminator> find_discriminator(const NetworkSet& model, const std::string& origin);
+/// The same. Throws Error (naming `origin`) if it has none.
 std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin);
+/// The sampler of a direction of a model that translates images, the first for "". Throws Error (naming `origin`) for
+/// one that does not translate, an unknown direction, or one whose network is missing.
+std::shared_ptr<Sampler> translator_of(const NetworkSet& model, const std::string& direction,
+                                       const std::string& origin);
+/// The slot called `name`, or "generator_" and `name`. Throws Error as NetworkSet::at() does.
+const NetworkSlot& slot_of(const NetworkSet& model, const std::string& name, const std::string& origin);
 
 }  // namespace dgl

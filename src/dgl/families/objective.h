@@ -58,6 +58,9 @@ class Objective {
   virtual int64_t batches_per_step() const { return 1; }
   /// Into how many shards a batch may be split, each to be taken as a batch of its own: 1 if losses need all of it.
   virtual int64_t max_shards(int64_t batch) const { return 1; }
+  /// The recipe key which makes losses keep images of their batch, so that all of it has to be in one place, neither
+  /// split into parts nor shared out to processes; "" if there is none.
+  virtual std::string needs_whole_batch() const { return ""; }
   /// How often each label is drawn for generated images, [classes], if `of_data` says how often the data has it;
   /// undefined: uniformly.
   virtual torch::Tensor fake_label_shares(const torch::Tensor& of_data) const { return of_data; }

@@ -8,6 +8,7 @@
 #include "dgl/base/error.h"
 #include "dgl/families/biggan/biggan.h"
 #include "dgl/families/classifier/classifier.h"
+#include "dgl/families/cyclegan/cyclegan.h"
 #include "dgl/families/diffusion/diffusion.h"
 #include "dgl/families/family.h"
 #include "dgl/families/stylegan2/stylegan2.h"
@@ -24,6 +25,7 @@ std::vector<std::unique_ptr<Family>> builtin_families() {
   all.push_back(std::make_unique<BigGanFamily>());
   all.push_back(std::make_unique<DiffusionFamily>());
   all.push_back(std::make_unique<VaeFamily>());
+  all.push_back(std::make_unique<CycleGanFamily>());
   all.push_back(std::make_unique<ClassifierFamily>());
   return all;
 }

@@ -61,7 +61,11 @@ class Message {
 Message value_info(const std::string& name, int64_t type, at::IntArrayRef sizes) {
   Message shape;
   shape.message(1, Message().text(2, "N"));
-  for (const int64_t size : sizes) shape.message(1, Message().integer(1, size));
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    // A size that is not known has a name, which is a parameter of the graph.
+    const bool any = sizes[i] == OnnxGraph::kAnySize;
+    shape.message(1, any ? Message().text(2, fmt::format("{}_size{}", name, i + 1)) : Message().integer(1, sizes[i]));
+  }
   const Message tensor = Message().integer(1, type).message(2, shape);
   return Message().text(1, name).message(2, Message().message(1, tensor));
 }

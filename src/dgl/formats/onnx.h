@@ -21,6 +21,7 @@ class OnnxGraph {
  public:
   using Attribute = std::variant<int64_t, double, std::string, std::vector<int64_t>>;
   using Attributes = std::vector<std::pair<std::string, Attribute>>;
+  static constexpr int64_t kAnySize = -1;
 
   /// While an object lives, names are prefixed by `name` and a dot.
   class Scope {
@@ -37,7 +38,8 @@ class OnnxGraph {
     const std::string before_;
   };
 
-  /// Adds an input [N, sizes…] of kFloat or kLong with any N. The scope does not change its name.
+  /// Adds an input [N, sizes…] of kFloat or kLong with any N. A size of kAnySize may be any too. The scope does not
+  /// change its name.
   std::string input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes);
   /// Stores a tensor in the file, as int64 if it is kLong and else as float32. Returns its name, which is that of an
   /// earlier call if the tensor shares all its memory with that call's: weights that are used twice are stored once.

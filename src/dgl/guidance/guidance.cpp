@@ -49,21 +49,30 @@ std::vector<const DiscriminatorTerm*> Guidance::discriminators() const {
   return found;
 }
 
-const DiscriminatorTerm& Guidance::first_discriminator() const {
+const DiscriminatorTerm& Guidance::first_discriminator(size_t domain) const {
   const auto all = discriminators();
   if (all.empty()) fail("no teacher has a discriminator");
-  return *all[0];
+  for (const DiscriminatorTerm* one : all) {
+    if (one->domain() == domain) return *one;
+  }
+  fail("no teacher has a discriminator of each data domain, which learning from its scores or features needs");
 }
 
 void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Sampler> generator,
                                    const StudentShape& student) {
   if (!how.any()) return;
-  const DiscriminatorTeacher& teacher = first_discriminator().teacher();
+  const auto all = discriminators();
+  if (all.empty()) fail("no teacher has a discriminator");
+  const DiscriminatorTeacher& teacher = all[0]->teacher();
   if (how.wants_images()) {
     if (!generator) {
       fail("{}: the teacher has no generator, which guidance.teacher_data and duality_gap need", teacher.name);
     }
     const SampleSpec spec = generator->spec();
+    if (spec.input) {
+      fail("{}: the teacher makes images of images, but guidance.teacher_data and duality_gap need one that draws them",
+           teacher.name);
+    }
     if (!teacher.resize && spec.output != student.image) {
       fail("{}: the teacher's generator makes {} images, expected {} as in the data", teacher.name, text(spec.output),
            text(student.image));
@@ -77,9 +86,9 @@ void Guidance::guide_discriminator(const DiscriminatorGuidance& how, std::shared
   student_ = student;
 }
 
-Tensor Guidance::logit_prior(const Tensor& images, const Tensor& labels, int64_t chunks) const {
+Tensor Guidance::logit_prior(const Tensor& images, const Tensor& labels, int64_t chunks, size_t domain) const {
   if (discriminator_.logit_prior == 0) return {};
-  return discriminator_.logit_prior * first_discriminator().score(images, labels, chunks);
+  return discriminator_.logit_prior * first_discriminator(domain).score(images, labels, chunks);
 }
 
 Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Generator& random) const {
@@ -92,14 +101,14 @@ Tensor Guidance::teacher_images(int64_t n, const Tensor& labels, const at::Gener
   return fit_images(generator_->sample(condition, {1, random}), student_.image.channels, student_.image.height);
 }
 
-std::vector<Tensor> Guidance::teacher_features(const Tensor& images, const Tensor& labels) const {
+std::vector<Tensor> Guidance::teacher_features(const Tensor& images, const Tensor& labels, size_t domain) const {
   const torch::NoGradGuard no_grad;
-  return first_discriminator().features(images, labels);
+  return first_discriminator(domain).features(images, labels);
 }
 
-Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels) const {
+Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels, size_t domain) const {
   const torch::NoGradGuard no_grad;
-  return first_discriminator().score(images, labels);
+  return first_discriminator(domain).score(images, labels);
 }
 
 GuidanceResult Guidance::distill(const GuidanceInput& input) const {

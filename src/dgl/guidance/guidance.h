@@ -21,7 +21,8 @@ struct StudentShape {
 
 /// All that teachers add to a student's losses: terms of the generator's loss, which are summed, and what the first
 /// teacher tells the student's discriminator. Knows nothing of the family that made the images: a teacher has to fit
-/// their size only, or to have them resized.
+/// their size only, or to have them resized. Where images are of one data domain of several, the first teacher is the
+/// first that judges that domain.
 class Guidance {
  public:
   /// Adds a teacher's discriminator and freezes it. Throws Error if it judges images of another shape and they are not
@@ -36,7 +37,7 @@ class Guidance {
   std::vector<const DiscriminatorTerm*> discriminators() const;
 
   /// Lets the student's discriminator learn from the first teacher too, and from images of `generator`, which is needed
-  /// only if they are wanted. Throws Error if these do not fit, as add() does.
+  /// only if they are wanted. Throws Error if these do not fit, as add() does, or if it makes images of images.
   void guide_discriminator(const DiscriminatorGuidance& how, std::shared_ptr<Sampler> generator,
                            const StudentShape& student);
   const DiscriminatorGuidance& discriminator() const { return discriminator_; }
@@ -45,11 +46,13 @@ class Guidance {
   torch::Tensor teacher_images(int64_t n, const torch::Tensor& labels, const at::Generator& random) const;
   /// DiscriminatorGuidance::logit_prior times the first teacher's scores [N], differentiable in the images; `chunks` as
   /// in Discriminator::judge(). Undefined if there is no prior.
-  torch::Tensor logit_prior(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks) const;
+  torch::Tensor logit_prior(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks,
+                            size_t domain = 0) const;
   /// Feature maps of the first teacher's blocks for images, without gradients.
-  std::vector<torch::Tensor> teacher_features(const torch::Tensor& images, const torch::Tensor& labels) const;
+  std::vector<torch::Tensor> teacher_features(const torch::Tensor& images, const torch::Tensor& labels,
+                                              size_t domain = 0) const;
   /// The first teacher's scores [N] of images, without gradients.
-  torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels) const;
+  torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels, size_t domain = 0) const;
 
   /// Sets what a stage of distillation minimizes in place of the student's own losses.
   void set_distillation(std::unique_ptr<GuidanceTerm> term) { distillation_ = std::move(term); }
@@ -64,7 +67,8 @@ class Guidance {
   std::map<std::string, torch::Tensor> state() const;
 
  private:
-  const DiscriminatorTerm& first_discriminator() const;
+  /// The first of a domain. Throws Error if there is none.
+  const DiscriminatorTerm& first_discriminator(size_t domain) const;
 
   std::vector<std::unique_ptr<GuidanceTerm>> terms_;
   std::unique_ptr<GuidanceTerm> distillation_;

@@ -22,11 +22,15 @@ struct GuidanceInput {
   torch::Tensor last_weight{};  ///< of the last layer of the network that made them; undefined if it tells none
   std::function<torch::Tensor()> original{};  ///< computes the images [N, C, R, R] that they stand for, such as the
                                               ///< teacher's of the same latents; empty if there are none
+  torch::Tensor copies{};  ///< the images [N, C, R, R], with gradients, that stand for the originals, such as those of
+                           ///< a cycle; undefined: the generated ones
 
   /// The generated images, as they are or as the student's discriminator sees them.
   const torch::Tensor& images(bool as_augmented) const {
     return as_augmented && augmented.defined() ? augmented : fake;
   }
+  /// The images that stand for the originals.
+  const torch::Tensor& paired() const { return copies.defined() ? copies : fake; }
 };
 
 /// What guidance adds for one batch.

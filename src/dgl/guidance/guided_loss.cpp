@@ -18,8 +18,8 @@ constexpr size_t kAlignedBlocks = 3;
 
 /// Adds the first teacher's scores as a prior, if guidance says so.
 Tensor with_prior(const Tensor& scores, const Tensor& images, const Tensor& labels, int64_t chunks,
-                  const StepInput& input) {
-  const Tensor prior = input.guidance ? input.guidance->logit_prior(images, labels, chunks) : Tensor();
+                  const StepInput& input, size_t domain) {
+  const Tensor prior = input.guidance ? input.guidance->logit_prior(images, labels, chunks, domain) : Tensor();
   if (!prior.defined()) return scores;
   return scores + (scores.dim() == 1 ? prior : prior.unsqueeze(1));
 }
@@ -44,12 +44,14 @@ Tensor feature_difference(const std::vector<Tensor>& own, const std::vector<Tens
 }
 
 Tensor guided_scores(Discriminator& discriminator, const Tensor& images, const Tensor& labels, int64_t chunks,
-                     const StepInput& input) {
-  return with_prior(discriminator.forward(images, labels, chunks), images, labels, chunks, input);
+                     const StepInput& input, size_t domain) {
+  return with_prior(discriminator.forward(images, labels, chunks), images, labels, chunks, input, domain);
 }
 
-Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInput& input, StepOutput& output) {
-  if (!input.guidance || input.guidance_scale == 0) return loss;
+namespace {
+
+/// What teachers add for images of one domain; `loss` is as in add_guidance().
+GuidanceResult guidance_of(const Tensor& loss, const GuidedImages& fakes, const StepInput& input) {
   const Batch& real = input.real.at(fakes.domain);
   GuidanceInput guidance{.fake = fakes.images,
                          .labels = fakes.labels,
@@ -60,16 +62,48 @@ Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInp
                          .domain = fakes.domain,
                          .augmented = fakes.augmented,
                          .last_weight = fakes.last_weight,
-                         .original = fakes.original};
-  const GuidanceResult term = input.guidance->evaluate(guidance);
+                         .original = fakes.original,
+                         .copies = fakes.copies};
+  return input.guidance->evaluate(guidance);
+}
+
+/// Adds the mean of those that are defined.
+void put_mean(Scalars& scalars, const char* name, const std::vector<Tensor>& values) {
+  if (values.empty()) return;
+  scalars[name] = values.size() == 1 ? values[0] : at::stack(values).mean();
+}
+
+}  // namespace
+
+Tensor add_guidance(const Tensor& loss, const GuidedImages& fakes, const StepInput& input, StepOutput& output) {
+  return add_guidance(loss, std::vector<GuidedImages>{fakes}, input, output);
+}
+
+Tensor add_guidance(const Tensor& loss, const std::vector<GuidedImages>& fakes, const StepInput& input,
+                    StepOutput& output) {
+  if (!input.guidance || input.guidance_scale == 0) return loss;
   if (input.guidance_alone) output.losses.clear();  // those of the main phase, which has them in its own step
-  if (!term.loss.defined()) return input.guidance_alone ? loss * 0 : loss;
-  output.losses["g_guidance"] = term.loss.detach();
-  output.losses.insert(term.losses.begin(), term.losses.end());
-  if (term.scores.defined()) output.scores["teacher_fake"] = term.scores.mean();
-  if (term.weight.defined()) output.scores["teacher_weight"] = term.weight;
-  output.statistics.insert(term.statistics.begin(), term.statistics.end());
-  const Tensor scaled = term.loss * input.guidance_scale;
+  Tensor sum;
+  Scalars losses;
+  std::vector<Tensor> scores, weights;
+  for (const GuidedImages& images : fakes) {
+    const GuidanceResult term = guidance_of(loss, images, input);
+    if (!term.loss.defined()) continue;
+    sum = sum.defined() ? sum + term.loss : term.loss;
+    for (const auto& [name, value] : term.losses) {
+      Tensor& total = losses[name];
+      total = total.defined() ? total + value : value;
+    }
+    if (term.scores.defined()) scores.push_back(term.scores.mean());
+    if (term.weight.defined()) weights.push_back(term.weight);
+    output.statistics.insert(term.statistics.begin(), term.statistics.end());
+  }
+  if (!sum.defined()) return input.guidance_alone ? loss * 0 : loss;
+  output.losses["g_guidance"] = sum.detach();
+  output.losses.insert(losses.begin(), losses.end());
+  put_mean(output.scores, "teacher_fake", scores);
+  put_mean(output.scores, "teacher_weight", weights);
+  const Tensor scaled = sum * input.guidance_scale;
   return input.guidance_alone ? scaled : loss + scaled;
 }
 
@@ -104,12 +138,12 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
   const Tensor all_labels = fake.labels.defined() ? at::cat(labels) : fake.labels;
   const Tensor all_images = at::cat(images);
   Judgement judgement = discriminator.judge(all_images, all_labels, chunks, how.align_features > 0);
-  const auto scores = with_prior(judgement.scores, all_images, all_labels, chunks, input).chunk(chunks);
+  const auto scores = with_prior(judgement.scores, all_images, all_labels, chunks, input, domain).chunk(chunks);
   Tensor real_losses = adversarial.discriminator_real(scores[0]),
          fake_losses = adversarial.discriminator_fake(scores[1]);
   std::vector<Tensor> teacher;
   if (how.smooth_labels || how.aligns()) {
-    for (size_t i = 0; i < 2; ++i) teacher.push_back(guidance->teacher_scores(images[i], labels[i]));
+    for (size_t i = 0; i < 2; ++i) teacher.push_back(guidance->teacher_scores(images[i], labels[i], domain));
   }
   if (how.smooth_labels) {
     real_losses = at::sigmoid(teacher[0]) * mean_over_patches(real_losses);
@@ -133,8 +167,8 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
     }
   }
   if (how.align_features > 0) {
-    const auto theirs = guidance->teacher_features(at::cat({images[0], images[1]}),
-                                                   fake.labels.defined() ? at::cat({labels[0], labels[1]}) : Tensor());
+    const auto theirs = guidance->teacher_features(
+        at::cat({images[0], images[1]}), fake.labels.defined() ? at::cat({labels[0], labels[1]}) : Tensor(), domain);
     add("d_align_features", how.align_features * feature_difference(judgement.features, theirs, 2 * n));
   }
   if (input.augmentation) input.augmentation->watch(scores[0], !replaced, output.statistics);

@@ -11,9 +11,10 @@
 namespace dgl {
 
 /// Scores [N] or [N, P] of images as the student's losses take them: those of its own discriminator and, if guidance
-/// says so, the first teacher's as a prior (DiscriminatorGuidance::logit_prior). Images are augmented already.
+/// says so, those of the first teacher of their domain as a prior (DiscriminatorGuidance::logit_prior). Images are
+/// augmented already.
 torch::Tensor guided_scores(Discriminator& discriminator, const torch::Tensor& images, const torch::Tensor& labels,
-                            int64_t chunks, const StepInput& input);
+                            int64_t chunks, const StepInput& input, size_t domain = 0);
 
 /// The mean absolute difference, a scalar, of the features of the first `n` images in the student's discriminator and
 /// in a teacher's, over the outputs of the last three blocks. Throws Error if they differ in shape.
@@ -27,6 +28,7 @@ struct GuidedImages {
   torch::Tensor labels;                       ///< [N], or undefined
   torch::Tensor last_weight{};                ///< as GuidanceInput::last_weight
   std::function<torch::Tensor()> original{};  ///< as GuidanceInput::original
+  torch::Tensor copies{};                     ///< as GuidanceInput::copies
   size_t domain = 0;
 };
 
@@ -34,6 +36,10 @@ struct GuidedImages {
 /// reports their sum as "g_guidance" and the first teacher's mean score as "teacher_fake". Returns `loss` if no term
 /// applies to their domain in this step, and the terms alone in a phase of guidance (StepInput::guidance_alone).
 torch::Tensor add_guidance(const torch::Tensor& loss, const GuidedImages& fakes, const StepInput& input,
+                           StepOutput& output);
+/// The same for images of several domains, each at most once: sums of their terms, means of the teachers' scores and
+/// weights.
+torch::Tensor add_guidance(const torch::Tensor& loss, const std::vector<GuidedImages>& fakes, const StepInput& input,
                            StepOutput& output);
 
 /// The loss of a stage of distillation: how far the images are from the teacher's that they stand for

@@ -51,10 +51,11 @@ GuidanceResult PairTerm::evaluate(const GuidanceInput& input) const {
     original = maps(input.original(), input.labels);
   }
   GuidanceResult result;
-  const Tensor distance = distance_(maps(input.fake, input.labels), original).mean();
+  const Tensor& copies = input.paired();
+  const Tensor distance = distance_(maps(copies, input.labels), original).mean();
   result.loss = mu * distance;
   if (teacher_.weight) {
-    const WeightInput balance{input.fake, {}, distance, input.own_loss, {}, input.last_weight};
+    const WeightInput balance{copies, {}, distance, input.own_loss, {}, input.last_weight};
     result.loss = teacher_.weight->evaluate(balance, result.statistics) * result.loss;
   }
   result.losses["g_pair"] = result.loss.detach();

@@ -37,7 +37,8 @@ std::vector<std::string> pair_term_distances();
 ///
 /// The original of a student that inherits its teacher's mapping is the teacher's image of the same latents, as in DCD
 /// (Li et al. 2023, arXiv 2212.14169, section 3.2); that of a reconstruction is the image that it reconstructs, as in
-/// VAE-GAN's error of the features (Larsen et al. 2016, arXiv 1512.09300, section 3.2).
+/// VAE-GAN's error of the features (Larsen et al. 2016, arXiv 1512.09300, section 3.2); that of a cycle's image is the
+/// one that the cycle began with.
 class PairTerm : public GuidanceTerm {
  public:
   /// Freezes the teacher.

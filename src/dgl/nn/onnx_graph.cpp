@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
@@ -18,11 +19,13 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
   Sampler::ConditionNames names;
   if (!spec.latent_shape.empty()) names.latents = graph.input("z", torch::kFloat, spec.latent_shape);
   if (spec.classes > 0) names.labels = graph.input("labels", torch::kLong, {});
-  if (spec.input) {
-    names.images = graph.input("images", torch::kFloat, {spec.input->channels, spec.input->height, spec.input->width});
-  }
+  const auto sizes = [&](const ImageShape& image) -> std::vector<int64_t> {
+    if (sampler.onnx_takes_any_size()) return {image.channels, OnnxGraph::kAnySize, OnnxGraph::kAnySize};
+    return {image.channels, image.height, image.width};
+  };
+  if (spec.input) names.images = graph.input("images", torch::kFloat, sizes(*spec.input));
   const std::string images = sampler.to_onnx(graph, names, psi);
-  graph.output(images, spec.input ? "output" : "images", {spec.output.channels, spec.output.height, spec.output.width});
+  graph.output(images, spec.input ? "output" : "images", sizes(spec.output));
   graph.describe(fmt::format("A generator: {}{} to images [N, C, R, R], about -1 to 1 and not clamped; psi {:g}.",
                              spec.input ? "images" : "latents z of a normal distribution",
                              spec.classes > 0 ? fmt::format(", labels 0 to {}", spec.classes - 1) : "", psi));

@@ -54,6 +54,10 @@ class Sampler {
   virtual SampleSpec spec() const = 0;
   /// Images that it takes may have sides of any multiples of this; 0: only those of the spec.
   virtual int64_t input_multiple() const { return 0; }
+  /// The smallest side of images that it takes, where input_multiple() is above 0.
+  virtual int64_t smallest_input() const { return input_multiple(); }
+  /// Whether its ONNX graph takes images of those sides too, and not only of the spec's.
+  virtual bool onnx_takes_any_size() const { return false; }
   /// Takes another solver than the one of the model's settings. Throws Error, which names `origin`, for a sampler that
   /// has no steps, or for an unknown solver.
   virtual void choose_solver(const SolverChoice& choice, const std::string& origin);

@@ -65,10 +65,16 @@ Tensor Convolution::halve(const Tensor& x, Step step) {
   return bias_.defined() ? ops::bias_act(y, bias_, kLinear) : y;
 }
 
+Tensor Convolution::within(const Tensor& x) {
+  const Tensor y = ops::conv2d(x, weight_, 1, 0);
+  return bias_.defined() ? ops::bias_act(y, bias_, kLinear) : y;
+}
+
 std::string Convolution::to_onnx(OnnxGraph& graph, const std::string& x, Step step) const {
-  const auto pads = step == Step::halve ? std::vector<int64_t>{0, 0, 1, 1} : std::vector<int64_t>(4, kernel_ / 2);
+  const int64_t around = step == Step::within ? 0 : kernel_ / 2;
+  const auto pads = step == Step::halve ? std::vector<int64_t>{0, 0, 1, 1} : std::vector<int64_t>(4, around);
   OnnxGraph::Attributes attributes{{"pads", pads}};
-  if (step != Step::keep) attributes.emplace_back("strides", std::vector<int64_t>{2, 2});
+  if (step == Step::halve || step == Step::halve_around) attributes.emplace_back("strides", std::vector<int64_t>{2, 2});
   std::vector<std::string> inputs{x, graph.constant("weight", weight_)};
   if (bias_.defined()) inputs.push_back(graph.constant("bias", bias_));
   return graph.node("Conv", inputs, attributes);

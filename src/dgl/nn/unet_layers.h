@@ -32,12 +32,15 @@ class Convolution : public torch::nn::Module {
     keep,          ///< stays, with zeros on all sides
     halve,         ///< an even size halves: stride 2 behind a row and column of zeros at the lower and right edges
     halve_around,  ///< the same behind zeros on all sides
+    within,        ///< shrinks by the kernel's less 1: nothing is put around
   };
   Convolution(int64_t in, int64_t out, int64_t kernel, bool bias = true);
   /// Keeps the size, and applies ReLU if `relu`, which needs a bias and a kernel of 3.
   torch::Tensor forward(const torch::Tensor& x, bool relu = false);
   /// Halves the size as `step` says. The kernel is 3.
   torch::Tensor halve(const torch::Tensor& x, Step step = Step::halve);
+  /// Puts nothing around the feature maps (Step::within).
+  torch::Tensor within(const torch::Tensor& x);
   std::string to_onnx(OnnxGraph& graph, const std::string& x, Step step = Step::keep) const;
   const torch::Tensor& weight() const { return weight_; }
 

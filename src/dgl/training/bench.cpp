@@ -33,11 +33,15 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   Guidance guidance;
   if (guided) {
     const NetworkSet teacher = make_networks(recipe, {.narrow_constant = recipe.narrow_constant}, device);
-    guidance.add({.name = "teacher",
-                  .discriminator = discriminator_of(teacher, "the recipe"),
-                  .loss = make_adversarial_loss(family.default_loss(), "loss"),
-                  .lambda = constant_schedule(recipe.teacher().lambda > 0 ? recipe.teacher().lambda : kLambda)},
-                 {settings.image(), settings.labels()});
+    for (const auto& [slot, discriminator, domain] : discriminators_of(teacher, "the recipe")) {
+      guidance.add({.name = "teacher",
+                    .discriminator = discriminator,
+                    .loss = make_adversarial_loss(family.default_loss(), "loss"),
+                    .lambda = constant_schedule(recipe.teacher().lambda > 0 ? recipe.teacher().lambda : kLambda),
+                    .domain = domain},
+                   {settings.image(), settings.labels()});
+    }
+    if (guidance.empty()) fail("the recipe: {} has no discriminator, which --guided asks", family.name());
   }
   Workers workers(choose_shard_count(*objective, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
   uint64_t seed = 0;

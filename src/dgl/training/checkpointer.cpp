@@ -38,7 +38,14 @@ StatefulPart tensors_part(std::function<std::map<std::string, torch::Tensor>()> 
           },
           [=](const TensorFile& file, const std::string& origin) {
             torch::NoGradGuard no_grad;
-            for (auto [name, tensor] : state()) tensor.copy_(file.at(prefix + name, origin));
+            for (auto [name, tensor] : state()) {
+              const torch::Tensor stored = file.at(prefix + name, origin);
+              if (stored.sizes() != tensor.sizes()) {
+                fail_file("{}: tensor {}{}: sizes {}, expected {} by the recipe", origin, prefix, name,
+                          fmt::join(stored.sizes(), " x "), fmt::join(tensor.sizes(), " x "));
+              }
+              tensor.copy_(stored);
+            }
           }};
 }
 
@@ -62,6 +69,11 @@ Checkpointer::Checkpointer(TrainingSession& session) : session_(session) {
       guidance_.push_back(weights_part(session.taught->networks.network(slot), "guidance." + slot + "."));
       const std::string prefix = optimizers.size() == 1 ? "guidance.adam." : "guidance.adam." + slot + ".";
       guidance_.push_back(optimizer_part(optimizers, slot, prefix));
+    }
+    // Most objectives' state is of generators' phases, which are not the teacher's.
+    if (!session.taught->objective->needs_whole_batch().empty()) {
+      guidance_.push_back(
+          tensors_part([&session] { return session.taught->objective->state(); }, "guidance.objective."));
     }
   }
 }

@@ -58,7 +58,10 @@ Evaluator::Evaluator(const TrainingSession& session, const std::function<void(co
 }
 
 const Dataset& Evaluator::real_data() const {
-  return test_ ? *test_ : *session_.data[session_.family().output_domain()];
+  const Family& family = session_.family();
+  // A set that is held out is of the images that the sampler takes, where it makes others of them.
+  const bool held_out = test_ && family.input_domain() == family.output_domain();
+  return held_out ? *test_ : *session_.data[family.output_domain()];
 }
 
 const Dataset& Evaluator::input_data() const {

@@ -66,8 +66,10 @@ Judges::Judges(const TrainingSession& session, const Evaluator& evaluator) : ses
 std::vector<JudgeScores> Judges::measure() const {
   const torch::NoGradGuard no_grad;
   const TrainingSession& session = session_;
-  const auto teachers = session.guidance.discriminators();
-  const auto own = session.student.networks.discriminator();
+  auto teachers = session.guidance.discriminators();
+  // The sampler's images are of one data domain.
+  std::erase_if(teachers, [&](const auto* teacher) { return teacher->domain() != session.family().output_domain(); });
+  const auto own = find_discriminator(session.student.networks, "the student");
   if (teachers.empty() && !own && !held_out_) return {};
 
   const auto sampler = sampler_of(session.student.networks, "the student");

@@ -51,14 +51,19 @@ bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
   return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
 }
 
-/// Adds a teacher to the session's guidance. One that is asked for nothing needs no discriminator.
-void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
-  const GuidanceRecipe& wanted = session.recipe.guidance;
-  const bool asked = how.guides() || wanted.for_discriminator.any() || wanted.train_teacher;
-  if (!asked && !model.discriminator()) return;
-  model.to(session.device);
-  model.set_reference(session.recipe.reference);
-  const auto discriminator = discriminator_of(model, how.file);
+/// A teacher's discriminators, each with the student's data domain that it is to judge. Where both have the same
+/// domains, each judges its own; else that of the teacher's images judges the student's.
+std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
+                                           const std::string& file) {
+  const auto all = discriminators_of(model, file);
+  if (!all.empty() && family_of(model, file).domains().size() == session.family().domains().size()) return all;
+  return {{"discriminator", discriminator_of(model, file), session.family().output_domain()}};
+}
+
+/// Adds what one of a teacher's discriminators judges.
+void add_judge(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how,
+               const DomainDiscriminator& judge) {
+  const auto& discriminator = judge.network;
   discriminator->set_activations(parse_precision(session.recipe.precision, "training.precision"));
   const std::string loss = how.loss.empty() ? family_of(discriminator->settings(), how.file).default_loss() : how.loss;
   if (loss.empty()) fail("{}: its family has no adversarial loss; expected guidance.loss to name one", how.file);
@@ -68,7 +73,8 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
                         .lambda = make_schedule(how.schedule, how.lambda, "guidance.schedule"),
                         .weight = make_weight(how.weight, "guidance.weight"),
                         .resize = session.recipe.guidance.resize,
-                        .augmented = saw_augmented_images(model, how.file)},
+                        .augmented = saw_augmented_images(model, how.file),
+                        .domain = judge.domain},
                        session.student_shape());
   if (how.pair > 0) {
     session.guidance.add(std::make_unique<PairTerm>(
@@ -76,15 +82,27 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
                     .discriminator = discriminator,
                     .distance = how.pair_distance,
                     .mu = make_schedule(how.pair_schedule, how.pair, "guidance.pair_schedule"),
-                    .weight = make_pair_weight(how.pair_weight, "guidance.pair_weight")}));
+                    .weight = make_pair_weight(how.pair_weight, "guidance.pair_weight"),
+                    .domain = judge.domain}));
   }
   if (how.match > 0) {
     session.guidance.add(std::make_unique<MatchingTerm>(
         MatchingTeacher{.name = how.file,
                         .discriminator = discriminator,
                         .distance = how.match_distance,
-                        .weight = make_schedule(how.match_schedule, how.match, "guidance.match_schedule")}));
+                        .weight = make_schedule(how.match_schedule, how.match, "guidance.match_schedule"),
+                        .domain = judge.domain}));
   }
+}
+
+/// Adds a teacher to the session's guidance. One that is asked for nothing needs no discriminator.
+void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
+  const GuidanceRecipe& wanted = session.recipe.guidance;
+  const bool asked = how.guides() || wanted.for_discriminator.any() || wanted.train_teacher;
+  if (!asked && discriminators_of(model, how.file).empty()) return;
+  model.to(session.device);
+  model.set_reference(session.recipe.reference);
+  for (const DomainDiscriminator& judge : judges_of(session, model, how.file)) add_judge(session, model, how, judge);
 }
 
 /// Adds all teachers of the recipe, the first from the session.
@@ -172,19 +190,29 @@ std::unique_ptr<TrainedNetworks> make_taught(const TrainingSession& session) {
   return taught;
 }
 
-/// Throws Error unless the student's discriminator has features that can be aligned to the first teacher's.
+/// Throws Error unless the student's discriminators have features that can be aligned to the first teacher's.
 void check_alignment(const TrainingSession& session) {
   if (session.recipe.guidance.for_discriminator.align_features == 0) return;
-  const auto discriminator = session.student.networks.discriminator();
-  if (!discriminator) fail("guidance.align_features: {} has no discriminator of its own", session.recipe.family);
+  const auto discriminators = discriminators_of(session.student.networks, "the student");
+  if (discriminators.empty())
+    fail("guidance.align_features: {} has no discriminator of its own", session.recipe.family);
   const torch::NoGradGuard no_grad;
   const ImageShape shape = session.student_shape().image;
   const torch::Tensor image = torch::zeros({1, shape.channels, shape.height, shape.width}, session.device);
   const torch::Tensor label = torch::zeros({1}, torch::dtype(torch::kLong).device(session.device));
-  discriminator->eval();  // so that nothing is tracked
-  const auto own = discriminator->judge(image, label, /*chunks=*/1, /*features=*/true).features;
-  discriminator->train();
-  feature_difference(own, session.guidance.teacher_features(image, label), 1);
+  for (const auto& [slot, discriminator, domain] : discriminators) {
+    discriminator->eval();  // so that nothing is tracked
+    const auto own = discriminator->judge(image, label, /*chunks=*/1, /*features=*/true).features;
+    discriminator->train();
+    feature_difference(own, session.guidance.teacher_features(image, label, domain), 1);
+  }
+}
+
+/// Throws Error for losses that need a whole batch in one place, if it is not there.
+void check_whole_batch(const TrainingSession& session) {
+  const std::string key = session.student.objective->needs_whole_batch();
+  if (key.empty() || (session.processes->count() == 1 && session.recipe.accumulations == 1)) return;
+  fail("{} keeps images of whole batches; expected 0, or one process and training.accumulations = 1", key);
 }
 
 /// Gives all processes the first one's weights, which may have been drawn otherwise on another kind of processor.
@@ -250,6 +278,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   session->stages = plan_stages(recipe);
   student.phases = training_phases(recipe, *student.objective);
   check_untrained(*session);
+  check_whole_batch(*session);
   recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
                                      session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());

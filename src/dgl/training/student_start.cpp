@@ -22,10 +22,7 @@ namespace dgl {
 namespace {
 
 constexpr const char* kAuto = "auto";
-constexpr double kLambda = 0.1, kPair = 3;  // where the program chooses
-// The same of a student that reconstructs: a share of the gradient of its own loss.
-constexpr double kReconstructionPair = 0.5;
-constexpr const char* kReconstructionPairWeight = "gradient:0.99,1e4";
+constexpr double kPair = 3;  // of a student that learns its teacher's images, where the program chooses
 
 /// Throws Error unless the student's images stand for others: those of the data, or of the teacher's generator for the
 /// same latents. `key` names what compares them.
@@ -214,15 +211,15 @@ void resolve_start(TrainingSession& session) {
   for (size_t i = 0; i < recipe.guidance.teachers.size(); ++i) {
     TeacherRecipe& teacher = recipe.guidance.teachers[i];
     const bool chosen = i == 0 && learns_images;
-    const bool judges = i > 0 || session.teacher->discriminator();
+    const bool judges = i > 0 || !discriminators_of(*session.teacher, teacher.file).empty();
     if (!judges && teacher.lambda == kChosenWeight) {
       session.notes.push_back("guidance: the teacher has no discriminator, so the student trains without one");
     }
-    const bool reconstructs = session.family().reconstructs();
-    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen || reconstructs || !judges ? 0 : kLambda;
-    if (teacher.pair == kChosenWeight && reconstructs && judges) {
-      teacher.pair = kReconstructionPair;
-      teacher.pair_weight = kReconstructionPairWeight;
+    const GuidanceWeights usual = session.family().usual_guidance();
+    if (teacher.lambda == kChosenWeight) teacher.lambda = chosen || !judges ? 0 : usual.lambda;
+    if (teacher.pair == kChosenWeight && usual.pair > 0 && judges) {
+      teacher.pair = usual.pair;
+      if (!usual.pair_weight.empty()) teacher.pair_weight = usual.pair_weight;
     }
     if (teacher.pair == kChosenWeight) teacher.pair = chosen ? kPair : 0;
   }

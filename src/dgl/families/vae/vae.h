@@ -43,6 +43,10 @@ class VaeFamily : public Family {
   void check(FamilySettings& settings, const std::string& origin) const override;
   std::vector<SlotSpec> slots() const override;
   bool reconstructs() const override { return true; }
+  /// The teacher's features alone, at a share of the gradient of the student's own loss.
+  GuidanceWeights usual_guidance() const override {
+    return {.lambda = 0, .pair = 0.5, .pair_weight = "gradient:0.99,1e4"};
+  }
   /// Null for a discriminator where the settings have none.
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,

@@ -1,0 +1,132 @@
+#include "dgl/families/cyclegan/cyclegan.h"
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dgl/base/error.h"
+#include "dgl/families/cyclegan/checkpoint_import.h"
+#include "dgl/families/cyclegan/networks.h"
+#include "dgl/families/cyclegan/objective.h"
+#include "dgl/families/cyclegan/samplers.h"
+#include "dgl/families/family_keys.h"
+#include "dgl/nn/patch_discriminator.h"
+
+namespace dgl {
+
+namespace {
+
+bool is_generator(const std::string& slot) { return slot.starts_with("generator_"); }
+
+}  // namespace
+
+std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
+  auto& s = dynamic_cast<CycleGanSettings&>(settings);
+  std::vector<ConfigKey> keys = image_keys(s);
+  keys.insert(
+      keys.end(),
+      {{"network", "architecture", &s.architecture,
+        "Blocks of the generators: resnet, 3x3 convolutions; mobile, a depthwise 3x3 and a 1x1 convolution for each", 0,
+        0, resnet_architectures()},
+       {"network", "channels", &s.channels,
+        "Feature maps of a generator's first convolution; its blocks have four times "
+        "as many",
+        1, 4096},
+       {"network", "blocks", &s.blocks, "Residual blocks of a generator: usually 9 at 256 pixels, 6 at fewer", 1,
+        ResnetShape::kMostBlocks},
+       {"training", "cycle_weight", &s.cycle_weight,
+        "Weight of the mean absolute difference of an image and what comes back of its translation", 0, 1e6},
+       {"training", "identity_weight", &s.identity_weight,
+        "Weight, times cycle_weight, of the change that a generator makes to images of the domain that it translates "
+        "to",
+        0, 1e6},
+       {"training", "pool", &s.pool,
+        "Generated images of earlier steps that each discriminator's pool keeps, half of what it sees; above 0 a batch "
+        "is not split into shards; 0: none",
+        0, 10000},
+       {"discriminator", "channels", &s.d_channels, "Feature maps of its first convolution", 1, 1024},
+       {"discriminator", "layers", &s.d_layers, "Its convolutions of stride 2: 3 at 256 pixels, fewer for small images",
+        1, 10},
+       {"discriminator", "norm", &s.d_norm, "Its norm: instance, batch, none", 0, 0, {"instance", "batch", "none"}}});
+  return keys;
+}
+
+void CycleGanFamily::check(FamilySettings& settings, const std::string& origin) const { check_image(settings, origin); }
+
+std::vector<SlotSpec> CycleGanFamily::slots() const {
+  const auto makes = NetworkRole::generator, judges = NetworkRole::discriminator;
+  return {{.name = "generator_a_to_b", .role = makes, .averaged = true},
+          {.name = "generator_b_to_a", .role = makes, .averaged = true},
+          {.name = "discriminator_a", .role = judges, .domain = 0},
+          {.name = "discriminator_b", .role = judges, .domain = 1}};
+}
+
+nlohmann::json CycleGanFamily::shape(const FamilySettings& settings, const Widths& widths,
+                                     const std::string& slot) const {
+  const auto& s = dynamic_cast<const CycleGanSettings&>(settings);
+  const char* const origin = "the recipe";
+  if (is_generator(slot)) {
+    const auto shape =
+        ResnetShape::usual(s.resolution, s.img_channels, s.architecture, widths.generator.of(s.channels), s.blocks);
+    return ResnetShape::from_json(shape.to_json(), origin).to_json();
+  }
+  const PatchDiscriminatorShape shape{s.resolution, s.img_channels, widths.discriminator.of(s.d_channels), s.d_layers,
+                                      s.d_norm};
+  return PatchDiscriminatorShape::from_json(shape.to_json(name()), origin).to_json(name());
+}
+
+std::shared_ptr<Network> CycleGanFamily::make_network(const std::string& slot, const nlohmann::json& json,
+                                                      const std::string& origin, int64_t max_params) const {
+  if (is_generator(slot)) {
+    const auto shape = ResnetShape::from_json(json, origin);
+    check_size(shape.cost(), max_params, origin);
+    return std::make_shared<ResnetGenerator>(shape);
+  }
+  const auto shape = PatchDiscriminatorShape::from_json(json, origin);
+  check_size(shape.cost(), max_params, origin);
+  return std::make_shared<PatchDiscriminator>(shape, name());
+}
+
+Cost CycleGanFamily::cost(const std::string& slot, const nlohmann::json& json) const {
+  if (is_generator(slot)) return ResnetShape::from_json(json, "the recipe").cost();
+  return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
+}
+
+std::unique_ptr<Objective> CycleGanFamily::objective(const FamilySettings& settings, const NetworkSet& networks) const {
+  return std::make_unique<CycleGanObjective>(dynamic_cast<const CycleGanSettings&>(settings), networks);
+}
+
+std::shared_ptr<Sampler> CycleGanFamily::sampler(const NetworkSet& networks) const {
+  return translator(networks, directions().front());
+}
+
+std::shared_ptr<Sampler> CycleGanFamily::translator(const NetworkSet& networks, const std::string& direction) const {
+  const auto generator = networks.best<ResnetGenerator>("generator_" + direction);
+  return generator ? std::make_shared<Translation>(generator) : nullptr;
+}
+
+void CycleGanFamily::check_networks(const NetworkSet& networks, const std::string& origin) const {
+  const NetworkSlot* first = nullptr;
+  int64_t expected = 0;
+  for (const NetworkSlot& slot : networks) {
+    const auto generator = std::dynamic_pointer_cast<ResnetGenerator>(slot.best());
+    const auto discriminator = std::dynamic_pointer_cast<Discriminator>(slot.best());
+    if (!generator && !discriminator) continue;
+    const int64_t channels = generator ? generator->shape().img_channels : discriminator->channels();
+    if (!first) {
+      first = &slot;
+      expected = channels;
+    }
+    if (channels == expected) continue;
+    fail("{}: {} is of images of {} channels, {} of {}; expected the same", origin, first->name, expected, slot.name,
+         channels);
+  }
+}
+
+std::vector<std::shared_ptr<const CheckpointFormat>> CycleGanFamily::checkpoint_formats() const {
+  return {gan_compression_format(), cyclegan_format()};  // the latter takes any generator
+}
+
+}  // namespace dgl

@@ -1,0 +1,26 @@
+#include "dgl/families/cyclegan/samplers.h"
+
+#include <utility>
+
+#include "dgl/base/torch.h"
+#include "dgl/nn/onnx_graph.h"
+
+namespace dgl {
+
+Translation::Translation(std::shared_ptr<ResnetGenerator> generator) : generator_(std::move(generator)) {}
+
+SampleSpec Translation::spec() const {
+  const ResnetShape& shape = generator_->shape();
+  const ImageShape image{shape.img_channels, shape.resolution, shape.resolution};
+  return {{}, 0, image, image};
+}
+
+torch::Tensor Translation::sample(const Condition& condition, const SampleOptions&) {
+  return generator_->forward(condition.images);
+}
+
+std::string Translation::to_onnx(OnnxGraph& graph, const ConditionNames& condition, double) const {
+  return generator_->to_onnx(graph, condition.images);
+}
+
+}  // namespace dgl

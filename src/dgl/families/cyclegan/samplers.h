@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "dgl/families/cyclegan/networks.h"
+#include "dgl/nn/sampler.h"
+
+namespace dgl {
+
+/// Translates images by a generator.
+class Translation : public Sampler {
+ public:
+  explicit Translation(std::shared_ptr<ResnetGenerator> generator);
+
+  SampleSpec spec() const override;
+  int64_t input_multiple() const override { return ResnetShape::kMultiple; }
+  int64_t smallest_input() const override { return ResnetShape::kSmallest; }
+  bool onnx_takes_any_size() const override { return true; }
+  torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
+  std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
+  Network& network() override { return *generator_; }
+
+ private:
+  std::shared_ptr<ResnetGenerator> generator_;
+};
+
+}  // namespace dgl
