@@ -2,13 +2,13 @@
 """Times dgl beside the reference implementations that the user has, in turn, on the same machine.
 
     python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--latent-diffusion CHECKOUT]
-                             [--dgl build/dgl] [--runs 5] [--configs 32,64]
+                             [--ddim CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
 
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
 StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
-step, as `dgl bench` counts them; a step of an autoencoder is that of its own loss, without a discriminator. Prints the
-medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16 latents to images or, of an
-autoencoder, of images to reconstructions.
+step, as `dgl bench` counts them; a step of an autoencoder or of a diffusion model is that of its own loss, without a
+discriminator. Prints the medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16
+latents to images, of an autoencoder images to reconstructions, of a diffusion model one call of its network.
 """
 import argparse
 import json
@@ -23,6 +23,8 @@ import time
 CONFIGS = {
     "vae": dict(resolution=128, channels=64, multiples=(1, 2, 4, 4), blocks=2, z_channels=4, batch=4),
     "vae-quarter": dict(resolution=128, channels=32, multiples=(1, 2, 4, 4), blocks=2, z_channels=4, batch=4),
+    "ddpm": dict(resolution=32, channels=64, multiples=(1, 2, 2, 2), blocks=2, attention=16, batch=16),
+    "ddpm-half": dict(resolution=32, channels=32, multiples=(1, 2, 2, 2), blocks=2, attention=16, batch=16),
     "biggan": dict(resolution=32, channels=32, z_dim=128, batch=50),
     "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
     "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
@@ -115,6 +117,41 @@ def run_vae(path, config, threads, budget=1.5):
     return result
 
 
+def run_ddpm(path, config, threads, budget=1.5):
+    sys.path.insert(0, path)
+    import torch
+    from types import SimpleNamespace
+    from models.diffusion import Model
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    side, batch = config["resolution"], config["batch"]
+    network = Model(SimpleNamespace(
+        model=SimpleNamespace(type="simple", ch=config["channels"], out_ch=3, ch_mult=config["multiples"], dropout=0.0,
+                              num_res_blocks=config["blocks"], attn_resolutions=[config["attention"]], in_channels=3,
+                              resamp_with_conv=True),
+        data=SimpleNamespace(image_size=side), diffusion=SimpleNamespace(num_diffusion_timesteps=1000)))
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-4)
+    real = torch.randn(batch, 3, side, side)
+    alphas = (1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        times, noise = torch.randint(1000, (batch,)), torch.randn_like(real)
+        a = alphas[times].view(-1, 1, 1, 1)
+        (network(a.sqrt() * real + (1 - a).sqrt() * noise, times.float()) - noise).square().mean().backward()
+        optimizer.step()
+
+    seconds = median_seconds(step, budget)
+    result = dict(step=seconds, images_per_second=batch / seconds,
+                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    for n in (1, 16):
+        x, times = torch.randn(n, 3, side, side), torch.full((n,), 500.0)
+        with torch.no_grad():
+            result[f"sample_{n}"] = median_seconds(lambda: network(x, times), budget)
+    return result
+
+
 def run_stylegan2(path, config, threads, budget=1.5):
     sys.path.insert(0, path)
     import torch
@@ -158,12 +195,15 @@ def run_stylegan2(path, config, threads, budget=1.5):
 
 def run_dgl(binary, config, precision, threads):
     network = {k: v for k, v in config.items() if k != "batch"}
-    family = "vae" if "multiples" in config else "biggan" if "channels" in config else "stylegan2"
-    if family == "vae":
+    family = ("vae" if "z_channels" in config else "diffusion" if "multiples" in config
+              else "biggan" if "channels" in config else "stylegan2")
+    if "multiples" in config:
         network.update(multiples='"' + ",".join(map(str, config["multiples"])) + '"', groups=32, group_channels=1)
+    if family == "diffusion":
+        network.update(attention=f'"{config["attention"]}"', precondition='"eps"')
     elif family == "biggan":
         network.update(classes=10, attention=0, hierarchical="false", shared_dim=0)
-    else:
+    elif family == "stylegan2":
         network.update(w_dim=config["z_dim"])
     network.update(img_channels=3)
     lines = [f'family = "{family}"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
@@ -181,9 +221,10 @@ def main():
     parser.add_argument("--stylegan2-ada", help="a checkout of stylegan2-ada-pytorch")
     parser.add_argument("--biggan", help="a checkout of BigGAN-PyTorch")
     parser.add_argument("--latent-diffusion", help="a checkout of latent-diffusion")
+    parser.add_argument("--ddim", help="a checkout of ermongroup/ddim")
     parser.add_argument("--dgl", default="build/dgl")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter")
+    parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -192,6 +233,8 @@ def main():
         """The option of a configuration's peer, its checkout and what times it."""
         if name.startswith("vae"):
             return "--latent-diffusion", arguments.latent_diffusion, run_vae
+        if name.startswith("ddpm"):
+            return "--ddim", arguments.ddim, run_ddpm
         if name == "biggan":
             return "--biggan", arguments.biggan, run_biggan
         return "--stylegan2-ada", arguments.stylegan2_ada, run_stylegan2

@@ -49,7 +49,6 @@ class CycleGanFamily : public Family {
   std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
   std::vector<std::string> directions() const override { return {"a_to_b", "b_to_a"}; }
   std::shared_ptr<Sampler> translator(const NetworkSet& networks, const std::string& direction) const override;
-  /// The image of a cycle stands for the one that it began with.
   GuidanceWeights usual_guidance() const override { return {.lambda = 0.3, .pair = 1}; }
   std::string default_loss() const override { return "lsgan"; }
   /// Throws Error for networks of images of different channels.
