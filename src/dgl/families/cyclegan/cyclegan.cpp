@@ -12,6 +12,7 @@
 #include "dgl/families/cyclegan/objective.h"
 #include "dgl/families/cyclegan/samplers.h"
 #include "dgl/families/family_keys.h"
+#include "dgl/families/own_discriminator.h"
 #include "dgl/nn/patch_discriminator.h"
 
 namespace dgl {
@@ -84,9 +85,7 @@ std::shared_ptr<Network> CycleGanFamily::make_network(const std::string& slot, c
     check_size(shape.cost(), max_params, origin);
     return std::make_shared<ResnetGenerator>(shape);
   }
-  const auto shape = PatchDiscriminatorShape::from_json(json, origin);
-  check_size(shape.cost(), max_params, origin);
-  return std::make_shared<PatchDiscriminator>(shape, name());
+  return make_patch_discriminator(json, name(), origin, max_params);
 }
 
 Cost CycleGanFamily::cost(const std::string& slot, const nlohmann::json& json) const {
