@@ -77,6 +77,32 @@ TEST_F(TwoProcesses, TrainToTheBitsOfTwoShards) {
   EXPECT_TRUE(model("parts") == model("parts_of_shards"));
 }
 
+// The same for families whose students a discriminator of another family judges.
+TEST_F(TwoProcesses, StudentsOfOtherFamiliesTrainToTheSameBits) {
+  const std::string network =
+      "[network]\nresolution = 32\nimg_channels = 1\nchannels = 8\nmultiples = '1,2'\nblocks = 1\n";
+  const std::string training =
+      "[training]\nbatch = 8\ncheckpoint_kimg = 0.04\n[evaluation]\nsamples = 8\nfinal_samples = 8\n"
+      "[guidance]\nstage1_kimg = 0.04\nstage2_kimg = 0.08\n";
+  const std::pair<const char*, std::string> recipes[] = {
+      {"vae", "family = 'vae'\n" + network + "z_channels = 2\n" + training + "lambda = 0.1\n"},
+      {"diffusion", "family = 'diffusion'\n" + network + "attention = ''\nsampler = 'renoise'\nsteps = 2\n" + training +
+                        "lambda = 0.1\nweight = 'last_layer'\n"}};
+  for (const auto& [name, recipe] : recipes) {
+    const std::string file = std::string(name) + ".toml", one = std::string(name) + "-1",
+                      two = std::string(name) + "-2";
+    folder_->put(file, recipe);
+    const auto words = [&](const std::string& out) {
+      return Words{"compress", "--teacher", "teacher/model.safetensors", "--data", "d.dgldata", "--recipe",
+                   file,       "--set",     "training.shards=2",         "--out",  out};
+    };
+    const Outcome outcome = Program(*folder_)(words(one));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    expect_done(words(two));
+    EXPECT_TRUE(model(one) == model(two)) << name;
+  }
+}
+
 TEST_F(TwoProcesses, AnInterruptOfOneEndsBothAndTheyResumeToTheSameBits) {
   const Words longer{"--stage1-kimg", "0.2", "--stage2-kimg", "0.4"};
   expect_done(compress("whole", longer));
