@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
     const dgl::Evaluator evaluator(*session);
     dgl::Progress progress(/*quiet=*/false);
     dgl::Trainer trainer(*session);
-    dgl::RunRecorder recorder(*session, directory, evaluator, progress);
+    const dgl::Judges judges(*session, evaluator);
+    dgl::RunRecorder recorder(*session, directory, evaluator, judges, progress);
     const dgl::Checkpointer checkpointer(*session);
     const int status = dgl::run_stages(*session, trainer, recorder, checkpointer, directory, progress);
     if (status == 0) recorder.finish();
