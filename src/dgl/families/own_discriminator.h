@@ -48,6 +48,8 @@ std::shared_ptr<Network> make_patch_discriminator(const nlohmann::json& shape, c
 
 /// Into how many shards a batch may be split so that judges with minibatch statistics get whole groups of four.
 int64_t most_judged_shards(int64_t batch);
+/// About `n` images, in whole groups for the same reason; at most `most`.
+int64_t judged_images(int64_t n, int64_t most);
 
 /// The game between a network that makes images and its own discriminator.
 class OwnDiscriminator {

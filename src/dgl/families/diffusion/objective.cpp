@@ -1,6 +1,5 @@
 #include "dgl/families/diffusion/objective.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -13,16 +12,6 @@
 namespace dgl {
 
 using torch::Tensor;
-
-namespace {
-
-/// About `n` images, in groups of four for judges with minibatch statistics; at most `most`.
-int64_t whole_groups(int64_t n, int64_t most) {
-  constexpr int64_t kGroup = 4;
-  return std::min(most, std::max<int64_t>(kGroup, n / kGroup * kGroup));
-}
-
-}  // namespace
 
 Denoising denoising_loss(Denoiser& denoiser, const Batch& real, const DrawnNoise& noise, const Dropout& dropout) {
   const Tensor sigma = noise.sigma.view({-1, 1, 1, 1});
@@ -78,7 +67,7 @@ Batch DiffusionObjective::draw_samples(const StepInput& input) const {
   const Tensor& real = input.real[0].images;
   const DenoiserShape& shape = denoiser_->shape();
   const int64_t n =
-      whole_groups(std::llround(settings_.judged_share * static_cast<double>(real.size(0))), real.size(0));
+      judged_images(std::llround(settings_.judged_share * static_cast<double>(real.size(0))), real.size(0));
   const auto options = real.options();
   std::vector<double> levels = noise_levels({"renoise", settings_.judged_steps, "karras"}, shape.precondition);
   const Tensor calls = at::randint(1, settings_.judged_steps + 1, {1}, input.random, options.dtype(torch::kLong));
@@ -113,7 +102,7 @@ Tensor DiffusionObjective::denoiser_loss(const StepInput& input, StepOutput& out
   GuidedImages judged{.images = samples.images, .labels = samples.labels, .last_weight = denoiser_->last_weight()};
   if (!judges_samples()) {
     const Tensor small = at::nonzero(noise.sigma <= settings_.judged_sigma).flatten();
-    const int64_t n = whole_groups(small.size(0), small.size(0));
+    const int64_t n = judged_images(small.size(0), small.size(0));
     if (n == 0) return input.guidance_alone ? total * 0 : total;
     const Tensor chosen = small.slice(0, 0, n);
     judged.images = made.images.index_select(0, chosen);
