@@ -5,10 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "dgl/base/files.h"
+#include "dgl/base/torch.h"
+#include "dgl/cli/cli.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -19,7 +22,12 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs build/dgl in `folder`, on one thread.
+/// This process computes on one thread, since its copies could not use the threads of a pool.
+inline const bool kOnOneThread = (at::set_num_threads(1), true);
+
+/// Runs the program in `folder`, on one thread, as a process of its own. Loading libtorch takes longer than most of
+/// what tests ask for, so that the process is a copy of this one, which has loaded it, where that makes no difference.
+/// build/dgl itself runs where the program starts itself again or `variables` are to be in its environment.
 class Program {
  public:
   explicit Program(const TemporaryFolder& folder) : folder_(folder) {}
@@ -41,12 +49,19 @@ class Program {
     argv.push_back(nullptr);
     const std::string out = (folder_ / ("stdout" + suffix)).string(), err = (folder_ / ("stderr" + suffix)).string();
     const std::string where = folder_.path().string();
+    const bool copies = arguments.empty() || (arguments[0] != "study" && variables.empty());
+    std::fflush(nullptr);  // or the copy would write it again
     const pid_t child = ::fork();
     if (child == 0) {
       if (::chdir(where.c_str()) != 0) ::_exit(99);
       for (const std::string& variable : variables) ::putenv(const_cast<char*>(variable.c_str()));
       ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDOUT_FILENO);
       ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDERR_FILENO);
+      if (copies) {
+        const int status = run_cli(static_cast<int>(words.size()), argv.data());
+        std::fflush(nullptr);
+        ::_exit(status);
+      }
       ::execv(argv[0], argv.data());
       ::_exit(99);
     }
