@@ -5,6 +5,7 @@
 #include "cli/teacher_of_squares.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
+#include "hashed_lpips.h"
 
 namespace dgl::test {
 namespace {
@@ -293,6 +294,59 @@ TEST_F(VaeProgram, AJudgeIsNeeded) {
   expect_refused(compress("vae/model.safetensors", "n", {"--set", "guidance.pair_weight=score"}),
                  {"guidance.pair_weight", "score", "gradient"});
   EXPECT_FALSE(fs::exists(at("n")));
+}
+
+// A discriminator for a teacher that has none: trained beside its networks as they are, then a judge like others.
+TEST_F(VaeProgram, ADiscriminatorIsTrainedForATeacherWithoutOne) {
+  expect_success(run({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "mute", "--set",
+                      "discriminator.architecture=none", "--set", "training.kimg=0.08"}));
+  const Words part{"--set", "student.part=discriminator", "--lambda", "0", "--set", "discriminator.start=0"};
+  const auto with = [&](const Words& more) {
+    Words all = compress("mute/model.safetensors", "judge", part);
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_refused(with({"--set", "student.init=random"}), {"student.init", "encoder", "student.part"});
+  expect_refused(with({"--set", "discriminator.architecture=none"}), {"student.part", "discriminator.architecture"});
+  expect_refused(with({"--set", "discriminator.start=0.5"}), {"discriminator.start = 0.5", "student.part"});
+  EXPECT_FALSE(fs::exists(at("judge")));
+  expect_success(run(with({"--set", "student.init=teacher"})));
+  const auto teacher = load_safetensors(at("mute/model.safetensors")),
+             judge = load_safetensors(at("judge/model.safetensors"));
+  for (const char* average : {"encoder_ema.", "decoder_ema."}) {
+    for (const auto& [name, tensor] : teacher.with_prefix(average))
+      EXPECT_TRUE(tensor.equal(judge.at(average + name, "judge"))) << average << name;
+  }
+  EXPECT_FALSE(judge.with_prefix("discriminator.").empty());
+  const auto summary = json_of("judge/summary.json");
+  EXPECT_EQ(summary["result"]["kimg"], summary["stages"].back()["kimg_end"]);
+  EXPECT_EQ(summary["stages"].back()["judges_end"][0]["name"], "own");
+  expect_success(run(compress("judge/model.safetensors", "judged-by-it", {"--set", "guidance.pair=0.5"})));
+  EXPECT_TRUE(last_line("judged-by-it")["loss"].contains("g_pair"));
+}
+
+TEST_F(VaeProgram, APerceptualDistanceIsLearnedAndMeasured) {
+  save_safetensors(at("lpips.safetensors"), hashed_lpips("loss.perceptual_loss."));
+  Words words{"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "perceptual", "--set", ""};
+  for (const char* set : {"training.perceptual=lpips.safetensors", "training.perceptual_weight=0.5",
+                          "evaluation.lpips=lpips.safetensors", "training.kimg=0.16"}) {
+    words.back() = set;
+    words.push_back("--set");
+    words.emplace_back();
+  }
+  words.resize(words.size() - 2);
+  expect_success(run(words));
+  EXPECT_GT(last_line("perceptual")["loss"]["g_perceptual"].get<double>(), 0);
+  const auto summary = json_of("perceptual/summary.json");
+  const Words eval{"eval",         "--model",          "perceptual/model.safetensors", "--data",
+                   "test.dgldata", "--features",       "features.safetensors",         "--json",
+                   "--lpips",      "lpips.safetensors"};
+  const Outcome outcome = run(eval);
+  expect_success(outcome);
+  EXPECT_NEAR(nlohmann::json::parse(outcome.out)["lpips"].get<double>(), summary["model"]["lpips"].get<double>(), 1e-7);
+  words.push_back("--overwrite");
+  fs::remove(at("lpips.safetensors"));
+  expect_refused(words, {"lpips.safetensors"});
 }
 
 }  // namespace

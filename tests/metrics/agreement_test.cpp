@@ -6,8 +6,8 @@
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/kid.h"
 #include "dgl/metrics/precision_recall.h"
+#include "hashed.h"
 #include "metrics/feature_statistics.h"
-#include "metrics/hashed.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "dgl/formats/safetensors.h"
-#include "metrics/hashed.h"
+#include "hashed.h"
 
 namespace dgl::test {
 

@@ -24,7 +24,7 @@ namespace dgl {
 namespace {
 
 struct EvalArguments {
-  std::string model, data, inputs, direction, features, linear, metrics = "fid";
+  std::string model, data, inputs, direction, features, linear, lpips, metrics = "fid";
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
@@ -153,6 +153,12 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     options.samples.inputs = inputs->images(evenly_spaced(inputs->info().count, options.samples.count));
     options.reconstructs = family_of(model, arguments.model).reconstructs();
   }
+  if (!arguments.lpips.empty()) {
+    if (!options.reconstructs) fail("--lpips: {} reconstructs no images; expected a vae", arguments.model);
+    auto lpips = std::make_shared<Lpips>(load_lpips(arguments.lpips));
+    lpips->to(device);
+    options.lpips = lpips;
+  }
   options.each_label = arguments.each_label;
   options.kid = arguments.kid;
   options.is_splits = arguments.is_splits;
@@ -229,6 +235,9 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--linear", a->linear,
                       "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
                       "accuracy on --data is linear_accuracy");
+  command->add_option("--lpips", a->lpips,
+                      "For an autoencoder: weights of LPIPS on VGG16, or a checkpoint that holds them, to compare "
+                      "reconstructions with");
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
       ->check(within(0, 1e6))

@@ -14,6 +14,13 @@
 
 namespace dgl {
 
+/// A file that a recipe names.
+struct NamedFile {
+  std::string key;              ///< recipe key of its name
+  std::string* name = nullptr;  ///< as the recipe has it; "": none
+  std::string* path = nullptr;  ///< where it lies, as a key of [run] keeps it
+};
+
 /// What a recipe says of networks and losses of one family. Families derive their own settings; these are common to
 /// all.
 struct FamilySettings {
@@ -24,6 +31,8 @@ struct FamilySettings {
 
   virtual ~FamilySettings() = default;
   virtual std::unique_ptr<FamilySettings> clone() const = 0;
+  /// The files that the family's keys name.
+  virtual std::vector<NamedFile> files() { return {}; }
 
   /// Number of labels that the networks take: `classes` if they are conditional, else 0.
   int64_t labels() const { return conditional ? classes : 0; }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/stylegan2/stylegan2.h"
 #include "dgl/guidance/guided_loss.h"
@@ -31,6 +32,17 @@ std::vector<std::string> loss_choices() {
 }
 
 }  // namespace
+
+void check_part(const std::string& part, const OwnDiscriminatorSettings& settings, const std::string& origin) {
+  if (part != kDiscriminatorAlone) return;
+  if (!settings.any()) {
+    fail("{}: student.part = \"{}\": expected discriminator.architecture to name one", origin, kDiscriminatorAlone);
+  }
+  if (settings.start > 0) {
+    fail("{}: discriminator.start = {}: expected 0, since the discriminator alone is trained (student.part)", origin,
+         settings.start);
+  }
+}
 
 std::vector<ConfigKey> own_discriminator_keys(OwnDiscriminatorSettings& s) {
   return {

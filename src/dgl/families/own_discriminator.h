@@ -33,6 +33,13 @@ struct OwnDiscriminatorSettings {
   bool any() const { return architecture != "none"; }
 };
 
+/// The value of student.part with which a run trains the discriminator alone, beside a teacher's other networks as they
+/// are: what judges another student of that teacher afterwards.
+inline constexpr const char* kDiscriminatorAlone = "discriminator";
+
+/// Throws Error (naming `origin` and the key) if it is to be trained alone and there is none, or not from the start.
+void check_part(const std::string& part, const OwnDiscriminatorSettings& settings, const std::string& origin);
+
 /// The keys of [discriminator], bound to `settings`.
 std::vector<ConfigKey> own_discriminator_keys(OwnDiscriminatorSettings& settings);
 

@@ -9,11 +9,12 @@ namespace dgl {
 
 using torch::Tensor;
 
+Tensor unit_length(const Tensor& maps) {
+  constexpr double kEpsilon = 1e-10;
+  return maps / (maps.norm(2, {1}, /*keepdim=*/true) + kEpsilon);
+}
+
 namespace {
-
-constexpr double kEpsilon = 1e-10;
-
-Tensor unit_length(const Tensor& maps) { return maps / (maps.norm(2, {1}, /*keepdim=*/true) + kEpsilon); }
 
 Tensor unit_distance(const Tensor& x, const Tensor& y) {
   return (unit_length(x) - unit_length(y)).square().sum(1).mean({1, 2});

@@ -14,6 +14,9 @@ using FeatureMaps = std::vector<torch::Tensor>;
 /// A distance [N] of pairs of images by their feature maps, 0 for equal ones. Differentiable in both.
 using PairDistance = std::function<torch::Tensor(const FeatureMaps& x, const FeatureMaps& y)>;
 
+/// Feature maps [N, C, H, W] whose pixels are scaled to length 1.
+torch::Tensor unit_length(const torch::Tensor& maps);
+
 /// Names of the distances:
 ///
 ///     unit   mean over layers and pixels of |u(x) - u(y)|², where u scales the features of a pixel to length 1: LPIPS

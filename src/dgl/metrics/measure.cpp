@@ -164,7 +164,7 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
 
   Rows fake_rows(held ? fake : 0, held), scores(metrics.holds_scores() ? fake : 0, network.classes());
   StatisticsAccumulator sums;
-  ReconstructionMeasures reconstructions;
+  ReconstructionMeasures reconstructions(options.lpips.get());
   int64_t done = 0;
   for_each_sample(sampler, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
     if (options.reconstructs) {
@@ -188,6 +188,7 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
   if (options.reconstructs) {
     result["psnr"] = reconstructions.psnr();
     result["ssim"] = reconstructions.ssim();
+    if (const auto lpips = reconstructions.lpips()) result["lpips"] = *lpips;
   }
   const std::string name = network.distance_name(), prefix = name == "fid" ? "" : name + "_";
   if (metrics.fid) result[name] = frechet_distance(*real_statistics, sums.finish());

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "dgl/losses/lpips.h"
 #include "dgl/metrics/kid.h"
 #include "dgl/metrics/sample_statistics.h"
 
@@ -30,6 +32,7 @@ struct MeasureOptions {
   int64_t is_splits = 10;
   uint64_t max_bytes = uint64_t{8} << 30;  ///< limit on features and class scores held at once
   bool reconstructs = false;               ///< whether the images stand for `samples.inputs`, to be compared with them
+  std::shared_ptr<const Lpips> lpips;      ///< compares them too, if it is there
   bool each_label = false;                 ///< also compute Fréchet distance, IS and accuracy for each label's images
   std::filesystem::path network_file;      ///< file of the feature network; part of the cache's key
   /// Progress callback, called after every batch. `note` receives informational messages.
@@ -45,7 +48,7 @@ struct MeasureOptions {
 /// The keys of the result with the Inception network are fid, kid_mean, kid_std, precision, recall, is_mean, is_std,
 /// accuracy. With another network, whose distance is `fd_x`, they are fd_x, fd_x_kid_mean and so on, because the short
 /// names are reserved for the Inception network. In addition:
-/// - psnr and ssim of images that reconstruct others (metrics/reconstruction.h)
+/// - psnr, ssim and, with a network for it, lpips of images that reconstruct others (metrics/reconstruction.h)
 /// - statistics_cached: true if the set's statistics came from the cache
 /// - labels, with `each_label`: a list of objects with label, name, the numbers of real and generated images, and the
 ///   label's metrics; its IS has one split

@@ -55,6 +55,15 @@ void ReconstructionMeasures::add(const Tensor& images_u8, const Tensor& others_u
   psnr_ += peak_signal_to_noise(images_u8, others_u8).sum().item<double>();
   ssim_ += structural_similarity(images_u8, others_u8).sum().item<double>();
   count_ += images_u8.size(0);
+  if (!perceptual_) return;
+  const torch::NoGradGuard no_grad;
+  const auto in_range = [&](const Tensor& images) { return to_unit_range(images).to(perceptual_->device()); };
+  lpips_ += (*perceptual_)(in_range(images_u8), in_range(others_u8)).sum().item<double>();
+}
+
+std::optional<double> ReconstructionMeasures::lpips() const {
+  if (!perceptual_) return std::nullopt;
+  return lpips_ / static_cast<double>(count_);
 }
 
 }  // namespace dgl

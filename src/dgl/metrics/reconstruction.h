@@ -3,6 +3,9 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
+
+#include "dgl/losses/lpips.h"
 
 namespace dgl {
 
@@ -16,17 +19,22 @@ torch::Tensor peak_signal_to_noise(const torch::Tensor& images, const torch::Ten
 /// smaller ones.
 torch::Tensor structural_similarity(const torch::Tensor& images, const torch::Tensor& others);
 
-/// Collects both over batches.
+/// Collects both over batches, and the perceptual distance, if there is a network for it.
 class ReconstructionMeasures {
  public:
+  /// `perceptual`, which may be null, has to outlive this object.
+  explicit ReconstructionMeasures(const Lpips* perceptual = nullptr) : perceptual_(perceptual) {}
   void add(const torch::Tensor& images_u8, const torch::Tensor& others_u8);
   int64_t count() const { return count_; }
   /// Means over all pairs; NaN before the first.
   double psnr() const { return psnr_ / static_cast<double>(count_); }
   double ssim() const { return ssim_ / static_cast<double>(count_); }
+  /// Nothing without a network.
+  std::optional<double> lpips() const;
 
  private:
-  double psnr_ = 0, ssim_ = 0;
+  const Lpips* perceptual_;
+  double psnr_ = 0, ssim_ = 0, lpips_ = 0;
   int64_t count_ = 0;
 };
 

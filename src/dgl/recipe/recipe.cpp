@@ -143,11 +143,18 @@ std::vector<std::string> Recipe::data_files() const {
   return files;
 }
 
+std::vector<NamedFile> Recipe::files() {
+  std::vector<NamedFile> files{{"evaluation.features", &feature_file, &run.features},
+                               {"evaluation.judge_features", &judge_feature_file, &run.judge_features},
+                               {"evaluation.held_out_judge", &held_out_judge_file, &run.held_out_judge},
+                               {"evaluation.test", &test_file, &run.test},
+                               {"evaluation.lpips", &lpips_file, &run.lpips}};
+  for (const NamedFile& file : network->files()) files.push_back(file);
+  return files;
+}
+
 void Recipe::locate_files(const std::function<std::string(const std::string&)>& path_of) {
-  run.features = path_of(feature_file);
-  run.judge_features = path_of(judge_feature_file);
-  run.held_out_judge = path_of(held_out_judge_file);
-  run.test = path_of(test_file);
+  for (const NamedFile& file : files()) *file.path = path_of(*file.name);
   for (TeacherRecipe& teacher : guidance.teachers) teacher.file = path_of(teacher.file);
 }
 
@@ -190,6 +197,7 @@ Recipe Recipe::with_default_start() const {
 Recipe Recipe::without_run() const {
   Recipe recipe = *this;
   recipe.run = {};
+  for (const NamedFile& file : recipe.network->files()) file.path->clear();
   recipe.guidance.teachers.resize(1);
   recipe.teacher().file.clear();
   recipe.shards = 0;

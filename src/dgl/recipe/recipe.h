@@ -55,12 +55,9 @@ struct RunRecipe {
   std::string command;  ///< train, compress or boost
   std::string data;     ///< packed set of the first data domain
   std::string data_b;   ///< of the second, for a family that has two
-  std::string from_stage1, features, judge_features, held_out_judge, test, device = "auto";
+  std::string from_stage1, features, judge_features, held_out_judge, test, lpips, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
-
-  /// The paths of files that only measure; "" for none.
-  std::vector<std::string*> measuring_files() { return {&features, &judge_features, &held_out_judge, &test}; }
 };
 
 /// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of
@@ -115,6 +112,7 @@ struct Recipe {
   std::string judge_feature_file;   ///< another one, which only measures the result; empty: none
   std::string held_out_judge_file;  ///< a model whose discriminator only judges the result; empty: none
   std::string test_file;            ///< packed set that distances are to, in place of the training set; empty: none
+  std::string lpips_file;           ///< weights of LPIPS (losses/lpips.h), which compares reconstructions; empty: none
   int64_t samples = 5000;           ///< generated images per evaluation
   int64_t final_samples = 10000;
 
@@ -131,8 +129,9 @@ struct Recipe {
   /// Packed sets, one per data domain.
   std::vector<std::string> data_files() const;
   AugmentationOptions augmentation() const;
-  /// Enters the files that the recipe names, of teachers and of [evaluation], into [run] as `path_of` says where they
-  /// are.
+  /// The files that its keys name, those of [evaluation] first. Teachers and data sets are not among them.
+  std::vector<NamedFile> files();
+  /// Enters the files that the recipe names, and those of teachers, into [run] as `path_of` says where they are.
   void locate_files(const std::function<std::string(const std::string& file)>& path_of);
   /// What a stage 1 depends on: the recipe with all that only stage 2 reads set to its default and a lambda of 0. Arms
   /// of a study with equal ones share a stage 1.

@@ -222,6 +222,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"evaluation", "test", &r.test_file,
        "Packed set that was held out of training, which distances are to and whose images are reconstructed; empty: "
        "the training set"},
+      {"evaluation", "lpips", &r.lpips_file,
+       "Weights of LPIPS on VGG16, or a checkpoint that holds them, with which the result's reconstructions are "
+       "compared with their originals; empty: none"},
       {"evaluation", "samples", &r.samples, "Generated images per evaluation", 2, 1e7},
       {"evaluation", "final_samples", &r.final_samples, "Generated images for the result, drawn with other latents", 2,
        1e7},
@@ -241,6 +244,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "judge_features", &r.run.judge_features, ""},
       {"run", "held_out_judge", &r.run.held_out_judge, ""},
       {"run", "test", &r.run.test, ""},
+      {"run", "lpips", &r.run.lpips, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},
       {"run", "threads", &r.run.threads, "", 0, 1024},

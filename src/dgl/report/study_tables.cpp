@@ -235,6 +235,7 @@ std::string judges_section(const TableReader& results, const std::string& metric
                                                           {"recall", {"Recall", "larger is better"}},
                                                           {"psnr", {"PSNR, dB", "larger is better"}},
                                                           {"ssim", {"SSIM", "larger is better"}},
+                                                          {"lpips", {"LPIPS", "of reconstructions"}},
                                                           {"prior_fd", {metric, "of latents from the prior"}}}) {
     if (any_has(arms, key)) measures.emplace_back(key, column);
   }

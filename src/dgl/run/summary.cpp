@@ -51,6 +51,7 @@ nlohmann::json describe(const NetworkSet& model, const std::string& file, const 
                                                                     {"recall", measures->recall},
                                                                     {"psnr", measures->psnr},
                                                                     {"ssim", measures->ssim},
+                                                                    {"lpips", measures->lpips},
                                                                     {"prior_fd", measures->prior_distance}};
     for (const auto& [name, value] : others) {
       if (value) json[name] = *value;
@@ -93,10 +94,10 @@ std::string reproduce_command(const Recipe& recipe) {
   add("--data", recipe.run.data);
   add("--data-b", recipe.run.data_b);
   add("--features", recipe.run.features);
-  for (const auto& [key, path] :
-       {std::pair{"judge_features", &recipe.run.judge_features},
-        std::pair{"held_out_judge", &recipe.run.held_out_judge}, std::pair{"test", &recipe.run.test}}) {
-    if (!path->empty()) command += " --set " + shell_word(fmt::format("evaluation.{}={}", key, *path));
+  Recipe copy = recipe;
+  for (const NamedFile& file : copy.files()) {
+    if (file.path->empty() || file.path == &copy.run.features) continue;
+    command += " --set " + shell_word(file.key + "=" + *file.path);
   }
   add("--from-stage1", recipe.run.from_stage1);
   if (recipe.run.from_teacher) command += " --from-teacher";
@@ -204,6 +205,7 @@ std::string summary_table(const nlohmann::json& summary) {
   }
   row("PSNR of reconstructions, dB", at({"psnr"}));
   row("SSIM of reconstructions", at({"ssim"}));
+  row("LPIPS of reconstructions", at({"lpips"}));
   for (const auto& stage : summary["stages"]) {
     text +=
         fmt::format("stage {} ({}, lambda {:g}): {:g} to {:g} kimg in {}", stage["stage"].get<int64_t>(),

@@ -20,9 +20,9 @@ struct FinalMeasures {
   /// Kernel distance, precision and recall on the same features, over at most 10 000 images of each kind. Precision and
   /// recall need more than three.
   std::optional<double> kid_mean{}, kid_deviation{}, precision{}, recall{};
-  /// Of a family that reconstructs: mean peak signal-to-noise ratio in decibels and structural similarity of
-  /// reconstructions, and the distance of images of latents drawn from the prior.
-  std::optional<double> psnr{}, ssim{}, prior_distance{};
+  /// Of a family that reconstructs: mean peak signal-to-noise ratio in decibels, structural similarity and, with
+  /// evaluation.lpips, LPIPS of reconstructions, and the distance of images of latents drawn from the prior.
+  std::optional<double> psnr{}, ssim{}, lpips{}, prior_distance{};
   /// Distances by other solvers than the model's own, over `evaluation.samples` images.
   struct BySolver {
     std::string sampler;

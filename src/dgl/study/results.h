@@ -26,7 +26,7 @@ struct StudyResults {
     std::optional<double> cpu_seconds_per_kimg;  ///< processor time of the same, over all threads
     std::optional<double> threads;               ///< threads of the run
     /// Of the result, as in FinalMeasures.
-    std::optional<double> judge_fd, kid_mean, precision, recall, psnr, ssim, prior_fd;
+    std::optional<double> judge_fd, kid_mean, precision, recall, psnr, ssim, lpips, prior_fd;
     std::vector<Evaluation> evaluations;       ///< all of a finished run's, including those of stage 1, in order
     std::optional<std::string> failure, from;  ///< why it failed; the results file it was read from
   };
@@ -42,7 +42,7 @@ struct StudyResults {
   };
   /// Measures of the teacher, as in FinalMeasures. Empty ones were not taken.
   struct Teacher {
-    std::optional<double> fd, judge_fd, kid_mean, precision, recall, psnr, ssim, prior_fd;
+    std::optional<double> fd, judge_fd, kid_mean, precision, recall, psnr, ssim, lpips, prior_fd;
   };
   std::vector<Arm> arms;               ///< in the study's order
   std::map<int64_t, Teacher> teacher;  ///< by seed, which also determines the latents of the teacher's samples

@@ -25,6 +25,7 @@ inline constexpr RunKey kRunMeasures[] = {{"fd", &StudyResults::Run::fd},
                                           {"recall", &StudyResults::Run::recall},
                                           {"psnr", &StudyResults::Run::psnr},
                                           {"ssim", &StudyResults::Run::ssim},
+                                          {"lpips", &StudyResults::Run::lpips},
                                           {"prior_fd", &StudyResults::Run::prior_fd}};
 
 /// The same of a teacher.
@@ -36,6 +37,7 @@ inline constexpr TeacherKey kTeacherMeasures[] = {{"fd", &StudyResults::Teacher:
                                                   {"recall", &StudyResults::Teacher::recall},
                                                   {"psnr", &StudyResults::Teacher::psnr},
                                                   {"ssim", &StudyResults::Teacher::ssim},
+                                                  {"lpips", &StudyResults::Teacher::lpips},
                                                   {"prior_fd", &StudyResults::Teacher::prior_fd}};
 
 }  // namespace dgl

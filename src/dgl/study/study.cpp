@@ -226,7 +226,7 @@ void prune_unused_stages(std::vector<StudyRun>& runs) {
 std::string recipe_identity(Recipe recipe) {
   RunRecipe& run = recipe.run;
   for (std::string* path : {&run.data, &run.data_b}) *path = file_name(*path);
-  for (std::string* path : run.measuring_files()) *path = file_name(*path);
+  for (const NamedFile& file : recipe.files()) *file.path = file_name(*file.path);
   for (TeacherRecipe& teacher : recipe.guidance.teachers) teacher.file = file_name(teacher.file);
   recipe.run.from_stage1.clear();
   recipe.run.device.clear();
@@ -238,8 +238,8 @@ std::map<std::string, std::string> hash_inputs(const Study& study) {
   std::set<std::string> files{study.teacher, study.data};
   for (const StudyArm& arm : study.arms) {
     Recipe recipe = study.arm_recipe(arm, 0);
-    for (const std::string* path : recipe.run.measuring_files()) {
-      if (!path->empty()) files.insert(*path);
+    for (const NamedFile& file : recipe.files()) {
+      if (!file.path->empty()) files.insert(*file.path);
     }
     for (const TeacherRecipe& teacher : recipe.guidance.teachers) files.insert(teacher.file);
   }

@@ -47,6 +47,13 @@ Evaluator::Evaluator(const TrainingSession& session, const std::function<void(co
   features_->to(session.device);
   const Dataset& real = real_data();
   real_ = cached_statistics(real, *features_, session.recipe.run.features, session.device, note_);
+  if (const std::string& lpips = session.recipe.run.lpips; !lpips.empty()) {
+    if (!session.family().reconstructs()) {
+      fail("{}: evaluation.lpips: a {} reconstructs no images", lpips, session.recipe.family);
+    }
+    lpips_ = std::make_unique<Lpips>(load_lpips(lpips));
+    lpips_->to(session.device);
+  }
   if (judge.empty()) return;
   std::error_code missing;  // which load_feature_network() reports
   if (std::filesystem::equivalent(judge, session.recipe.run.features, missing)) {
@@ -110,7 +117,7 @@ FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream strea
   const std::vector<int64_t> kept = evenly_spaced(options.count, kMostFeatures);
   std::vector<torch::Tensor> parts;
   StatisticsAccumulator sums, judges_sums;
-  ReconstructionMeasures reconstructions;
+  ReconstructionMeasures reconstructions(lpips_.get());
   const bool reconstructs = session_.family().reconstructs() && options.inputs.defined();
   int64_t done = 0;
   size_t next = 0;
@@ -132,6 +139,7 @@ FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream strea
   if (reconstructions.count() > 0) {
     measures.psnr = reconstructions.psnr();
     measures.ssim = reconstructions.ssim();
+    measures.lpips = reconstructions.lpips();
   }
   const int64_t fewest = std::min(real.features.size(0), fake.size(0));
   KidOptions kid_options;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "dgl/losses/lpips.h"
 #include "dgl/metrics/sample_statistics.h"
 #include "dgl/run/summary.h"
 #include "dgl/training/session.h"
@@ -63,6 +64,7 @@ class Evaluator {
   std::unique_ptr<Dataset> test_;  // null without a held-out set
   std::function<void(const std::string&)> note_;
   std::shared_ptr<FeatureNetwork> features_, judge_;
+  std::unique_ptr<Lpips> lpips_;  // null without evaluation.lpips
   FeatureStatistics real_;
 };
 

@@ -80,6 +80,12 @@ bool trains(const Phase& phase, const NetworkSlot& slot) {
   return std::find(phase.trains.begin(), phase.trains.end(), slot.name) != phase.trains.end();
 }
 
+bool trains_discriminators_alone(const NetworkSet& networks, const Phase& phase) {
+  return std::all_of(phase.trains.begin(), phase.trains.end(), [&](const std::string& slot) {
+    return networks.at(slot, phase.name).role == NetworkRole::discriminator;
+  });
+}
+
 namespace {
 
 /// Learning rate of a stage of distillation. It has no opponent whose balance a high rate would upset.

@@ -34,6 +34,9 @@ std::vector<Phase> training_phases(const Recipe& recipe, Objective& objective);
 /// Whether a phase puts gradients on a slot's network.
 bool trains(const Phase& phase, const NetworkSlot& slot);
 
+/// Whether a phase trains discriminators and nothing else.
+bool trains_discriminators_alone(const NetworkSet& networks, const Phase& phase);
+
 /// Adam's settings for a slot in a stage of these phases, corrected for the lazy regularizers and phases of guidance
 /// among them.
 AdamOptions adam_options(const Recipe& recipe, const NetworkSlot& slot, const std::vector<Phase>& phases);

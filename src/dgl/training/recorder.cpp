@@ -52,7 +52,8 @@ void RunRecorder::show_progress(const Stage& stage) {
 }
 
 void RunRecorder::ask_judges(const Stage& stage, bool at_end) {
-  if (!stage.guided || !session_.processes->is_root()) return;
+  const bool asked = stage.guided || session_.trains_discriminators_alone();
+  if (!asked || !session_.processes->is_root()) return;
   StageRecord& record = session_.state.stages.back();
   std::vector<JudgeScores>& judges = at_end ? record.judges_end : record.judges_start;
   judges = judges_.measure();
@@ -79,7 +80,8 @@ bool RunRecorder::note_distance(double distance, double kimg, const Stage& stage
     record.fd_best = distance;
     record.kimg_best = kimg;
   }
-  if (state.best_fd >= 0 && distance >= state.best_fd) return false;
+  // A run that trains a discriminator alone has the same distance throughout: of equals, the newest is kept.
+  if (state.best_fd >= 0 && distance > state.best_fd) return false;
   state.best_fd = distance;
   state.best_kimg = kimg;
   state.best_stage = stage.number;

@@ -259,6 +259,11 @@ double TrainingSession::images_per_second() const {
   return static_cast<double>(state.tick_images) / std::max(1e-9, state.tick_seconds);
 }
 
+bool TrainingSession::trains_discriminators_alone() const {
+  return std::all_of(student.phases.begin(), student.phases.end(),
+                     [&](const Phase& phase) { return dgl::trains_discriminators_alone(student.networks, phase); });
+}
+
 std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const ProcessGroup& processes) {
   auto session = std::make_unique<TrainingSession>(wanted);
   Recipe& recipe = session->recipe;

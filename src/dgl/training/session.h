@@ -88,6 +88,8 @@ struct TrainingSession {
   const Stage& current_stage() const { return stages.at(static_cast<size_t>(state.stage - 1)); }
   /// Images per second since the last checkpoint.
   double images_per_second() const;
+  /// Whether no phase trains a network that makes images.
+  bool trains_discriminators_alone() const;
 };
 
 /// Opens data and teachers and builds the student, ready for the first step, on all processes alike. Throws Error if

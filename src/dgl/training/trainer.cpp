@@ -22,12 +22,6 @@ enum : uint64_t { kStudentPhases = 1, kTeacherPhases };
 /// After a divergence the stream of steps is another one, this far away.
 constexpr uint64_t kStreamsPerRetry = 100;
 
-bool trains_discriminators_only(const NetworkSet& networks, const Phase& phase) {
-  return std::all_of(phase.trains.begin(), phase.trains.end(), [&](const std::string& slot) {
-    return networks.at(slot, phase.name).role == NetworkRole::discriminator;
-  });
-}
-
 /// Lets a teacher's discriminators learn while it lives. At its end, also by an exception, they are frozen again.
 class LearningTeacher {
  public:
@@ -163,7 +157,7 @@ void Trainer::train_teacher(StepInput& input, const std::vector<std::vector<Batc
   const LearningTeacher learning(taught);
   for (size_t i = 0; i < taught.phases.size(); ++i) {
     const Phase& phase = taught.phases[i];
-    if (!trains_discriminators_only(taught.networks, phase) || session_.state.step % phase.interval != 0) continue;
+    if (!trains_discriminators_alone(taught.networks, phase) || session_.state.step % phase.interval != 0) continue;
     input.real = real[static_cast<size_t>(phase.batch)];
     optimize_phase(taught, phase, input, stream_seed(seed, kTeacherPhases, i), "teacher_");
   }

@@ -52,6 +52,14 @@ std::vector<ConfigKey> DiffusionFamily::keys(FamilySettings& settings) const {
         "Where these levels are: karras, EDM's; for eps also DDIM's times, uniform or quad", 0, 0, grid_names()},
        {"training", "sigma_mean", &s.sigma_mean, "Mean of the logarithm of noise levels (edm)", -10, 10},
        {"training", "sigma_std", &s.sigma_std, "Its standard deviation", 0, 10},
+       {"student",
+        "part",
+        &s.part,
+        "What a student trains: both, its denoiser and, if it has one, its own discriminator; discriminator, that one "
+        "alone beside its teacher's denoiser as it is, to judge students of that teacher",
+        0,
+        0,
+        {"both", kDiscriminatorAlone}},
        {"guidance",
         "judged",
         &s.judged,
@@ -74,6 +82,7 @@ std::vector<ConfigKey> DiffusionFamily::keys(FamilySettings& settings) const {
 void DiffusionFamily::check(FamilySettings& settings, const std::string& origin) const {
   check_image(settings, origin);
   const auto& s = dynamic_cast<DiffusionFamilySettings&>(settings);
+  check_part(s.part, s.discriminator, origin);
   check_solver(s.solver, s.architecture(origin).precondition, origin + ": network");
 }
 
@@ -85,7 +94,8 @@ nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widt
                                       const std::string& slot) const {
   const auto& s = dynamic_cast<const DiffusionFamilySettings&>(settings);
   if (slot == "discriminator") return own_discriminator_shape(s.discriminator, s, widths.discriminator, name());
-  return DenoiserShape::make(s.architecture("the recipe"), widths.generator).to_json();
+  const Rational width = s.part == kDiscriminatorAlone ? Rational{} : widths.generator;
+  return DenoiserShape::make(s.architecture("the recipe"), width).to_json();
 }
 
 std::shared_ptr<Network> DiffusionFamily::make_network(const std::string& slot, const nlohmann::json& json,

@@ -29,6 +29,9 @@ struct DiffusionFamilySettings : UNetFamilySettings {
   double judged_sigma = 0.5;       ///< largest noise of denoised images that are judged
   double judged_share = 0.5;       ///< of a batch, as many samples are judged
   OwnDiscriminatorSettings discriminator;
+  /// What a student trains: both networks, or its own discriminator beside its teacher's denoiser, which is not
+  /// narrowed then.
+  std::string part = "both";
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<DiffusionFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for lists and names that are not known.

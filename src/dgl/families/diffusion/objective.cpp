@@ -37,6 +37,7 @@ DiffusionObjective::DiffusionObjective(const DiffusionFamilySettings& settings, 
 
 std::vector<Phase> DiffusionObjective::phases() {
   std::vector<Phase> phases = discriminator_.phases([this](const StepInput& input) { return draw_samples(input); });
+  if (settings_.part == kDiscriminatorAlone) return phases;
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
                       .trains = {"denoiser"},

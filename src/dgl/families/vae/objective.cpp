@@ -20,13 +20,18 @@ VaeObjective::VaeObjective(const VaeFamilySettings& settings, std::shared_ptr<Va
     : settings_(settings),
       encoder_(std::move(encoder)),
       decoder_(std::move(decoder)),
-      discriminator_(settings.discriminator, std::move(discriminator)) {}
+      discriminator_(settings.discriminator, std::move(discriminator)) {
+  if (settings.perceptual_path.empty() || settings.perceptual_weight == 0) return;
+  perceptual_ = load_lpips(settings.perceptual_path);
+  perceptual_->to(decoder_->last_weight().device());
+}
 
 std::vector<Phase> VaeObjective::phases() {
   std::vector<Phase> phases = discriminator_.phases([this](const StepInput& input) -> Batch {
     StepOutput unused;
     return {decoder_->decode(encode(input, unused).latents), {}};
   });
+  if (settings_.part == kDiscriminatorAlone) return phases;
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
                       .trains = settings_.part == "decoder" ? std::vector<std::string>{"decoder"}
@@ -77,19 +82,27 @@ VaeObjective::Encoded VaeObjective::encode(const StepInput& input, StepOutput& o
   return {target.sample(input.random), difference};
 }
 
+Tensor VaeObjective::error_of(const Tensor& reconstructions, const Tensor& images, StepOutput& output) const {
+  const auto count = static_cast<double>(images.size(0)), numbers = static_cast<double>(images.numel());
+  const Tensor difference = images - reconstructions;
+  const Tensor sum = (settings_.reconstruction == "l2" ? difference.square() : difference.abs()).sum();
+  output.scores["reconstruction"] = sum.detach() / numbers;  // of an element
+  if (!perceptual_) return sum / count;
+  const Tensor distance = (*perceptual_)(images, reconstructions).mean();
+  output.losses["g_perceptual"] = distance.detach();
+  return sum / count + distance * (settings_.perceptual_weight * numbers / count);
+}
+
 Tensor VaeObjective::autoencoder_loss(const StepInput& input, StepOutput& output) {
   const Tensor& images = input.real[0].images;
   const Encoded encoded = encode(input, output);
   const Tensor reconstructions = decoder_->decode(encoded.latents);
-  const auto count = static_cast<double>(images.size(0)), numbers = static_cast<double>(images.numel());
-  const Tensor difference = images - reconstructions;
-  const Tensor error = (settings_.reconstruction == "l2" ? difference.square() : difference.abs()).sum() / count;
+  const Tensor error = error_of(reconstructions, images, output);
   Tensor total = error + encoded.loss;
   if (discriminator_.plays(input)) {
     total = total + discriminator_.term(reconstructions, {}, error, decoder_->last_weight(), input, output);
   }
   output.losses["g_main"] = total.detach();
-  output.scores["reconstruction"] = error.detach() * (count / numbers);  // of an element
   const GuidedImages guided{
       .images = reconstructions, .labels = {}, .last_weight = decoder_->last_weight(), .original = [images] {
         return images;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dgl/base/torch.h"
@@ -9,6 +10,7 @@
 #include "dgl/families/own_discriminator.h"
 #include "dgl/families/vae/vae.h"
 #include "dgl/losses/adversarial.h"
+#include "dgl/losses/lpips.h"
 
 namespace dgl {
 
@@ -17,7 +19,8 @@ namespace dgl {
 ///
 ///     sum over an image's elements of |x - x'| (or its square) + kl_weight * KL(q(z | x) || N(0, 1))
 ///
-/// meaned over the batch, with x' the decoding of a sample of q. Guidance judges x', which stands for x.
+/// meaned over the batch, with x' the decoding of a sample of q. Guidance judges x', which stands for x. With
+/// training.perceptual, perceptual_weight * LPIPS(x, x') is added to every element's error.
 ///
 /// With guidance.latents, whose setting is that of TAESD's (Bollin 2023, github.com/madebyollin/taesd), the student's
 /// encoder learns the moments of its teacher's, scaled, by the mean squared difference of means and, if both have
@@ -42,12 +45,15 @@ class VaeObjective : public Objective {
     torch::Tensor loss;     ///< scalar: what the encoder minimizes beside the error of reconstructions
   };
   Encoded encode(const StepInput& input, StepOutput& output) const;
+  /// The error of reconstructions, summed over an image's elements and meaned over the batch.
+  torch::Tensor error_of(const torch::Tensor& reconstructions, const torch::Tensor& images, StepOutput& output) const;
   torch::Tensor autoencoder_loss(const StepInput& input, StepOutput& output);
 
   const VaeFamilySettings settings_;
   std::shared_ptr<VaeEncoder> encoder_;
   std::shared_ptr<VaeDecoder> decoder_;
   const OwnDiscriminator discriminator_;
+  std::optional<Lpips> perceptual_;
 };
 
 }  // namespace dgl

@@ -46,14 +46,21 @@ std::vector<ConfigKey> VaeFamily::keys(FamilySettings& settings) const {
         "Weight of the divergence of latents from a normal distribution; from about 0.1 on, images can be drawn "
         "from it",
         0, 1e6},
+       {"training", "perceptual", &s.perceptual,
+        "Weights of LPIPS on VGG16, or a checkpoint that holds them, whose distance the error of a reconstruction "
+        "takes in as latent diffusion's does; empty: none"},
+       {"training", "perceptual_weight", &s.perceptual_weight,
+        "Weight of that distance, which every element of an image gets", 0, 1e6},
+       {"run", "perceptual", &s.perceptual_path, ""},
        {"student",
         "part",
         &s.part,
         "What a student narrows and trains: both networks; decoder, beside its teacher's encoder as it is, so that "
-        "latents stay what they were",
+        "latents stay what they were; discriminator, one of its own beside its teacher's networks as they are, to "
+        "judge students of that teacher",
         0,
         0,
-        {"both", "decoder"}},
+        {"both", "decoder", kDiscriminatorAlone}},
        {"guidance", "latents", &s.latents,
         "Whether the student's encoder learns its teacher's latents and its decoder decodes those, in both stages, in "
         "place of latents of its own: what was made for the teacher's latents then works with the student"},
@@ -73,6 +80,7 @@ void VaeFamily::check(FamilySettings& settings, const std::string& origin) const
     fail("{}: guidance.latents: student.part = \"decoder\" keeps the teacher's encoder already; expected one of them",
          origin);
   }
+  check_part(s.part, s.discriminator, origin);
   s.at_full_width(origin);
 }
 
@@ -85,7 +93,7 @@ std::vector<SlotSpec> VaeFamily::slots() const {
 nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const {
   const auto& s = dynamic_cast<const VaeFamilySettings&>(settings);
   if (slot == "discriminator") return own_discriminator_shape(s.discriminator, s, widths.discriminator, name());
-  const bool whole = slot == "encoder" && s.part == "decoder";
+  const bool whole = s.part == kDiscriminatorAlone || (slot == "encoder" && s.part == "decoder");
   return vae_architecture(s.architecture, "the recipe")
       .shape(s.at_full_width("the recipe"), whole ? Rational{} : widths.generator);
 }

@@ -19,8 +19,13 @@ struct VaeFamilySettings : UNetFamilySettings {
 
   std::string reconstruction = "l1";  ///< error of reconstructions: l1, or l2
   double kl_weight = 1e-6;
+  std::string perceptual;       ///< file of LPIPS (losses/lpips.h), which the error takes in; "": none
+  std::string perceptual_path;  ///< where it lies
+  double perceptual_weight = 1;
 
-  std::string part = "both";  ///< what a student narrows and trains: both, or the decoder, beside its teacher's encoder
+  /// What a student trains: both, the decoder beside its teacher's encoder, or its own discriminator beside both of its
+  /// teacher's. It narrows no other.
+  std::string part = "both";
 
   bool latents = false;      ///< whether a student's latents are to be its teacher's
   double latents_scale = 1;  ///< times this
@@ -28,6 +33,7 @@ struct VaeFamilySettings : UNetFamilySettings {
   OwnDiscriminatorSettings discriminator;
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<VaeFamilySettings>(*this); }
+  std::vector<NamedFile> files() override { return {{"training.perceptual", &perceptual, &perceptual_path}}; }
   /// Throws Error (naming `origin` and the key) for a list that is not of whole numbers, or no levels.
   VaeSettings at_full_width(const std::string& origin) const;
 };
