@@ -57,6 +57,39 @@ TEST_F(DiffusionProgram, AppliesAndExportsItsDenoiser) {
   }
 }
 
+// A folder as diffusers reads and writes one: what its tensors do not tell is in config.json.
+TEST_F(DiffusionProgram, AFolderOfDiffusers) {
+  expect_done({"export", "--model", "m.safetensors", "--to", "diffusers", "--out", "unet"});
+  auto settings = nlohmann::json::parse(read_file(folder_ / "unet/config.json"));
+  const nlohmann::json expected = nlohmann::json::parse(R"({
+      "_class_name": "UNet2DModel", "act_fn": "silu", "attention_head_dim": null, "block_out_channels": [32, 64],
+      "center_input_sample": false, "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "downsample_padding": 0,
+      "flip_sin_to_cos": false, "freq_shift": 1, "in_channels": 3, "layers_per_block": 1, "mid_block_scale_factor": 1,
+      "norm_eps": 1e-6, "norm_num_groups": 32, "out_channels": 3, "sample_size": 8, "time_embedding_type": "positional",
+      "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]})");
+  EXPECT_EQ(settings, expected) << settings.dump(1);
+  expect_done({"import", "unet", "--out", "again"});
+  const auto before = load_safetensors(folder_ / "m.safetensors"), after = load_safetensors(folder_ / "again");
+  for (const auto& [name, tensor] : before.with_prefix("denoiser_ema."))
+    EXPECT_TRUE(after.at("denoiser." + name, "again").equal(tensor)) << name;
+  const auto refused = [&](const char* key, const nlohmann::json& value, const Words& says) {
+    nlohmann::json other = settings;
+    other[key] = value;
+    folder_.put("unet/config.json", other.dump());
+    expect_refused({"import", "unet", "--out", "out"}, says);
+  };
+  refused("attention_head_dim", 8, {"config.json", "attention_head_dim = 8", "expected null"});
+  refused("norm_eps", 1e-5, {"norm_eps = 1e-05", "1e-06"});
+  refused("norm_num_groups", 0, {"norm_num_groups = 0", "1 to 65536"});
+  refused("sample_size", "large", {"sample_size = \"large\""});
+  settings.erase("freq_shift");  // diffusers then takes 0
+  refused("norm_num_groups", 32, {"freq_shift = 0", "expected 1"});
+  folder_.put("unet/config.json", "{");
+  expect_refused({"import", "unet", "--out", "out"}, {"unet/config.json"});
+  fs::create_directory(folder_ / "empty");
+  expect_refused({"import", "empty", "--out", "out"}, {"empty", "diffusion_pytorch_model.safetensors"});
+}
+
 TEST_F(DiffusionProgram, RefusesWhatItCannotDo) {
   expect_refused(sample({"out", "--steps", "0"}), {"m.safetensors", "steps = 0", "1 to 1000"});
   expect_refused(sample({"out", "--steps", "-3"}), {"m.safetensors", "steps = -3"});

@@ -120,6 +120,14 @@ TEST_F(ImportCommand, AutoencodersGoFromProgramToProgram) {
     for (const auto& [name, tensor] : before) EXPECT_TRUE(after.at(name).equal(tensor.to(torch::kFloat))) << name;
   }
   expect_done({"export", "--model", "back", "--out", "back.onnx"});
+  expect_done({"export", "--model", "back", "--to", "diffusers-tiny", "--out", "folder"});
+  const auto settings = nlohmann::json::parse(read_file(folder_ / "folder/config.json"));
+  EXPECT_EQ(settings["_class_name"], "AutoencoderTiny");
+  EXPECT_EQ(settings["num_encoder_blocks"][0], 1);
+  expect_done({"import", "folder", "--resolution", "32", "--out", "from-folder"});
+  const auto whole = load_safetensors(folder_ / "back"), again = load_safetensors(folder_ / "from-folder");
+  EXPECT_EQ(whole.tensors.size(), again.tensors.size());
+  for (const auto& [name, tensor] : whole.tensors) EXPECT_TRUE(again.at(name, "again").equal(tensor)) << name;
   expect_done({"export", "--model", "back", "--network", "encoder", "--out", "encoder.onnx"});
 
   // What one file of latent-diffusion holds beside its autoencoder and discriminator is said.
@@ -145,6 +153,9 @@ TEST_F(ImportCommand, AutoencodersGoFromProgramToProgram) {
   refused(written, {"tiny", "--to", "diffusers-kl"}, {"tiny", "AutoencoderKL", "diffusers-kl"});
   refused(written, {"kl", "--to", "taesd"}, {"kl", "taesd"});
   refused(written, {"tiny", "--to", "taesd", "--network", "discriminator"}, {"tiny", "discriminator", "encoder"});
+  refused({"export", "--model", "back", "--network", "encoder", "--to", "diffusers-tiny", "--out", "half"}, {},
+          {"back", "an encoder and a decoder"});
+  EXPECT_FALSE(fs::exists(folder_ / "half"));
   // An encoder alone makes no images.
   expect_done({"import", encoder, "--resolution", "32", "--out", "alone"});
   refused({"export", "--model", "alone", "--out", "n.onnx"}, {}, {"alone"});

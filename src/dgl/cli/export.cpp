@@ -1,4 +1,5 @@
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 namespace dgl {
 
 namespace {
+
+// The names of files in a folder that diffusers' from_pretrained() reads.
+constexpr const char *kDiffusersWeights = "diffusion_pytorch_model.safetensors", *kDiffusersSettings = "config.json";
 
 struct ExportArguments {
   std::string model, out, to, network;
@@ -51,13 +55,19 @@ std::string only_target(const NetworkSet& model, const std::string& origin) {
   return names.front();
 }
 
+/// Whether --out is a folder as `to` reads one.
+bool is_folder(const fs::path& out, const std::string& to) {
+  if (to.empty() || to == "onnx" || out.extension() == ".onnx" || out.extension() == ".safetensors") return false;
+  return find_checkpoint_format(to, "--to")->has_settings();
+}
+
 void run(const ExportArguments& arguments, const CommonOptions& common) {
   const fs::path out = arguments.out;
   const std::string suffix = out.extension().string();
-  if (suffix != ".onnx" && suffix != ".safetensors") {
+  const bool onnx = suffix == ".onnx", folder = is_folder(out, arguments.to);
+  if (!onnx && !folder && suffix != ".safetensors") {
     fail("--out {}: expected a name that ends in .onnx or .safetensors", arguments.out);
   }
-  const bool onnx = suffix == ".onnx";
   if (!arguments.to.empty() && (arguments.to == "onnx") != onnx) {
     throw UsageError(fmt::format("--to {} writes a name that ends in {}, not --out {}", arguments.to,
                                  onnx ? ".safetensors" : ".onnx", arguments.out));
@@ -88,7 +98,14 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   const auto format =
       find_checkpoint_format(arguments.to.empty() ? only_target(model, arguments.model) : arguments.to, "--to");
   const TensorFile file = format->export_model(exported, arguments.model);
-  save_safetensors(out, file);
+  if (folder) {
+    const nlohmann::json settings = format->export_settings(exported, arguments.model);
+    fs::create_directories(out);
+    save_safetensors(out / kDiffusersWeights, file);
+    write_file(out / kDiffusersSettings, settings.dump(2) + "\n");
+  } else {
+    save_safetensors(out, file);
+  }
   if (!common.quiet) fmt::print("{}: {} tensors\n", arguments.out, file.tensors.size());
 }
 
@@ -104,7 +121,11 @@ void add_export(CLI::App& app, CommonOptions& common) {
                    "follows the "
                    "name of --out by default, where one program is possible")
       ->check(CLI::IsMember(target_names()));
-  command->add_option("--out", a->out, "File to write: x.onnx, or x.safetensors (a program's state dict)")->required();
+  command
+      ->add_option("--out", a->out,
+                   "File to write: x.onnx, or x.safetensors (a program's state dict); for diffusers also a "
+                   "folder, with config.json, which its from_pretrained() reads")
+      ->required();
   command->add_option(
       "--network", a->network,
       "Only this network in place of the whole model: an autoencoder's encoder (images to moments, or to z "

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,20 @@ struct StateDict {
   NamedTensors others;  ///< tensors that the file keeps beside its state dicts ("latent_avg")
   std::string origin;   ///< the file, for messages
   std::string prefix;   ///< of the tensors' names in the file
+  /// What config.json beside the file says, for a format that has_settings(); null without one.
+  nlohmann::json settings{};
 };
+
+/// A setting of another program's model that networks here have one value of.
+struct RequiredSetting {
+  const char* key;
+  nlohmann::json value;
+  nlohmann::json usual;  ///< what the program takes where settings lack the key
+};
+/// Throws Error if a state dict has settings and one of these has another value.
+void check_settings(const StateDict& dict, const std::vector<RequiredSetting>& required);
+/// A whole number from 1 to 65536 among a state dict's settings; `usual` without it. Throws Error for anything else.
+int64_t number_setting(const StateDict& dict, const char* key, int64_t usual);
 
 struct ImportOptions {
   std::string from;                 ///< name of the only format to accept; empty: detected
@@ -67,6 +81,11 @@ class CheckpointFormat {
   /// A model's networks as the program names and shapes them. Throws Error (naming `origin`) for a network that it
   /// cannot express.
   virtual TensorFile export_model(const NetworkSet& model, const std::string& origin) const;
+  /// Whether the program reads a model from a folder, with its settings beside the tensors.
+  virtual bool has_settings() const { return false; }
+  /// Those settings, for a model that export_model() takes: what stands in the folder's config.json. Throws Error
+  /// (naming `origin`) where they need a network that the model lacks.
+  virtual nlohmann::json export_settings(const NetworkSet& model, const std::string& origin) const { return nullptr; }
 };
 
 /// Throws Error if tensors are missing or left over, and names the first few of each.

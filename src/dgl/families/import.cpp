@@ -9,12 +9,38 @@
 #include <utility>
 
 #include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/json.h"
 #include "dgl/families/family.h"
 #include "dgl/formats/checkpoint.h"
 
 namespace dgl {
 
 namespace {
+
+constexpr const char* kSettingsFile = "config.json";
+
+/// The file of tensors that a folder of diffusers' holds; a file itself.
+std::filesystem::path file_in_folder(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  for (const char* name : {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"}) {
+    if (std::filesystem::exists(path / name)) return path / name;
+  }
+  fail("{}: a folder without diffusion_pytorch_model.safetensors; expected a checkpoint or a model of diffusers",
+       path.string());
+}
+
+/// What config.json beside a file says; null without one.
+nlohmann::json settings_beside(const std::filesystem::path& path) {
+  constexpr int64_t kMostBytes = 1 << 20;
+  const std::filesystem::path file = path.parent_path() / kSettingsFile;
+  if (!std::filesystem::exists(file)) return nullptr;
+  std::string why;
+  nlohmann::json settings = parse_json(read_file(file, kMostBytes), &why);
+  if (settings.is_discarded()) fail("{}: {}", file.string(), why);
+  if (!settings.is_object()) fail("{}: expected a table of settings", file.string());
+  return settings;
+}
 
 /// A state dict and its format.
 struct Found {
@@ -130,6 +156,26 @@ SlotRole CheckpointFormat::role_in_file(const std::string& slot, const std::stri
   return {slot, slot == "generator" && file.starts_with("G_ema")};
 }
 
+void check_settings(const StateDict& dict, const std::vector<RequiredSetting>& required) {
+  if (dict.settings.is_null()) return;
+  for (const auto& [key, value, usual] : required) {
+    const nlohmann::json given = dict.settings.value(key, usual);
+    if (given == value) continue;
+    fail("{}: {} beside it says {} = {}; expected {}", dict.origin, kSettingsFile, key, given.dump(), value.dump());
+  }
+}
+
+int64_t number_setting(const StateDict& dict, const char* key, int64_t usual) {
+  constexpr int64_t kMost = 65536;
+  const nlohmann::json value = dict.settings.is_null() ? nlohmann::json() : dict.settings.value(key, nlohmann::json());
+  if (value.is_null()) return usual;
+  if (!value.is_number_integer() || value < 1 || value > kMost) {
+    fail("{}: {} beside it says {} = {}; expected a whole number from 1 to {}", dict.origin, kSettingsFile, key,
+         value.dump(), kMost);
+  }
+  return value.get<int64_t>();
+}
+
 void check_names(const StateDict& dict, const std::string& format, const std::vector<std::string>& missing,
                  const std::vector<std::string>& unknown) {
   if (missing.empty() && unknown.empty()) return;
@@ -189,11 +235,13 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   LeftOut left_out;
   std::shared_ptr<const CheckpointFormat> first_format;
   const auto wanted_format = options.from.empty() ? nullptr : find_checkpoint_format(options.from, "--from");
-  for (const auto& path : files) {
+  for (const auto& file_or_folder : files) {
+    const std::filesystem::path path = file_in_folder(file_or_folder);
     const TensorFile file = load_tensors(path, wanted);
-    const std::vector<Found> found = find_dicts(file, path.string());
+    std::vector<Found> found = find_dicts(file, path.string());
     left_out.add(file, found);
-    for (const auto& [format, dict] : found) {
+    for (auto& [format, dict] : found) {
+      if (format->has_settings()) dict.settings = settings_beside(path);
       if (wanted_format && !wanted_format->goes_with(*format)) {
         fail("{}: its tensors are named as in {}, not in {}", dict.origin, format->name(), options.from);
       }

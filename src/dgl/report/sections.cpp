@@ -12,6 +12,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/text.h"
 #include "dgl/report/html.h"
+#include "dgl/report/log_plot.h"
 
 namespace dgl {
 
@@ -286,9 +287,33 @@ std::string judges_section(const RunFacts& facts) {
          rows + "</tbody></table></div></section>";
 }
 
+namespace {
+
+/// Distances of the teacher and the model by calls of the network and sampler.
+using DistancesByCalls = std::map<std::pair<double, std::string>, std::array<Figure, 2>>;
+
+/// The better of a model's samplers over the number of calls.
+std::string calls_plot(const DistancesByCalls& rows, const std::string& own, const std::string& metric) {
+  std::array<PlotLine, 2> lines{PlotLine{"Teacher", {}}, {own, {}}};
+  for (const auto& [row, figures] : rows) {
+    for (size_t column = 0; column < 2; ++column) {
+      auto& points = lines[column].points;
+      const Figure& figure = figures[column];
+      if (!figure || !(*figure > 0) || !(row.first > 0)) continue;
+      if (points.empty() || points.back().first < row.first) {
+        points.emplace_back(row.first, *figure);
+      } else {
+        points.back().second = std::min(points.back().second, *figure);
+      }
+    }
+  }
+  return log_plot({lines.begin(), lines.end()}, "calls of the network", metric);
+}
+
+}  // namespace
+
 std::string calls_section(const RunFacts& facts) {
-  using Row = std::pair<double, std::string>;  // calls, sampler
-  std::map<Row, std::array<Figure, 2>> rows;   // of the teacher and the student
+  DistancesByCalls rows;
   const auto read = [&](const char* model, size_t column) {
     for (const TableReader& by : facts.summary.object(model).objects("fd_by_calls")) {
       rows[{by.number("calls").value_or(0), by.text("sampler").value_or("")}][column] = by.number("fd");
@@ -307,9 +332,11 @@ std::string calls_section(const RunFacts& facts) {
     text += "</tr>\n";
   }
   return fmt::format(
-      "<section><h2>{} by calls of the network</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Calls, "
-      "sampler</th>{}<th scope=\"col\">{}</th></tr></thead><tbody>\n{}</tbody></table></div></section>",
-      escape_html(facts.metric), teacher ? "<th scope=\"col\">Teacher</th>" : "", own_name(facts), text);
+      "<section><h2>{} by calls of the network</h2>\n{}<div class=\"scroll\"><table><thead><tr><th "
+      "scope=\"col\">Calls, sampler</th>{}<th scope=\"col\">{}</th></tr></thead><tbody>\n{}</tbody></table></div>"
+      "</section>",
+      escape_html(facts.metric), calls_plot(rows, own_name(facts), facts.metric),
+      teacher ? "<th scope=\"col\">Teacher</th>" : "", own_name(facts), text);
 }
 
 std::string facts_section(const RunFacts& facts) {

@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +33,10 @@ int64_t usual_resolution(int64_t levels) {
   return found == usual.end() ? 0 : found->second;
 }
 
+/// `tensors` are those of `dict`, perhaps by other names.
 DenoiserShape denoiser_shape(const NamedTensors& tensors, const Renaming& named, int64_t resolution,
-                             const std::string& origin) {
+                             const StateDict& dict) {
+  const std::string& origin = dict.origin;
   const TensorSizes size(tensors, origin);
   const auto convolution_of = [&](int64_t level, int64_t i) {
     return named(fmt::format("down.{}.block.{}.conv1.weight", level, i));
@@ -46,15 +50,33 @@ DenoiserShape denoiser_shape(const NamedTensors& tensors, const Renaming& named,
   while (shape.blocks < kMost && size.has(convolution_of(0, shape.blocks))) ++shape.blocks;
   shape.img_channels = size(named("conv_in.weight"), 4, 1);
   shape.first_channels = size(named("conv_in.weight"), 4, 0);
-  shape.resolution = resolution > 0 ? resolution : usual_resolution(shape.levels());
+  shape.resolution =
+      resolution > 0 ? resolution : number_setting(dict, "sample_size", usual_resolution(shape.levels()));
   if (shape.resolution == 0) {
     fail("{}: a U-Net of {} levels, whose images' side is not known; expected --resolution", origin, shape.levels());
   }
-  shape.groups = {.most = 32, .channels = 1};
+  shape.groups = {.most = number_setting(dict, "norm_num_groups", 32), .channels = 1};
   if (const std::string labels = named("label_emb.weight"); size.has(labels)) shape.classes = size(labels, 2, 0);
   shape.precondition = Precondition::eps;
   shape.solver = {.name = "euler", .steps = 50, .grid = "uniform"};
   return DenoiserShape::from_json(shape.to_json(), origin);
+}
+
+/// The numbers of groups that its norms have.
+std::set<int64_t> group_counts(const DenoiserShape& shape) {
+  std::set<int64_t> counts{shape.groups.groups(shape.first_channels)};
+  for (const int64_t channels : shape.channels) counts.insert(shape.groups.groups(channels));
+  // Blocks on the way up take feature maps of the way down beside their input.
+  std::vector<int64_t> skips = shape.skips();
+  int64_t channels = shape.channels.back();
+  for (int64_t level = shape.levels() - 1; level >= 0; --level) {
+    for (int64_t i = 0; i <= shape.blocks; ++i) {
+      counts.insert(shape.groups.groups(channels + skips.back()));
+      skips.pop_back();
+      channels = shape.channels[static_cast<size_t>(level)];
+    }
+  }
+  return counts;
 }
 
 /// What both formats have in common.
@@ -67,6 +89,11 @@ class DenoiserFormat : public CheckpointFormat {
   std::shared_ptr<Denoiser> denoiser_of(const NetworkSet& model, const std::string& origin) const {
     auto denoiser = model.best<Denoiser>("denoiser");
     if (!denoiser) fail("{}: has no denoiser of a diffusion model, which {} is for", origin, name());
+    const std::set<int64_t> groups = group_counts(denoiser->shape());
+    if (groups.size() > 1) {
+      fail("{}: the denoiser has norms of different numbers of groups ({}), for which {} has one", origin,
+           fmt::join(groups, ", "), name());
+    }
     if (denoiser->shape().precondition != Precondition::eps) {
       fail("{}: its denoiser has precondition = \"{}\"; {} holds those that predict noise, \"eps\"", origin,
            to_text(denoiser->shape().precondition), name());
@@ -91,7 +118,7 @@ class DdpmFormat : public DenoiserFormat {
     NamedTensors tensors;
     for (const auto& [name, tensor] : dict.tensors) tensors.emplace(current_name(name), tensor);
     const auto same = [](const std::string& name) { return name; };
-    const auto shape = denoiser_shape(tensors, same, options.resolution, dict.origin);
+    const auto shape = denoiser_shape(tensors, same, options.resolution, dict);
     check_size(shape.cost(), kMostOfFile * count_numbers(tensors), dict.origin);
     auto network = std::make_shared<Denoiser>(shape);
     fill_network(*network, tensors, dict, name());
@@ -99,8 +126,13 @@ class DdpmFormat : public DenoiserFormat {
   }
 
   TensorFile export_model(const NetworkSet& model, const std::string& origin) const override {
+    constexpr int64_t kGroups = 32;  // in all its norms
+    const auto denoiser = denoiser_of(model, origin);
+    if (group_counts(denoiser->shape()) != std::set<int64_t>{kGroups}) {
+      fail("{}: the denoiser has norms of other than {} groups, which {} does not have", origin, kGroups, name());
+    }
     TensorFile file;
-    put_module(file, "", *denoiser_of(model, origin));
+    put_module(file, "", *denoiser);
     return file;
   }
 
@@ -167,12 +199,22 @@ class DiffusersFormat : public DenoiserFormat {
   std::vector<Prefix> prefixes() const override { return {}; }
 
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const override {
+    check_settings(dict, {{"act_fn", "silu", "silu"},
+                          {"attention_head_dim", nullptr, 8},
+                          {"center_input_sample", false, false},
+                          {"downsample_padding", 0, 1},
+                          {"flip_sin_to_cos", false, true},
+                          {"freq_shift", 1, 0},
+                          {"mid_block_scale_factor", 1, 1},
+                          {"norm_eps", 1e-6, 1e-5},
+                          {"resnet_time_scale_shift", "default", "default"},
+                          {"time_embedding_type", "positional", "positional"}});
     const bool old = dict.tensors.contains("mid_block.attentions.0.query.weight");
     const Words& attention = old ? kOldAttentionWords : kAttentionWords;
     int64_t levels = 0;
     while (dict.tensors.contains(fmt::format("down_blocks.{}.resnets.0.conv1.weight", levels))) ++levels;
     const auto named = [&](const std::string& ours) { return diffusers_name(ours, levels, attention); };
-    const auto shape = denoiser_shape(dict.tensors, named, options.resolution, dict.origin);
+    const auto shape = denoiser_shape(dict.tensors, named, options.resolution, dict);
     check_size(shape.cost(), kMostOfFile * count_numbers(dict.tensors), dict.origin);
     auto network = std::make_shared<Denoiser>(shape);
     NamedTensors rest = dict.tensors, tensors;
@@ -204,6 +246,37 @@ class DiffusersFormat : public DenoiserFormat {
                            linear ? tensor.squeeze(3).squeeze(2).contiguous() : tensor);
     }
     return file;
+  }
+
+  bool has_settings() const override { return true; }
+  /// As huggingface.co/google/ddpm-cifar10-32 has them, which is pesser/pytorch_diffusion's network.
+  nlohmann::json export_settings(const NetworkSet& model, const std::string& origin) const override {
+    const DenoiserShape& shape = denoiser_of(model, origin)->shape();
+    std::vector<std::string> down, up;
+    for (int64_t level = 0; level < shape.levels(); ++level) {
+      down.emplace_back(shape.attends(level) ? "AttnDownBlock2D" : "DownBlock2D");
+      up.emplace(up.begin(), shape.attends(level) ? "AttnUpBlock2D" : "UpBlock2D");
+    }
+    nlohmann::json settings = {{"_class_name", "UNet2DModel"},
+                               {"act_fn", "silu"},
+                               {"attention_head_dim", nullptr},
+                               {"block_out_channels", shape.channels},
+                               {"center_input_sample", false},
+                               {"down_block_types", down},
+                               {"downsample_padding", 0},
+                               {"flip_sin_to_cos", false},
+                               {"freq_shift", 1},
+                               {"in_channels", shape.img_channels},
+                               {"layers_per_block", shape.blocks},
+                               {"mid_block_scale_factor", 1},
+                               {"norm_eps", 1e-6},
+                               {"norm_num_groups", *group_counts(shape).begin()},
+                               {"out_channels", shape.img_channels},
+                               {"sample_size", shape.resolution},
+                               {"time_embedding_type", "positional"},
+                               {"up_block_types", up}};
+    if (shape.classes > 0) settings["num_class_embeds"] = shape.classes;
+    return settings;
   }
 };
 

@@ -10,7 +10,7 @@ namespace dgl {
 // averages where they have them, and a model of one network gives a file of that network.
 
 /// Side of the images of an imported autoencoder: ImportOptions::resolution, or 256, that of the published ones.
-int64_t imported_vae_resolution(const ImportOptions& options);
+int64_t imported_vae_resolution(const ImportOptions& options, const StateDict& dict);
 
 /// Checkpoints of CompVis/latent-diffusion: those of an autoencoder's training, which hold its patch discriminator
 /// under "loss.discriminator.", and those of diffusion models that keep their autoencoder under "first_stage_model.",

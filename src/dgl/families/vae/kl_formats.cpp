@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
@@ -14,9 +15,9 @@
 
 namespace dgl {
 
-int64_t imported_vae_resolution(const ImportOptions& options) {
+int64_t imported_vae_resolution(const ImportOptions& options, const StateDict& dict) {
   constexpr int64_t kUsual = 256;
-  return options.resolution > 0 ? options.resolution : kUsual;
+  return options.resolution > 0 ? options.resolution : number_setting(dict, "sample_size", kUsual);
 }
 
 namespace {
@@ -68,8 +69,7 @@ class KlFormat : public CheckpointFormat {
   virtual std::string objection(const KlShape& shape, bool encodes) const = 0;
 
  private:
-  static KlShape shape_of(const NamedTensors& tensors, const NameInFile& name_in_file, bool encodes, int64_t resolution,
-                          const std::string& origin);
+  static KlShape shape_of(const StateDict& whole, const NameInFile& name_in_file, bool encodes, int64_t resolution);
   /// The name of a tensor beside the other network's and the 1x1 convolutions'.
   NameInFile name_in_file(const KlNames& names) const {
     return [this, names](const std::string& own) {
@@ -85,7 +85,12 @@ bool is_attention_matrix(const std::string& own) {
 std::shared_ptr<Network> KlFormat::import_network(const StateDict& dict, const ImportOptions& options) const {
   const std::string& slot = dict.role.slot;
   const KlNames names = names_of(slot, dict.tensors);
-  StateDict whole{dict.role, {}, {}, dict.origin, dict.prefix.substr(0, dict.prefix.size() - slot.size() - 1)};
+  check_settings(dict, {{"act_fn", "silu", "silu"},
+                        {"mid_block_add_attention", true, true},
+                        {"use_quant_conv", true, true},
+                        {"use_post_quant_conv", true, true}});
+  StateDict whole{dict.role,    {}, {}, dict.origin, dict.prefix.substr(0, dict.prefix.size() - slot.size() - 1),
+                  dict.settings};
   for (const auto& [name, tensor] : dict.tensors) whole.tensors.emplace(slot + "." + name, tensor);
   for (const char* part : {".weight", ".bias"}) {
     const std::string name = latent_convolution(slot) + part;
@@ -93,8 +98,7 @@ std::shared_ptr<Network> KlFormat::import_network(const StateDict& dict, const I
     if (found != dict.others.end()) whole.tensors.emplace(name, found->second);
   }
   const bool encodes = slot == "encoder";
-  const KlShape shape =
-      shape_of(whole.tensors, name_in_file(names), encodes, imported_vae_resolution(options), dict.origin);
+  const KlShape shape = shape_of(whole, name_in_file(names), encodes, imported_vae_resolution(options, whole));
   // Twice the numbers at hand bound what is allocated, and let fill_network() name tensors that are missing.
   check_size(encodes ? shape.encoder_cost() : shape.decoder_cost(), 2 * count_numbers(whole.tensors), dict.origin);
   std::shared_ptr<Network> network;
@@ -114,9 +118,8 @@ std::shared_ptr<Network> KlFormat::import_network(const StateDict& dict, const I
   return network;
 }
 
-KlShape KlFormat::shape_of(const NamedTensors& tensors, const NameInFile& name_in_file, bool encodes,
-                           int64_t resolution, const std::string& origin) {
-  const TensorSizes sizes(tensors, origin);
+KlShape KlFormat::shape_of(const StateDict& whole, const NameInFile& name_in_file, bool encodes, int64_t resolution) {
+  const TensorSizes sizes(whole.tensors, whole.origin);
   const auto has = [&](const std::string& own) { return sizes.has(name_in_file(own)); };
   const auto size = [&](const std::string& own, int64_t which) { return sizes(name_in_file(own), 4, which); };
   const char* const levels = encodes ? "down" : "up";
@@ -144,8 +147,8 @@ KlShape KlFormat::shape_of(const NamedTensors& tensors, const NameInFile& name_i
     shape.z_channels = size("conv_in.weight", 1);
     shape.embed_dim = size(convolution, 1);
   }
-  shape.groups = {.most = 32, .channels = 1};
-  return KlShape::from_json(shape.to_json(), origin);
+  shape.groups = {.most = number_setting(whole, "norm_num_groups", 32), .channels = 1};
+  return KlShape::from_json(shape.to_json(), whole.origin);
 }
 
 /// The numbers of groups that a network's norms have.
@@ -205,7 +208,7 @@ class LatentDiffusionFormat : public KlFormat {
     if (dict.role.slot != "discriminator") return KlFormat::import_network(dict, options);
     NamedTensors tensors = dict.tensors;
     std::erase_if(tensors, [](const auto& item) { return item.first.ends_with(".num_batches_tracked"); });
-    const auto shape = patch_discriminator_shape(tensors, imported_vae_resolution(options), dict.origin);
+    const auto shape = patch_discriminator_shape(tensors, imported_vae_resolution(options, dict), dict.origin);
     check_size(shape.cost(), count_numbers(tensors), dict.origin);
     const auto network = std::make_shared<PatchDiscriminator>(shape, "vae");
     fill_network(*network, tensors, dict, name());
@@ -245,6 +248,34 @@ class DiffusersKlFormat : public KlFormat {
   std::string name() const override { return "diffusers-kl"; }
   std::vector<Signature> signatures() const override {
     return {{"down_blocks.0.resnets.0.norm1.weight", "encoder"}, {"up_blocks.0.resnets.0.norm1.weight", "decoder"}};
+  }
+  bool has_settings() const override { return true; }
+  /// Without scaling_factor, which is a diffusion model's on these latents: diffusers takes Stable Diffusion's.
+  nlohmann::json export_settings(const NetworkSet& model, const std::string& origin) const override {
+    const auto encoder = model.best<KlEncoder>("encoder");
+    const auto decoder = model.best<KlDecoder>("decoder");
+    if (!encoder || !decoder) fail("{}: the settings of {} are of an encoder and a decoder", origin, name());
+    const KlShape& shape = encoder->shape();
+    const auto blocks = [&](const char* plain, const char* attends) {
+      std::vector<std::string> names;
+      for (int64_t level = 0; level < shape.levels(); ++level) {
+        names.emplace_back(shape.attends(level) ? attends : plain);
+      }
+      return names;
+    };
+    std::vector<std::string> up = blocks("UpDecoderBlock2D", "AttnUpDecoderBlock2D");
+    std::reverse(up.begin(), up.end());
+    return {{"_class_name", "AutoencoderKL"},
+            {"act_fn", "silu"},
+            {"block_out_channels", shape.channels},
+            {"down_block_types", blocks("DownEncoderBlock2D", "AttnDownEncoderBlock2D")},
+            {"up_block_types", up},
+            {"in_channels", shape.img_channels},
+            {"out_channels", shape.img_channels},
+            {"latent_channels", shape.z_channels},
+            {"layers_per_block", shape.blocks},
+            {"norm_num_groups", *group_counts(shape, /*encodes=*/true).begin()},
+            {"sample_size", shape.resolution}};
   }
 
  protected:

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,7 +46,7 @@ TinyShape TinyFormat::shape_of(const StateDict& dict, const ImportOptions& optio
   int64_t layer = encodes ? 0 : 1;  // the first convolution
   const std::string first = layer_name(slot, layer) + ".weight";
   TinyShape shape{};
-  shape.resolution = imported_vae_resolution(options);
+  shape.resolution = imported_vae_resolution(options, dict);
   shape.channels.push_back(size(first, 4, 0));
   // Blocks follow, and convolutions without bias between levels, up to the last convolution.
   constexpr int64_t kMost = UNetShape::kMaxLevels * (UNetShape::kMaxBlocks + 3);
@@ -70,6 +72,7 @@ std::shared_ptr<Network> TinyFormat::import_network(const StateDict& dict, const
     fail("{}: tensor {}{}: of a TAESD with global pooling, as FLUX.2's, which dgl does not have", dict.origin,
          dict.prefix, name);
   }
+  check_settings(dict, {{"act_fn", "relu", "relu"}, {"upsample_fn", "nearest", "nearest"}});
   const bool encodes = dict.role.slot == "encoder";
   const TinyShape shape = shape_of(dict, options);
   // Twice the numbers at hand bound what is allocated, and let fill_network() name tensors that are missing.
@@ -120,6 +123,39 @@ class DiffusersTinyFormat : public TinyFormat {
   std::string name() const override { return "diffusers-tiny"; }
   std::vector<Signature> signatures() const override {
     return {{"layers.1.conv.0.weight", "encoder"}, {"layers.2.conv.0.weight", "decoder"}};
+  }
+  bool has_settings() const override { return true; }
+  nlohmann::json export_settings(const NetworkSet& model, const std::string& origin) const override {
+    const auto encoder = model.best<TinyEncoder>("encoder");
+    const auto decoder = model.best<TinyDecoder>("decoder");
+    if (!encoder || !decoder) fail("{}: the settings of {} are of an encoder and a decoder", origin, name());
+    const auto blocks = [](const TinyShape& shape) {
+      std::vector<int64_t> numbers(shape.channels.size(), shape.blocks);
+      numbers.front() = 1;
+      return numbers;
+    };
+    const TinyShape &encodes = encoder->shape(), &decodes = decoder->shape();
+    std::vector<int64_t> decoder_blocks = blocks(decodes);
+    std::reverse(decoder_blocks.begin(), decoder_blocks.end());
+    return {{"_class_name", "AutoencoderTiny"},
+            {"act_fn", "relu"},
+            {"in_channels", encodes.img_channels},
+            {"out_channels", decodes.img_channels},
+            {"latent_channels", encodes.z_channels},
+            {"encoder_block_out_channels", encodes.channels},
+            {"decoder_block_out_channels", decodes.channels},
+            {"num_encoder_blocks", blocks(encodes)},
+            {"num_decoder_blocks", decoder_blocks}};
+  }
+  TensorFile export_model(const NetworkSet& model, const std::string& origin) const override {
+    const auto check = [&](const std::string& slot, const std::vector<int64_t>& channels) {
+      if (std::set<int64_t>(channels.begin(), channels.end()).size() == 1) return;
+      fail("{}: the {} has levels of different channels ({}), for which {} has one number", origin, slot,
+           fmt::join(channels, ", "), name());
+    };
+    if (const auto encoder = model.best<TinyEncoder>("encoder")) check("encoder", encoder->shape().channels);
+    if (const auto decoder = model.best<TinyDecoder>("decoder")) check("decoder", decoder->shape().channels);
+    return TinyFormat::export_model(model, origin);
   }
 
  protected:
