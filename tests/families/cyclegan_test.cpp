@@ -406,7 +406,7 @@ TEST(CycleGanModels, HaveTwoDirections) {
   const Tensor images = torch::zeros({1, 3, 16, 16});
   const torch::NoGradGuard no_grad;
   const auto made = [&](const std::string& direction) {
-    return translator_of(model, direction, "m")->sample({{}, {}, images});
+    return translator_of(model, direction, "m").there->sample({{}, {}, images});
   };
   EXPECT_TRUE(made("").equal(made("a_to_b")));
   EXPECT_TRUE(made("").equal(sampler_of(model, "m")->sample({{}, {}, images})));
@@ -421,7 +421,7 @@ TEST(CycleGanModels, HaveTwoDirections) {
   const TemporaryFolder folder;
   save_model(folder / "m.safetensors", model);
   const NetworkSet back = load_model(folder / "m.safetensors");
-  EXPECT_TRUE(translator_of(back, "b_to_a", "m")->sample({{}, {}, images}).equal(made("b_to_a")));
+  EXPECT_TRUE(translator_of(back, "b_to_a", "m").there->sample({{}, {}, images}).equal(made("b_to_a")));
 }
 
 }  // namespace

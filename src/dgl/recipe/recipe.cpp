@@ -148,6 +148,8 @@ void Recipe::locate_files(const std::function<std::string(const std::string&)>& 
   run.judge_features = path_of(judge_feature_file);
   run.held_out_judge = path_of(held_out_judge_file);
   run.test = path_of(test_file);
+  run.test_b = path_of(test_b_file);
+  run.styles = path_of(style_file);
   for (TeacherRecipe& teacher : guidance.teachers) teacher.file = path_of(teacher.file);
 }
 

@@ -220,8 +220,16 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "A model whose discriminator no term of training may use: how well it tells real images from the student's is "
        "shown beside the teachers' at the start and the end of stage 2; empty: none"},
       {"evaluation", "test", &r.test_file,
-       "Packed set that was held out of training, which distances are to and whose images are reconstructed; empty: "
-       "the training set"},
+       "Packed set that was held out of training, which distances are to and whose images are reconstructed; of a "
+       "family of two domains, images of a that are translated; empty: the training set"},
+      {"evaluation", "test_b", &r.test_b_file,
+       "The same of domain b: images that are translated to a; empty: the training set"},
+      {"evaluation", "partners", &r.partners,
+       "Whether image i of test_b is the right translation of image i of test, and the other way round: translations "
+       "are then compared with them"},
+      {"evaluation", "styles", &r.style_file,
+       "A classifier of two labels, images of a and images of b, for the share of translations that it takes for their "
+       "new domain; empty: none"},
       {"evaluation", "samples", &r.samples, "Generated images per evaluation", 2, 1e7},
       {"evaluation", "final_samples", &r.final_samples, "Generated images for the result, drawn with other latents", 2,
        1e7},
@@ -241,6 +249,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "judge_features", &r.run.judge_features, ""},
       {"run", "held_out_judge", &r.run.held_out_judge, ""},
       {"run", "test", &r.run.test, ""},
+      {"run", "test_b", &r.run.test_b, ""},
+      {"run", "styles", &r.run.styles, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},
       {"run", "threads", &r.run.threads, "", 0, 1024},

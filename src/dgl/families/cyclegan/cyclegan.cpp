@@ -98,7 +98,7 @@ std::unique_ptr<Objective> CycleGanFamily::objective(const FamilySettings& setti
 }
 
 std::shared_ptr<Sampler> CycleGanFamily::sampler(const NetworkSet& networks) const {
-  return translator(networks, directions().front());
+  return translator(networks, directions().front().name);
 }
 
 std::shared_ptr<Sampler> CycleGanFamily::translator(const NetworkSet& networks, const std::string& direction) const {

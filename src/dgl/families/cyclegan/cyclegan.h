@@ -47,7 +47,7 @@ class CycleGanFamily : public Family {
   std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
   /// Translates from a to b.
   std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
-  std::vector<std::string> directions() const override { return {"a_to_b", "b_to_a"}; }
+  std::vector<Direction> directions() const override { return {{"a_to_b", 0, 1}, {"b_to_a", 1, 0}}; }
   std::shared_ptr<Sampler> translator(const NetworkSet& networks, const std::string& direction) const override;
   GuidanceWeights usual_guidance() const override { return {.lambda = 0.3, .pair = 1}; }
   std::string default_loss() const override { return "lsgan"; }
