@@ -54,6 +54,9 @@ class Guidance {
   /// The first teacher's scores [N] of images, without gradients.
   torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels, size_t domain = 0) const;
 
+  /// The most images that one of the teachers scores together (Discriminator::group()).
+  int64_t group() const;
+
   /// Sets what a stage of distillation minimizes in place of the student's own losses.
   void set_distillation(std::unique_ptr<GuidanceTerm> term) { distillation_ = std::move(term); }
   /// The loss of a stage of distillation. Modifies nothing. Throws Error if there is none.

@@ -279,8 +279,8 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   student.phases = training_phases(recipe, *student.objective);
   check_untrained(*session);
   check_whole_batch(*session);
-  recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
-                                     session->device, processes);
+  recipe.shards = choose_shard_count(*student.objective, session->guidance, recipe.batch / recipe.accumulations,
+                                     recipe.shards, session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());
   for (size_t domain = 0; domain < session->data.size(); ++domain) {
     session->samplers.push_back(std::make_unique<BatchSampler>(session->data[domain], recipe.batch,
