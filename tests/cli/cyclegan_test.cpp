@@ -172,10 +172,10 @@ TEST_F(CycleGanProgram, TrainsAndCompresses) {
   words.insert(words.end(), {"a.dgldata", "--data-b", "b.dgldata", "--inputs", "test-a.dgldata", "--partners"});
   expect_refused(words, {"--partners", "10 images", "20"});
 
-  // A run with these sets.
+  // A run with these sets, and one direction of its student narrowed.
   Words measured = with_data({"compress", "--teacher", "teacher/model.safetensors", "--width", "1/2", "--out", "part"});
   for (const char* key :
-       {"evaluation.test=test-a.dgldata",
+       {"student.part=a_to_b", "guidance.stage1=distill", "evaluation.test=test-a.dgldata",
         "evaluation.test_b=test-b.dgldata", "evaluation.partners=true", "evaluation.features=f/model.safetensors"}) {
     measured.insert(measured.end(), {"--set", key});
   }
@@ -183,6 +183,7 @@ TEST_F(CycleGanProgram, TrainsAndCompresses) {
   EXPECT_NE(run.err.find("PSNR a to b, partners, dB"), std::string::npos) << run.err;
   const auto part = nlohmann::json::parse(read_file(folder_ / "part/summary.json"));
   EXPECT_TRUE(part["student"]["translations"].contains("partner_top1_b_to_a"));
+  EXPECT_EQ(part["student"]["generator_b_to_a"]["params"], part["teacher"]["generator_b_to_a"]["params"]);
   EXPECT_NE(part["remake"].get<std::string>().find("evaluation.test_b="), std::string::npos);
 
   expect_refused({"train", "--recipe", "c.toml", "--data", "a.dgldata", "--out", "out"},

@@ -95,7 +95,7 @@ TEST_F(CycleGanAgreement, TranslatesAndJudgesAsTheReference) {
 TEST_F(CycleGanAgreement, LossesAndGradientsAreTheReferences) {
   CycleGanObjective objective(settings_, model_);
   const auto phases = objective.phases();
-  ASSERT_EQ(phases.size(), 3u);
+  ASSERT_EQ(phases.size(), 4u);
   StepOutput output;
   EXPECT_EQ(compare_gradients(phases[0], "gradient", output), 16);
   EXPECT_EQ(compare_gradients(phases[1], "gradient", output), 40);

@@ -119,8 +119,10 @@ Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels, size
 }
 
 GuidanceResult Guidance::distill(const GuidanceInput& input) const {
-  if (!distillation_) fail("no teacher whose images the student could learn");
-  return distillation_->evaluate(input);
+  for (const auto& term : distillation_) {
+    if (term->domain() == input.domain) return term->evaluate(input);
+  }
+  fail("no teacher whose images the student could learn");
 }
 
 GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {

@@ -141,8 +141,11 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "below_real:DECAY, 1 for images that look less real to it than real ones do, else 0"},
       {"guidance", "pair", &teacher.pair,
        "Weight of the distance of the student's images from those that they stand for: its teacher generator's of the "
-       "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, 0.5 "
-       "with the weight gradient for a student that reconstructs, else 0",
+       "same latents, those that it reconstructs, or those that a cycle began with; -1: 3 for a generator that draws "
+       "from "
+       "latents and starts as a part of its teacher's, 0.5 with the weight gradient for a student that reconstructs, 1 "
+       "for "
+       "one that translates, else 0",
        kChosenWeight, 1e6},
       {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
       {"guidance", "pair_distance", &teacher.pair_distance,
@@ -197,9 +200,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "stage1",
        &g.stage1,
        "What stage 1 is: alone, the student's own training without guidance; distill, its generator alone learns to "
-       "make "
-       "its teacher's images of the same latents, without real images; auto, distill for a generator that starts as a "
-       "part of its teacher's, else alone",
+       "make its teacher's images of the same latents, without real images, or its translations of the same images; "
+       "auto, distill for a generator that draws from latents and starts as a part of its teacher's, else alone",
        0,
        0,
        {"auto", "alone", "distill"}},

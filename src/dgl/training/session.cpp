@@ -51,15 +51,6 @@ bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
   return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
 }
 
-/// A teacher's discriminators, each with the student's data domain that it is to judge. Where both have the same
-/// domains, each judges its own; else that of the teacher's images judges the student's.
-std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
-                                           const std::string& file) {
-  const auto all = discriminators_of(model, file);
-  if (!all.empty() && family_of(model, file).domains().size() == session.family().domains().size()) return all;
-  return {{"discriminator", discriminator_of(model, file), session.family().output_domain()}};
-}
-
 /// Adds what one of a teacher's discriminators judges.
 void add_judge(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how,
                const DomainDiscriminator& judge) {
@@ -226,6 +217,13 @@ void broadcast_weights(const TrainingSession& session) {
 }
 
 }  // namespace
+
+std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
+                                           const std::string& file) {
+  const auto all = discriminators_of(model, file);
+  if (!all.empty() && family_of(model, file).domains().size() == session.family().domains().size()) return all;
+  return {{"discriminator", discriminator_of(model, file), session.family().output_domain()}};
+}
 
 TrainingSession::TrainingSession(const Recipe& wanted)
     : recipe(wanted),
