@@ -3,6 +3,7 @@
 #include "cli/program_test_case.h"
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
+#include "dgl/formats/image_file.h"
 #include "dgl/formats/safetensors.h"
 #include "make_files.h"
 
@@ -57,6 +58,21 @@ TEST_F(CycleGanProgram, TranslatesBothWays) {
       expect_done({"translate", "--model", "m.safetensors", "--images", "in", "--out", "made"}).out.find("1 images"),
       std::string::npos);
   EXPECT_TRUE(fs::exists(folder_ / "made/deep/x.png"));
+
+  // A grid of the images beside what becomes of them.
+  const Outcome grid =
+      expect_done({"translate", "--model", "m.safetensors", "--images", "a.safetensors", "--out", "grid.png"});
+  EXPECT_NE(grid.out.find("the rows, from the top: a, a to b, back to a, identity of a"), std::string::npos)
+      << grid.out;
+  const std::string png = read_file(folder_ / "grid.png");
+  const SourceImage rows = decode_image({reinterpret_cast<const uint8_t*>(png.data()), png.size(), "grid.png"});
+  EXPECT_EQ(rows.width, 16 * golden.at("a", "g").size(0));
+  EXPECT_EQ(rows.height, 4 * 16);
+  folder_.put("sizes/x.png", make_png(16, 16, 8, 0, std::string(256, '\x40')));
+  folder_.put("sizes/y.png", make_png(24, 16, 8, 0, pixels));
+  expect_refused({"translate", "--model", "m.safetensors", "--images", "sizes", "--out", "none.png"},
+                 {"y.png", "24 x 16 pixels", "expected 16 x 16", "grid"});
+  EXPECT_FALSE(fs::exists(folder_ / "none.png"));
 
   const Words translate{"translate", "--model", "m.safetensors", "--out", "out", "--images"};
   const auto refused = [&](const Words& more, const Words& says) {
@@ -130,6 +146,46 @@ TEST_F(CycleGanProgram, TrainsAndCompresses) {
   expect_refused(
       {"eval", "--model", "teacher/model.safetensors", "--features", "f/model.safetensors", "--data", "b.dgldata"},
       {"translates images of another domain", "--inputs"});
+  // Both at once, and with them what comes back and the right translations of ten images.
+  expect_done({"prepare", "squares", "--size", "32", "--range", "0:10", "--out", "test-a.dgldata"});
+  expect_done(
+      {"prepare", "squares", "--size", "32", "--range", "0:10", "--effect", "outline", "--out", "test-b.dgldata"});
+  const auto numbers = [&](const Words& more) {
+    Words words = eval;
+    words.insert(words.end(), {"a.dgldata", "--data-b", "b.dgldata"});
+    words.insert(words.end(), more.begin(), more.end());
+    return nlohmann::json::parse(expect_done(words).out);
+  };
+  const auto both = numbers({});
+  EXPECT_EQ(both["fd_squares_a_to_b"], forward);
+  EXPECT_DOUBLE_EQ(both["fd_squares"].get<double>(), (forward + both["fd_squares_b_to_a"].get<double>()) / 2);
+  EXPECT_TRUE(both.contains("cycle_psnr_a") && both.contains("cycle_l1_b"));
+  EXPECT_FALSE(both.contains("paired_psnr_a_to_b"));
+  const auto paired = numbers(
+      {"--inputs", "test-a.dgldata", "--inputs-b", "test-b.dgldata", "--partners", "--styles", "f/model.safetensors"});
+  EXPECT_EQ(paired["samples"], 10);
+  for (const char* name : {"paired_psnr_a_to_b", "paired_ssim_b_to_a", "partner_top1_a_to_b", "partner_top5_b_to_a",
+                           "style_accuracy_a_to_b"}) {
+    EXPECT_TRUE(paired.contains(name)) << name;
+  }
+  Words words = eval;
+  words.insert(words.end(), {"a.dgldata", "--data-b", "b.dgldata", "--inputs", "test-a.dgldata", "--partners"});
+  expect_refused(words, {"--partners", "10 images", "20"});
+
+  // A run with these sets, and one direction of its student narrowed.
+  Words measured = with_data({"compress", "--teacher", "teacher/model.safetensors", "--width", "1/2", "--out", "part"});
+  for (const char* key :
+       {"student.part=a_to_b", "guidance.stage1=distill", "evaluation.test=test-a.dgldata",
+        "evaluation.test_b=test-b.dgldata", "evaluation.partners=true", "evaluation.features=f/model.safetensors"}) {
+    measured.insert(measured.end(), {"--set", key});
+  }
+  const Outcome run = expect_done(measured);
+  EXPECT_NE(run.err.find("PSNR a to b, partners, dB"), std::string::npos) << run.err;
+  const auto part = nlohmann::json::parse(read_file(folder_ / "part/summary.json"));
+  EXPECT_TRUE(part["student"]["translations"].contains("partner_top1_b_to_a"));
+  EXPECT_EQ(part["student"]["generator_b_to_a"]["params"], part["teacher"]["generator_b_to_a"]["params"]);
+  EXPECT_NE(part["remake"].get<std::string>().find("evaluation.test_b="), std::string::npos);
+
   expect_refused({"train", "--recipe", "c.toml", "--data", "a.dgldata", "--out", "out"},
                  {"cyclegan needs a packed set for each of its domains: a, b"});
 }

@@ -133,6 +133,19 @@ TEST_F(WriteReport, NamesTheRowsOfGridsOfLabels) {
   EXPECT_TRUE(has(error(), "key grid_rows: expected an array of strings"));
 }
 
+TEST_F(WriteReport, ShowsBothDirectionsOfTranslations) {
+  EXPECT_FALSE(has(body(), "<h2>Translations</h2>"));
+  write_file(run_ / "summary.json",
+             R"({"metric":"fd_mnist","student":{"fd":4,"translations":{"fd_a_to_b":3.5,"paired_psnr_b_to_a":17.25}},
+                 "teacher":{"translations":{"fd_a_to_b":2.5}}})");
+  write_file(run_ / "log.jsonl", "{\"kimg\":1,\"measures\":{\"cycle_psnr_a\":20}}\n");
+  const std::string text = body();
+  EXPECT_TRUE(has(text, "<h2>Translations</h2>"));
+  EXPECT_TRUE(has(text, "fd_mnist: a to b</th><td>2.50</td><td>3.50</td>"));
+  EXPECT_TRUE(has(text, "PSNR with the partner, dB: b to a</th><td>–</td><td>17.2</td>"));
+  EXPECT_TRUE(has(text, "<canvas id=\"psnr\""));
+}
+
 TEST_F(WriteReport, TellsOfABoostedModel) {
   write_file(run_ / "summary.json", R"({"student":{"fd":45,"generator":{"params":100}},
                                         "teacher":{"fd":50,"generator":{"params":100}}})");

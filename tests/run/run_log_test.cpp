@@ -70,6 +70,18 @@ TEST_F(ReadRunLog, GivesDistancesTheirTimes) {
   EXPECT_EQ(log.evaluations[1].cpu_seconds, 4.5);
 }
 
+TEST_F(ReadRunLog, GivesCurvesOfOtherMeasures) {
+  LogLine line;
+  line.kimg = 2;
+  EXPECT_FALSE(line.to_json().contains("measures"));
+  line.measures = {{"fd_a_to_b", 12.5}, {"cycle_psnr_a", 20}};
+  const RunLog log = read(line.to_json().dump() + "\n");
+  ASSERT_EQ(log.measures.size(), 2u);
+  EXPECT_EQ(log.measures.at("fd_a_to_b")[0].kimg, 2);
+  EXPECT_EQ(log.measures.at("fd_a_to_b")[0].value, 12.5);
+  EXPECT_TRUE(log.losses.empty());
+}
+
 TEST_F(ReadRunLog, PassesOverALastLineThatWasCutOff) {
   EXPECT_EQ(read("{\"kimg\":1}\n{\"kimg\":2,\"lo").kimg, 1);
   EXPECT_EQ(read("{\"kimg\":1}\n{\"kimg\":2}").kimg, 2);

@@ -110,7 +110,7 @@ TEST_F(BigGanObjectiveTest, DistillationDrawsTheImagesToTheTeachers) {
   Guidance guidance;
   input_.teacher = teacher_.network<Generator>("generator");
   for (const std::string& distance : pair_term_distances()) {
-    guidance.set_distillation(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
+    guidance.add_distillation(std::make_unique<PairTerm>(PairTeacher{.name = "teacher",
                                                                      .discriminator = teacher_.discriminator(),
                                                                      .distance = distance,
                                                                      .mu = constant_schedule(1)}));

@@ -219,7 +219,7 @@ TEST_F(StyleGan2ObjectiveTest, PairsShareLatentsAndNoise) {
       const torch::Tensor both = flat_gradient(*generator_);
       run("g_main");
       const torch::Tensor of_pair = both - flat_gradient(*generator_);
-      guidance.set_distillation(pair_term());
+      guidance.add_distillation(pair_term());
       const Scalars losses = run("g_distill", &guidance);
       EXPECT_EQ(losses.size(), 1u);
       EXPECT_EQ(losses.at("g_distill").item<double>(), far);

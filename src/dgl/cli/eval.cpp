@@ -11,6 +11,7 @@
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/eval_translations.h"
 #include "dgl/cli/metric_options.h"
 #include "dgl/cli/solver_options.h"
 #include "dgl/families/model_file.h"
@@ -23,8 +24,8 @@ namespace dgl {
 
 namespace {
 
-struct EvalArguments {
-  std::string model, data, inputs, direction, features, linear, lpips, metrics = "fid";
+struct EvalArguments : EvalSets {
+  std::string model, direction, features, linear, lpips, metrics = "fid";
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
@@ -78,15 +79,13 @@ torch::Tensor shares_for(int64_t classes, const Dataset& data, const std::string
 /// The images that a model takes: those of --data, unless it makes images of another domain of them.
 std::unique_ptr<Dataset> input_set(const EvalArguments& arguments, const Family& family, const SampleSpec& spec) {
   if (arguments.inputs.empty() && family.input_domain() != family.output_domain()) {
-    fail("{}: translates images of another domain; expected --inputs with a packed set of them", arguments.model);
+    fail(
+        "{}: translates images of another domain; expected --inputs with a packed set of them, or --data-b for both "
+        "directions",
+        arguments.model);
   }
   auto inputs = std::make_unique<Dataset>(arguments.inputs.empty() ? arguments.data : arguments.inputs);
-  if (const DatasetInfo& info = inputs->info();
-      ImageShape{info.channels, info.resolution, info.resolution} != *spec.input) {
-    fail("{}: images of {} x {} x {}, but {} takes {} x {} x {}", inputs->path().string(), info.channels,
-         info.resolution, info.resolution, arguments.model, spec.input->channels, spec.input->height,
-         spec.input->width);
-  }
+  check_shape(*inputs, *spec.input, arguments.model, "takes");
   return inputs;
 }
 
@@ -122,43 +121,83 @@ void add_linear_accuracy(nlohmann::json& numbers, const NetworkSet& model, const
   numbers["linear_accuracy"] = linear_accuracy(codes, labels, test_codes, test_labels);
 }
 
+/// The figures of a model's sampler, or of one direction of it; sets how many images were drawn.
+nlohmann::json measure_sampler(const EvalArguments& arguments, const NetworkSet& model, Sampler& sampler,
+                               FeatureNetwork& features, MeasureOptions& options) {
+  const Family& family = family_of(model, arguments.model);
+  const SampleSpec spec = sampler.spec();
+  const Dataset data(arguments.data);
+  check_shape(data, spec.output, arguments.model, "makes");
+  options.samples.label_shares = shares_for(spec.classes, data, arguments.model);
+  if (!spec.input && !arguments.inputs.empty()) fail("--inputs: {} takes no images", arguments.model);
+  if (spec.input) {
+    const auto inputs = input_set(arguments, family, spec);
+    options.samples.count = std::min(arguments.samples, inputs->info().count);
+    options.samples.inputs = inputs->images(evenly_spaced(inputs->info().count, options.samples.count));
+    options.reconstructs = family.reconstructs();
+  }
+  nlohmann::json numbers = measure(sampler, data, features, options);
+  if (const auto prior = family.prior_sampler(model)) {
+    MeasureOptions of_prior = options;
+    of_prior.metrics = {.fid = options.metrics.fid};
+    of_prior.samples.inputs = torch::Tensor();
+    of_prior.reconstructs = false;
+    const nlohmann::json found = measure(*prior, data, features, of_prior);
+    for (const auto& [key, value] : found.items()) {
+      if (value.is_number()) numbers["prior_" + key] = value;
+    }
+  }
+  const torch::Device device = options.samples.device;
+  const nlohmann::json own = own_measures(family, model, data, device);
+  if (own.is_object()) numbers.update(own);
+  if (!arguments.linear.empty()) add_linear_accuracy(numbers, model, arguments, data, device);
+  numbers["real"] = data.info().count;
+  return numbers;
+}
+
+void print_numbers(nlohmann::json numbers, const EvalArguments& arguments, int64_t samples) {
+  const auto real = numbers["real"].get<int64_t>();
+  if (arguments.json) {
+    numbers.update({{"model", arguments.model},
+                    {"data", arguments.data},
+                    {"features", arguments.features},
+                    {"samples", samples},
+                    {"seed", arguments.seed},
+                    {"psi", arguments.psi}});
+    if (!arguments.data_b.empty()) numbers["data_b"] = arguments.data_b;
+    fmt::print("{}\n", numbers.dump());
+    return;
+  }
+  numbers.erase("real");
+  print_words(numbers);
+  if (numbers.contains("labels")) print_labels(numbers["labels"]);
+  fmt::print("({} samples against {} images)\n", samples, real);
+}
+
 void run(const EvalArguments& arguments, const CommonOptions& common) {
   MeasureOptions options;
   options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
   const NetworkSet model = load_model(arguments.model);
   const auto sampler = arguments.direction.empty() ? sampler_of(model, arguments.model)
-                                                   : translator_of(model, arguments.direction, arguments.model);
+                                                   : translator_of(model, arguments.direction, arguments.model).there;
   apply_solver_options(*sampler, arguments.solver, arguments.model);
-  const SampleSpec spec = sampler->spec();
-  const Dataset data(arguments.data);
   const auto features = load_feature_network(arguments.features);
-  if (ImageShape{data.info().channels, data.info().resolution, data.info().resolution} != spec.output) {
-    fail("{}: images of {} x {} x {}, but {} makes {} x {} x {}", arguments.data, data.info().channels,
-         data.info().resolution, data.info().resolution, arguments.model, spec.output.channels, spec.output.height,
-         spec.output.width);
-  }
   model.to(device);
   features->to(device);
-  options.samples = {.count = arguments.samples,
-                     .batch = arguments.batch,
-                     .seed = arguments.seed,
-                     .psi = arguments.psi,
-                     .device = device,
-                     .label_shares = shares_for(spec.classes, data, arguments.model)};
-  if (!spec.input && !arguments.inputs.empty()) fail("--inputs: {} takes no images", arguments.model);
-  if (spec.input) {
-    const auto inputs = input_set(arguments, family_of(model, arguments.model), spec);
-    options.samples.count = std::min(arguments.samples, inputs->info().count);
-    options.samples.inputs = inputs->images(evenly_spaced(inputs->info().count, options.samples.count));
-    options.reconstructs = family_of(model, arguments.model).reconstructs();
-  }
   if (!arguments.lpips.empty()) {
-    if (!options.reconstructs) fail("--lpips: {} reconstructs no images; expected a vae", arguments.model);
+    if (!family_of(model, arguments.model).reconstructs()) {
+      fail("--lpips: {} reconstructs no images; expected a vae", arguments.model);
+    }
     auto lpips = std::make_shared<Lpips>(load_lpips(arguments.lpips));
     lpips->to(device);
     options.lpips = lpips;
   }
+  options.samples = {.count = arguments.samples,
+                     .batch = arguments.batch,
+                     .seed = arguments.seed,
+                     .psi = arguments.psi,
+                     .device = device};
   options.each_label = arguments.each_label;
   options.kid = arguments.kid;
   options.is_splits = arguments.is_splits;
@@ -175,34 +214,10 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     progress.update(progress_bar(what, done, total, now_seconds() - start));
   };
   options.note = [&](const std::string& line) { progress.print(line); };
-  nlohmann::json numbers = measure(*sampler, data, *features, options);
-  if (const auto prior = family_of(model, arguments.model).prior_sampler(model)) {
-    MeasureOptions of_prior = options;
-    of_prior.metrics = {.fid = options.metrics.fid};
-    of_prior.samples.inputs = torch::Tensor();
-    of_prior.reconstructs = false;
-    const nlohmann::json found = measure(*prior, data, *features, of_prior);
-    for (const auto& [key, value] : found.items()) {
-      if (value.is_number()) numbers["prior_" + key] = value;
-    }
-  }
-  const nlohmann::json own = own_measures(family_of(model, arguments.model), model, data, device);
-  if (own.is_object()) numbers.update(own);
-  if (!arguments.linear.empty()) add_linear_accuracy(numbers, model, arguments, data, device);
-  if (arguments.json) {
-    numbers.update({{"model", arguments.model},
-                    {"data", arguments.data},
-                    {"features", arguments.features},
-                    {"samples", options.samples.count},
-                    {"real", data.info().count},
-                    {"seed", arguments.seed},
-                    {"psi", arguments.psi}});
-    fmt::print("{}\n", numbers.dump());
-  } else {
-    print_words(numbers);
-    if (numbers.contains("labels")) print_labels(numbers["labels"]);
-    fmt::print("({} samples against {} images)\n", options.samples.count, data.info().count);
-  }
+  const nlohmann::json numbers = arguments.data_b.empty()
+                                     ? measure_sampler(arguments, model, *sampler, *features, options)
+                                     : eval_translations(arguments, model, arguments.model, *features, options);
+  print_numbers(numbers, arguments, options.samples.count);
 }
 
 }  // namespace
@@ -213,8 +228,27 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--model", a->model, "Model file")->required();
   command->add_option("--data", a->data, "Real images, a packed set")->required();
   command->add_option("--inputs", a->inputs, "For a CycleGAN: images that it translates, a packed set");
-  command->add_option("--direction", a->direction,
-                      "Its direction: a_to_b, or b_to_a (the former by default); --data is what it translates to");
+  auto* direction =
+      command->add_option("--direction", a->direction,
+                          "Its direction: a_to_b, or b_to_a (the former by default); --data is what it translates to");
+  auto* data_b = command
+                     ->add_option("--data-b", a->data_b,
+                                  "For a CycleGAN: real images of domain b, where --data is of a; both directions are "
+                                  "measured, and what comes back of translations")
+                     ->excludes(direction);
+  command->add_option("--inputs-b", a->inputs_b, "Images of b that are translated, as --inputs are those of a")
+      ->needs(data_b);
+  command
+      ->add_flag(
+          "--partners", a->partners,
+          "Image i of the images that are translated from b is the right translation of image i of those from a, "
+          "and the other way round: compare translations with them")
+      ->needs(data_b);
+  command
+      ->add_option("--styles", a->styles,
+                   "A classifier of two labels, images of a and of b, for the share of translations that it takes for "
+                   "their new domain")
+      ->needs(data_b);
   command
       ->add_option("--features", a->features,
                    "Feature network: for example assets/mnist32-features.safetensors, or Inception's weights")
@@ -232,9 +266,11 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--seed", a->seed, "Random seed of latents, labels and noise")->capture_default_str();
   command->add_option("--psi", a->psi, "Truncation (1: none)")->check(within(-10, 10))->capture_default_str();
   add_solver_options(*command, a->solver);
-  command->add_option("--linear", a->linear,
-                      "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
-                      "accuracy on --data is linear_accuracy");
+  command
+      ->add_option("--linear", a->linear,
+                   "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
+                   "accuracy on --data is linear_accuracy")
+      ->excludes(data_b);
   command->add_option("--lpips", a->lpips,
                       "For an autoencoder: weights of LPIPS on VGG16, or a checkpoint that holds them, to compare "
                       "reconstructions with");
@@ -242,7 +278,8 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
       ->check(within(0, 1e6))
       ->capture_default_str();
-  command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too");
+  command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too")
+      ->excludes(data_b);
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -17,8 +17,9 @@ struct MapImagesOptions {
   bool overwrite = false;
 };
 
-/// Adds them to a command. `model_help` says which models it takes.
-void add_map_images_options(CLI::App& command, MapImagesOptions& options, const std::string& model_help);
+/// Adds them to a command. `model_help` says which models it takes, `more_out` what else it writes to --out.
+void add_map_images_options(CLI::App& command, MapImagesOptions& options, const std::string& model_help,
+                            const std::string& more_out = "");
 
 /// Called with images [N, C, H, W] and what became of them, both uint8.
 using OnMapped = std::function<void(const torch::Tensor& images, const torch::Tensor& made)>;
@@ -28,5 +29,9 @@ using OnMapped = std::function<void(const torch::Tensor& images, const torch::Te
 /// number. `command` is named in messages.
 int64_t map_images(const MapImagesOptions& options, Sampler& sampler, torch::Device device, const std::string& command,
                    const OnMapped& on_mapped = {});
+
+/// At most `most` of the images, evenly spaced, [n, C, H, W] uint8. Throws Error as map_images() does, and for images
+/// of different sizes.
+torch::Tensor pick_images(const MapImagesOptions& options, const Sampler& sampler, int64_t most);
 
 }  // namespace dgl

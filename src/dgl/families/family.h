@@ -61,6 +61,12 @@ struct GuidanceWeights {
   std::string pair_weight{};  ///< what balances that (guidance.pair_weight); "": as the recipe says
 };
 
+/// A way in which a family translates images between its data domains.
+struct Direction {
+  std::string name;         ///< "a_to_b"
+  size_t from = 0, to = 0;  ///< places in Family::domains()
+};
+
 /// A family of generative models: its networks, its losses, its keys of a recipe, its files. Everything else in the
 /// program works on what this gives. A family is a folder under families/ and a line in families/registry.cpp.
 class Family {
@@ -103,9 +109,9 @@ class Family {
   virtual std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const;
   /// A sampler that draws from latents alone, where sampler() takes images; else null.
   virtual std::shared_ptr<Sampler> prior_sampler(const NetworkSet& networks) const { return nullptr; }
-  /// Names of the directions in which a family translates images, the sampler's first; empty for one that does not.
-  virtual std::vector<std::string> directions() const { return {}; }
-  /// The sampler of one of the directions(), from averages if the model has them; null if it lacks what is needed.
+  /// The directions in which a family translates images, the sampler's first; empty for one that does not.
+  virtual std::vector<Direction> directions() const { return {}; }
+  /// The sampler of a name of directions(), from averages if the model has them; null if it lacks what is needed.
   virtual std::shared_ptr<Sampler> translator(const NetworkSet& networks, const std::string& direction) const {
     return nullptr;
   }

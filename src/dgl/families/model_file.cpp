@@ -141,16 +141,36 @@ std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const s
   fail_file("{}: the model has no discriminator of the images that it makes, only a {}", origin, others[0].slot);
 }
 
-std::shared_ptr<Sampler> translator_of(const NetworkSet& model, const std::string& direction,
-                                       const std::string& origin) {
+std::vector<Translator> translators_of(const NetworkSet& model, const std::string& origin) {
+  const Family& family = family_of(model, origin);
+  const auto directions = family.directions();
+  std::vector<Translator> all;
+  for (const Direction& direction : directions) {
+    Translator translator{direction, family.translator(model, direction.name), nullptr};
+    if (!translator.there) continue;
+    for (const Direction& other : directions) {
+      if (other.from == direction.to && other.to == direction.from) {
+        translator.back = family.translator(model, other.name);
+      }
+    }
+    all.push_back(std::move(translator));
+  }
+  return all;
+}
+
+Translator translator_of(const NetworkSet& model, const std::string& direction, const std::string& origin) {
   const Family& family = family_of(model, origin);
   const auto directions = family.directions();
   if (directions.empty()) fail("{}: a {} translates no images; expected a cyclegan", origin, family.name());
-  const std::string wanted = direction.empty() ? directions[0] : direction;
-  if (std::find(directions.begin(), directions.end(), wanted) == directions.end()) {
-    fail("--direction {}: expected {}", wanted, fmt::join(directions, " or "));
+  std::vector<std::string> names;
+  for (const Direction& one : directions) names.push_back(one.name);
+  const std::string wanted = direction.empty() ? names[0] : direction;
+  if (std::find(names.begin(), names.end(), wanted) == names.end()) {
+    fail("--direction {}: expected {}", wanted, fmt::join(names, " or "));
   }
-  if (auto sampler = family.translator(model, wanted)) return sampler;
+  for (Translator& one : translators_of(model, origin)) {
+    if (one.direction.name == wanted) return std::move(one);
+  }
   fail_file("{}: the model has no generator of the direction {}", origin, wanted);
 }
 

@@ -39,10 +39,18 @@ std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, cons
 std::shared_ptr<Discriminator> find_discriminator(const NetworkSet& model, const std::string& origin);
 /// The same. Throws Error (naming `origin`) if it has none.
 std::shared_ptr<Discriminator> discriminator_of(const NetworkSet& model, const std::string& origin);
-/// The sampler of a direction of a model that translates images, the first for "". Throws Error (naming `origin`) for
-/// one that does not translate, an unknown direction, or one whose network is missing.
-std::shared_ptr<Sampler> translator_of(const NetworkSet& model, const std::string& direction,
-                                       const std::string& origin);
+/// A model's samplers of one direction and of the one that leads back.
+struct Translator {
+  Direction direction;
+  std::shared_ptr<Sampler> there;
+  std::shared_ptr<Sampler> back;  ///< null if the model has none
+};
+/// Those of all directions that a model has the networks of, in the order of Family::directions(); none for a model
+/// that translates no images.
+std::vector<Translator> translators_of(const NetworkSet& model, const std::string& origin);
+/// That of one direction, the first for "". Throws Error (naming `origin`) for a model that does not translate, an
+/// unknown direction, or one whose network is missing.
+Translator translator_of(const NetworkSet& model, const std::string& direction, const std::string& origin);
 /// The slot called `name`, or "generator_" and `name`. Throws Error as NetworkSet::at() does.
 const NetworkSlot& slot_of(const NetworkSet& model, const std::string& name, const std::string& origin);
 

@@ -48,7 +48,12 @@ class Objective {
 
   /// Throws Error, which names `file`, if losses need the first teacher's sampler and it is null or of another kind.
   virtual void check_teacher(const Sampler* teacher, const std::string& file) const {}
+  /// What guidance.pair compares images with. A stage of distillation compares them with the teacher's.
   virtual Originals originals() const { return Originals::none; }
+  /// Throws Error, which names `file`, unless the student's images can be compared with those of this teacher's
+  /// sampler, whose images, latents and labels are of the student's shapes (Originals::teacher, or a stage of
+  /// distillation).
+  virtual void check_originals(const Sampler& teacher, const std::string& file) const {}
   /// Whether the generator's own loss depends on the images that guidance judges, so that the gradients of both on them
   /// can be balanced (guidance/gradient_weight.h).
   virtual bool own_loss_depends_on_judged() const { return true; }

@@ -21,8 +21,6 @@ using torch::Tensor;
 
 namespace {
 
-/// Images whose statistics a judge with minibatch statistics compares.
-constexpr int64_t kJudgedGroup = 4;
 constexpr const char *kPatch = "patch", *kStyleGan2 = "stylegan2";
 
 std::vector<std::string> loss_choices() {
@@ -87,7 +85,7 @@ std::shared_ptr<Network> make_patch_discriminator(const nlohmann::json& json, co
   return std::make_shared<PatchDiscriminator>(shape, family);
 }
 
-int64_t most_judged_shards(int64_t batch) { return batch % kJudgedGroup == 0 ? batch / kJudgedGroup : 1; }
+int64_t most_judged_shards(int64_t batch, int64_t group) { return batch % group == 0 ? batch / group : 1; }
 
 int64_t judged_images(int64_t n, int64_t most) {
   return std::min(most, std::max<int64_t>(kJudgedGroup, n / kJudgedGroup * kJudgedGroup));

@@ -53,9 +53,11 @@ nlohmann::json own_discriminator_shape(const OwnDiscriminatorSettings& settings,
 std::shared_ptr<Network> make_patch_discriminator(const nlohmann::json& shape, const std::string& family,
                                                   const std::string& origin, int64_t max_params);
 
-/// Into how many shards a batch may be split so that judges with minibatch statistics get whole groups of four.
-int64_t most_judged_shards(int64_t batch);
-/// About `n` images, in whole groups for the same reason; at most `most`.
+/// Images that judges with minibatch statistics usually score together.
+constexpr int64_t kJudgedGroup = 4;
+/// Into how many shards a batch may be split so that judges with minibatch statistics get whole groups.
+int64_t most_judged_shards(int64_t batch, int64_t group = kJudgedGroup);
+/// About `n` images, in whole groups of four for the same reason; at most `most`.
 int64_t judged_images(int64_t n, int64_t most);
 
 /// The game between a network that makes images and its own discriminator.

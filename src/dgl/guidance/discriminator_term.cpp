@@ -27,7 +27,7 @@ std::vector<Tensor> DiscriminatorTerm::features(const Tensor& images, const Tens
 
 GuidanceResult DiscriminatorTerm::evaluate(const GuidanceInput& input) const {
   const double lambda = teacher_.lambda(input.progress);
-  if (lambda == 0) return {};
+  if (lambda == 0 || !input.fake.defined()) return {};
   const Tensor& images = input.images(teacher_.augmented);
   const Tensor patches =
       judge_as_teacher(*teacher_.discriminator, images, input.labels, /*chunks=*/1, /*features=*/false).scores;

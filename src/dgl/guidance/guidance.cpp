@@ -1,5 +1,6 @@
 #include "dgl/guidance/guidance.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -47,6 +48,12 @@ std::vector<const DiscriminatorTerm*> Guidance::discriminators() const {
     if (const auto* one = dynamic_cast<const DiscriminatorTerm*>(term.get())) found.push_back(one);
   }
   return found;
+}
+
+int64_t Guidance::group() const {
+  int64_t most = 1;
+  for (const DiscriminatorTerm* one : discriminators()) most = std::max(most, one->teacher().discriminator->group());
+  return most;
 }
 
 const DiscriminatorTerm& Guidance::first_discriminator(size_t domain) const {
@@ -112,8 +119,10 @@ Tensor Guidance::teacher_scores(const Tensor& images, const Tensor& labels, size
 }
 
 GuidanceResult Guidance::distill(const GuidanceInput& input) const {
-  if (!distillation_) fail("no teacher whose images the student could learn");
-  return distillation_->evaluate(input);
+  for (const auto& term : distillation_) {
+    if (term->domain() == input.domain) return term->evaluate(input);
+  }
+  fail("no teacher whose images the student could learn");
 }
 
 GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {

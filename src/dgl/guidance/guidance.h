@@ -54,9 +54,13 @@ class Guidance {
   /// The first teacher's scores [N] of images, without gradients.
   torch::Tensor teacher_scores(const torch::Tensor& images, const torch::Tensor& labels, size_t domain = 0) const;
 
-  /// Sets what a stage of distillation minimizes in place of the student's own losses.
-  void set_distillation(std::unique_ptr<GuidanceTerm> term) { distillation_ = std::move(term); }
-  /// The loss of a stage of distillation. Modifies nothing. Throws Error if there is none.
+  /// The most images that one of the teachers scores together (Discriminator::group()).
+  int64_t group() const;
+
+  /// Adds what a stage of distillation minimizes, for images of the term's domain, in place of the student's own
+  /// losses.
+  void add_distillation(std::unique_ptr<GuidanceTerm> term) { distillation_.push_back(std::move(term)); }
+  /// The loss of a stage of distillation for images of one domain. Modifies nothing. Throws Error if there is none.
   GuidanceResult distill(const GuidanceInput& input) const;
 
   /// The sum of the terms of the input's domain. Modifies nothing, so that shards can be judged concurrently.
@@ -71,7 +75,7 @@ class Guidance {
   const DiscriminatorTerm& first_discriminator(size_t domain) const;
 
   std::vector<std::unique_ptr<GuidanceTerm>> terms_;
-  std::unique_ptr<GuidanceTerm> distillation_;
+  std::vector<std::unique_ptr<GuidanceTerm>> distillation_;  // one of a domain at most
   DiscriminatorGuidance discriminator_;
   std::shared_ptr<Sampler> generator_;
   StudentShape student_;

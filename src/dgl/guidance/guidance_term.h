@@ -11,7 +11,8 @@ namespace dgl {
 
 /// One batch of generated images, to be judged.
 struct GuidanceInput {
-  torch::Tensor fake{};      ///< [N, C, R, R] with gradients, as the generator made them
+  torch::Tensor fake{};      ///< [N, C, R, R] with gradients, as the generator made them; undefined where no network
+                             ///< that trains made images of this domain, but copies are to be compared
   torch::Tensor labels{};    ///< [N], or undefined
   double progress = 0;       ///< of the stage, 0 … 1
   torch::Tensor own_loss{};  ///< scalar: what the student's own discriminator makes the generator minimize on `fake`

@@ -108,13 +108,21 @@ Tensor add_guidance(const Tensor& loss, const std::vector<GuidedImages>& fakes, 
 }
 
 Tensor distillation_loss(const GuidedImages& fakes, const StepInput& input, StepOutput& output) {
-  const GuidanceResult term = input.guidance->distill({.fake = fakes.images,
-                                                       .labels = fakes.labels,
-                                                       .progress = input.progress,
-                                                       .domain = fakes.domain,
-                                                       .original = fakes.original});
-  output.losses["g_distill"] = term.loss.detach();
-  return term.loss;
+  return distillation_loss(std::vector<GuidedImages>{fakes}, input, output);
+}
+
+Tensor distillation_loss(const std::vector<GuidedImages>& fakes, const StepInput& input, StepOutput& output) {
+  Tensor sum;
+  for (const GuidedImages& images : fakes) {
+    const GuidanceResult term = input.guidance->distill({.fake = images.images,
+                                                         .labels = images.labels,
+                                                         .progress = input.progress,
+                                                         .domain = images.domain,
+                                                         .original = images.original});
+    sum = sum.defined() ? sum + term.loss : term.loss;
+  }
+  output.losses["g_distill"] = sum.detach();
+  return sum;
 }
 
 Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& discriminator, const Batch& fake,

@@ -23,9 +23,9 @@ torch::Tensor feature_difference(const std::vector<torch::Tensor>& own, const st
 
 /// Generated images of one phase, for teachers.
 struct GuidedImages {
-  torch::Tensor images;                       ///< [N, C, R, R] with gradients, as the generator made them
+  torch::Tensor images{};                     ///< [N, C, R, R] with gradients, as GuidanceInput::fake
   torch::Tensor augmented{};                  ///< the same as the student's discriminator sees them
-  torch::Tensor labels;                       ///< [N], or undefined
+  torch::Tensor labels{};                     ///< [N], or undefined
   torch::Tensor last_weight{};                ///< as GuidanceInput::last_weight
   std::function<torch::Tensor()> original{};  ///< as GuidanceInput::original
   torch::Tensor copies{};                     ///< as GuidanceInput::copies
@@ -45,6 +45,8 @@ torch::Tensor add_guidance(const torch::Tensor& loss, const std::vector<GuidedIm
 /// The loss of a stage of distillation: how far the images are from the teacher's that they stand for
 /// (`fakes.original`, Guidance::distill). Reports it as "g_distill".
 torch::Tensor distillation_loss(const GuidedImages& fakes, const StepInput& input, StepOutput& output);
+/// The same for images of several domains, each at most once: the sum.
+torch::Tensor distillation_loss(const std::vector<GuidedImages>& fakes, const StepInput& input, StepOutput& output);
 
 /// The loss of the student's discriminator on the input's real images and on `fake`, with what guidance adds to it
 /// (guidance/discriminator_guidance.h). All images go through it in one pass. Reports "d_main", the mean scores as

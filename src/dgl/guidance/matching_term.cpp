@@ -108,7 +108,7 @@ Tensor MatchingTerm::distance(const Layer& layer, const Tensor& fake, const Tens
 
 GuidanceResult MatchingTerm::evaluate(const GuidanceInput& input) const {
   const double weight = teacher_.weight(input.progress);
-  if (weight == 0) return {};
+  if (weight == 0 || !input.fake.defined()) return {};
   std::vector<Tensor> real;
   {
     const torch::NoGradGuard no_grad;

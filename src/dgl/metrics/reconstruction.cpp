@@ -13,12 +13,11 @@ using torch::Tensor;
 namespace {
 
 constexpr double kPeak = 255, kBestDecibels = 100;
-constexpr int64_t kWindow = 11;
 
 /// Gaussian weights of a window, [11], which sum to 1.
 Tensor gaussian() {
   constexpr double kDeviation = 1.5;
-  const Tensor x = torch::arange(kWindow, torch::kDouble) - (kWindow - 1) / 2;
+  const Tensor x = torch::arange(kSimilarityWindow, torch::kDouble) - (kSimilarityWindow - 1) / 2;
   const Tensor weights = at::exp(-x.square() / (2 * kDeviation * kDeviation));
   return weights / weights.sum();
 }
@@ -36,9 +35,9 @@ Tensor peak_signal_to_noise(const Tensor& images, const Tensor& others) {
 }
 
 Tensor structural_similarity(const Tensor& images, const Tensor& others) {
-  if (images.size(2) < kWindow || images.size(3) < kWindow) {
+  if (images.size(2) < kSimilarityWindow || images.size(3) < kSimilarityWindow) {
     fail("structural similarity: images of {} x {} pixels, expected {} or more a side", images.size(3), images.size(2),
-         kWindow);
+         kSimilarityWindow);
   }
   const double c1 = std::pow(0.01 * kPeak, 2), c2 = std::pow(0.03 * kPeak, 2);
   const auto planes = [](const Tensor& t) { return t.to(torch::kDouble).cpu().flatten(0, 1).unsqueeze(1); };

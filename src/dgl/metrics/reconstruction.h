@@ -13,6 +13,8 @@ namespace dgl {
 /// difference). Images are [N, C, H, W] uint8, as they would be written to files. Equal images have 100 dB.
 torch::Tensor peak_signal_to_noise(const torch::Tensor& images, const torch::Tensor& others);
 
+/// The smallest side of images that have a structural similarity.
+constexpr int64_t kSimilarityWindow = 11;
 /// The structural similarity of each pair of images, [N] float64, at most 1 (Wang et al. 2004, "Image quality
 /// assessment", eq. 13): Gaussian windows of 11 x 11 pixels with a deviation of 1.5, K of 0.01 and 0.03, windows within
 /// the image only, channels averaged. Images are [N, C, H, W] uint8 of 11 pixels a side or more. Throws Error for

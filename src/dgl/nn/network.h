@@ -116,6 +116,9 @@ class Discriminator : public Network {
   /// `images` and, if it knows labels, `labels` [N] to `scores`, the batch scored as one.
   TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
 
+  /// How many images of a batch are scored together, as minibatch statistics do; 1 if each is scored alone.
+  virtual int64_t group() const { return 1; }
+
   /// Prefixes of the parameters of its blocks, from the image on; the last layers, which all scores need, are in none.
   virtual std::vector<std::string> blocks() const { return {}; }
 

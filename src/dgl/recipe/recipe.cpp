@@ -148,6 +148,8 @@ std::vector<NamedFile> Recipe::files() {
                                {"evaluation.judge_features", &judge_feature_file, &run.judge_features},
                                {"evaluation.held_out_judge", &held_out_judge_file, &run.held_out_judge},
                                {"evaluation.test", &test_file, &run.test},
+                               {"evaluation.test_b", &test_b_file, &run.test_b},
+                               {"evaluation.styles", &style_file, &run.styles},
                                {"evaluation.lpips", &lpips_file, &run.lpips}};
   for (const NamedFile& file : network->files()) files.push_back(file);
   return files;

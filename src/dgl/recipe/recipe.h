@@ -55,7 +55,7 @@ struct RunRecipe {
   std::string command;  ///< train, compress or boost
   std::string data;     ///< packed set of the first data domain
   std::string data_b;   ///< of the second, for a family that has two
-  std::string from_stage1, features, judge_features, held_out_judge, test, lpips, device = "auto";
+  std::string from_stage1, features, judge_features, held_out_judge, test, test_b, styles, lpips, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
 };
@@ -112,8 +112,11 @@ struct Recipe {
   std::string judge_feature_file;   ///< another one, which only measures the result; empty: none
   std::string held_out_judge_file;  ///< a model whose discriminator only judges the result; empty: none
   std::string test_file;            ///< packed set that distances are to, in place of the training set; empty: none
-  std::string lpips_file;           ///< weights of LPIPS (losses/lpips.h), which compares reconstructions; empty: none
-  int64_t samples = 5000;           ///< generated images per evaluation
+  std::string test_b_file;          ///< the same of the second data domain; empty: none
+  bool partners = false;   ///< whether image i of one of these is the right translation of image i of the other
+  std::string style_file;  ///< a classifier that tells the domains apart; empty: none
+  std::string lpips_file;  ///< weights of LPIPS (losses/lpips.h), which compares reconstructions; empty: none
+  int64_t samples = 5000;  ///< generated images per evaluation
   int64_t final_samples = 10000;
 
   bool reference = false;  ///< [ops]: plain reference operations in place of the fast ones

@@ -141,8 +141,11 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "below_real:DECAY, 1 for images that look less real to it than real ones do, else 0"},
       {"guidance", "pair", &teacher.pair,
        "Weight of the distance of the student's images from those that they stand for: its teacher generator's of the "
-       "same latents, or those that it reconstructs; -1: 3 for a generator that starts as a part of its teacher's, 0.5 "
-       "with the weight gradient for a student that reconstructs, else 0",
+       "same latents, those that it reconstructs, or those that a cycle began with; -1: 3 for a generator that draws "
+       "from "
+       "latents and starts as a part of its teacher's, 0.5 with the weight gradient for a student that reconstructs, 1 "
+       "for "
+       "one that translates, else 0",
        kChosenWeight, 1e6},
       {"guidance", "pair_schedule", &teacher.pair_schedule, "Its schedule over stage 2, as guidance.schedule"},
       {"guidance", "pair_distance", &teacher.pair_distance,
@@ -197,9 +200,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "stage1",
        &g.stage1,
        "What stage 1 is: alone, the student's own training without guidance; distill, its generator alone learns to "
-       "make "
-       "its teacher's images of the same latents, without real images; auto, distill for a generator that starts as a "
-       "part of its teacher's, else alone",
+       "make its teacher's images of the same latents, without real images, or its translations of the same images; "
+       "auto, distill for a generator that draws from latents and starts as a part of its teacher's, else alone",
        0,
        0,
        {"auto", "alone", "distill"}},
@@ -220,8 +222,16 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "A model whose discriminator no term of training may use: how well it tells real images from the student's is "
        "shown beside the teachers' at the start and the end of stage 2; empty: none"},
       {"evaluation", "test", &r.test_file,
-       "Packed set that was held out of training, which distances are to and whose images are reconstructed; empty: "
-       "the training set"},
+       "Packed set that was held out of training, which distances are to and whose images are reconstructed; of a "
+       "family of two domains, images of a that are translated; empty: the training set"},
+      {"evaluation", "test_b", &r.test_b_file,
+       "The same of domain b: images that are translated to a; empty: the training set"},
+      {"evaluation", "partners", &r.partners,
+       "Whether image i of test_b is the right translation of image i of test, and the other way round: translations "
+       "are then compared with them"},
+      {"evaluation", "styles", &r.style_file,
+       "A classifier of two labels, images of a and images of b, for the share of translations that it takes for their "
+       "new domain; empty: none"},
       {"evaluation", "lpips", &r.lpips_file,
        "Weights of LPIPS on VGG16, or a checkpoint that holds them, with which the result's reconstructions are "
        "compared with their originals; empty: none"},
@@ -244,6 +254,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "judge_features", &r.run.judge_features, ""},
       {"run", "held_out_judge", &r.run.held_out_judge, ""},
       {"run", "test", &r.run.test, ""},
+      {"run", "test_b", &r.run.test_b, ""},
+      {"run", "styles", &r.run.styles, ""},
       {"run", "lpips", &r.run.lpips, ""},
       {"run", "from_teacher", &r.run.from_teacher, ""},
       {"run", "device", &r.run.device, ""},

@@ -62,6 +62,7 @@ nlohmann::json chart_data(const RunFacts& facts) {
                          {"distance", curve_json(log.distance)},
                          {"losses", curves_json(log.losses)},
                          {"scores", curves_json(log.scores)},
+                         {"measures", curves_json(log.measures)},
                          {"speed", curve_json(log.images_per_second)}};
   if (facts.teacher.distance) data["teacher"] = *facts.teacher.distance;
   const TableReader result = facts.summary.object("result");
@@ -92,7 +93,7 @@ std::string pictures_section(const fs::path& run, const RunFacts& facts, const s
   }
   if (const auto real = read_picture(run / "samples" / "real.png")) figures += figure_element(*real, "Real images", "");
   if (figures.empty()) return "";
-  std::string note = teacher ? "Teacher and student draw from the same latent codes." : "";
+  std::string note = teacher ? "Teacher and student get the same latent codes, or the same images." : "";
   if (const auto rows = facts.summary.texts("grid_rows"); !rows.empty()) {
     note += fmt::format("{}The rows, from the top: {}.", note.empty() ? "" : " ",
                         escape_html(fmt::format("{}", fmt::join(rows, ", "))));
@@ -114,7 +115,7 @@ std::string strip_section(const std::vector<SampleFile>& samples) {
     images += "\n";
   }
   return fmt::format(R"(<section><h2>Samples over training</h2>
-<p class="hint">The same latent codes all along.</p>
+<p class="hint">Of the same latent codes, or the same images, all along.</p>
 <div id="strip">
 <div class="controls" hidden><button type="button" id="play">Play</button><input type="range" id="time" min="0" max="{}" value="{}" aria-label="Time of training"><output id="when"></output></div>
 <div class="frames">
@@ -145,6 +146,12 @@ std::string charts_section(const RunFacts& facts) {
         facts.teacher.distance ? "Smaller is better. The dashed line is the teacher’s, the big dot the result."
                                : "Smaller is better.",
         R"(<div class="switch" role="group" aria-label="Scale"><button type="button" data-scale="linear">linear</button><button type="button" data-scale="logarithmic">log</button></div>)");
+  }
+  if (std::any_of(log.measures.begin(), log.measures.end(),
+                  [](const auto& measure) { return measure.first.find("_psnr_") != std::string::npos; })) {
+    rest += canvas("psnr", "PSNR of translations",
+                   "In dB, of what comes back and, where they are known, of translations "
+                   "with their partners. Larger is better.");
   }
   if (any("g_")) rest += canvas("losses-g", "Generator’s losses", "Means over each tick.");
   if (any("d_")) rest += canvas("losses-d", "Discriminator’s losses", "Means over each tick.");
@@ -180,24 +187,24 @@ void write_report(const fs::path& run) {
     remake = "<section><h2>To make it again</h2>\n<pre class=\"command\">" + escape_html(*command) + "</pre></section>";
   }
   const std::string command = summary.text("command").value_or("");
-  const std::string page =
-      fill_page(page_html(), {{"title", escape_html(title_text(facts))},
-                              {"run", escape_html(name)},
-                              {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
-                              {"lead", lead_section(facts)},
-                              {"tiles", tiles_section(facts)},
-                              {"pictures", pictures_section(run, facts, samples)},
-                              {"table", table_section(facts)},
-                              {"charts", charts_section(facts)},
-                              {"stages", stages_section(facts) + judges_section(facts) + calls_section(facts)},
-                              {"strip", strip_section(samples)},
-                              {"facts", facts_section(facts)},
-                              {"remake", remake},
-                              {"recipe", recipe},
-                              {"css", std::string(page_css())},
-                              {"chart_js", std::string(chart_js())},
-                              {"data", script_json(chart_data(facts))},
-                              {"js", std::string(page_js())}});
+  const std::string page = fill_page(page_html(), {{"title", escape_html(title_text(facts))},
+                                                   {"run", escape_html(name)},
+                                                   {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
+                                                   {"lead", lead_section(facts)},
+                                                   {"tiles", tiles_section(facts)},
+                                                   {"pictures", pictures_section(run, facts, samples)},
+                                                   {"table", table_section(facts)},
+                                                   {"charts", charts_section(facts)},
+                                                   {"stages", translations_section(facts) + stages_section(facts) +
+                                                                  judges_section(facts) + calls_section(facts)},
+                                                   {"strip", strip_section(samples)},
+                                                   {"facts", facts_section(facts)},
+                                                   {"remake", remake},
+                                                   {"recipe", recipe},
+                                                   {"css", std::string(page_css())},
+                                                   {"chart_js", std::string(chart_js())},
+                                                   {"data", script_json(chart_data(facts))},
+                                                   {"js", std::string(page_js())}});
   write_file(run / "report.html", page);
 }
 

@@ -312,6 +312,45 @@ std::string calls_plot(const DistancesByCalls& rows, const std::string& own, con
 
 }  // namespace
 
+std::string translations_section(const RunFacts& facts) {
+  constexpr size_t kMostFigures = 64;
+  const auto read = [&](const char* model) {
+    const auto all = facts.summary.object(model).object("translations").numbers(kMostFigures);
+    return std::map<std::string, double>(all.begin(), all.end());
+  };
+  const auto own = read(facts.has_teacher ? "student" : "model"), teacher = read("teacher");
+  const std::pair<const char*, std::string> names[] = {{"fd_", facts.metric},
+                                                       {"judge_fd_", "Distance by the judge"},
+                                                       {"cycle_psnr_", "PSNR of what comes back, dB"},
+                                                       {"cycle_l1_", "Mean difference of what comes back"},
+                                                       {"paired_psnr_", "PSNR with the partner, dB"},
+                                                       {"paired_ssim_", "SSIM with the partner"},
+                                                       {"partner_top1_", "Partner is the nearest"},
+                                                       {"partner_top5_", "Partner is among the nearest five"},
+                                                       {"style_accuracy_", "Taken for the new domain’s"},
+                                                       {"precision_", "Precision"},
+                                                       {"recall_", "Recall"}};
+  const auto cell = [](const std::map<std::string, double>& figures, const std::string& name) {
+    const auto found = figures.find(name);
+    return found == figures.end() ? std::string("<td>–</td>") : "<td>" + figure_text(found->second) + "</td>";
+  };
+  std::string rows;
+  for (const auto& [prefix, label] : names) {
+    for (const auto& [name, value] : own) {
+      if (!name.starts_with(prefix)) continue;
+      std::string of = name.substr(std::string(prefix).size());
+      std::replace(of.begin(), of.end(), '_', ' ');
+      rows += fmt::format("<tr><th scope=\"row\">{}: {}</th>{}{}</tr>\n", escape_html(label), escape_html(of),
+                          teacher.empty() ? "" : cell(teacher, name), cell(own, name));
+    }
+  }
+  if (rows.empty()) return "";
+  return fmt::format(
+      "<section><h2>Translations</h2>\n<div class=\"scroll\"><table><thead><tr><td></td>{}<th scope=\"col\">{}</th>"
+      "</tr></thead><tbody>\n{}</tbody></table></div></section>",
+      teacher.empty() ? "" : "<th scope=\"col\">Teacher</th>", own_name(facts), rows);
+}
+
 std::string calls_section(const RunFacts& facts) {
   DistancesByCalls rows;
   const auto read = [&](const char* model, size_t column) {

@@ -38,6 +38,8 @@ std::string table_section(const RunFacts& facts);
 std::string stages_section(const RunFacts& facts);
 /// How well discriminators told real images from the student's at both ends of a guided stage.
 std::string judges_section(const RunFacts& facts);
+/// What was measured of translations, in each direction.
+std::string translations_section(const RunFacts& facts);
 /// Distances by the calls of a diffusion model's network.
 std::string calls_section(const RunFacts& facts);
 std::string facts_section(const RunFacts& facts);

@@ -36,7 +36,8 @@ void add_line(const TableReader& line, const std::string& where, RunLog& log) {
   add(log.distance, distance);
   if (distance) log.evaluations.push_back({*kimg, *distance, line.number("seconds"), line.number("cpu_seconds")});
   add(log.images_per_second, line.number("images_per_second"));
-  for (const auto& [group, curves] : {std::pair("loss", &log.losses), std::pair("score", &log.scores)}) {
+  for (const auto& [group, curves] :
+       {std::pair("loss", &log.losses), std::pair("score", &log.scores), std::pair("measures", &log.measures)}) {
     for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) add((*curves)[name], value);
     if (curves->size() > kMaxCurves)
       fail_file("{}: key {}: expected at most {} names in all lines", where, group, kMaxCurves);
@@ -51,6 +52,7 @@ nlohmann::json LogLine::to_json() const {
                          {"loss", loss},   {"score", score}};
   if (cpu_seconds) line["cpu_seconds"] = *cpu_seconds;
   if (distance) line["fd"] = *distance;
+  if (measures.is_object() && !measures.empty()) line["measures"] = measures;
   if (best) line["best"] = true;
   return line;
 }

@@ -33,7 +33,7 @@ struct StageSpan {
 struct RunLog {
   Curve distance, images_per_second;
   std::vector<Evaluation> evaluations;  ///< the distances with their times
-  std::map<std::string, Curve> losses, scores;
+  std::map<std::string, Curve> losses, scores, measures;
   std::vector<StageSpan> stages;
   double kimg = 0, seconds = 0;  ///< values of the last line
 };
@@ -47,7 +47,8 @@ struct LogLine {
   nlohmann::json loss, score;           ///< means since the last line, by name
   std::optional<double> cpu_seconds{};  ///< processor seconds of training so far, if known
   std::optional<double> distance{};
-  bool best = false;  ///< true if the distance is the lowest so far
+  nlohmann::json measures{};  ///< what else was measured, by name
+  bool best = false;          ///< true if the distance is the lowest so far
 
   /// Returns the line as JSON, which read_run_log() reads.
   nlohmann::json to_json() const;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdint>
 #include <cstring>
@@ -15,8 +16,6 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/profile.h"
-
-#include "dgl/base/progress.h"
 
 namespace dgl {
 
@@ -39,25 +38,29 @@ void add_cost(nlohmann::json& sum, const nlohmann::json& cost) {
   }
 }
 
+}  // namespace
+
+nlohmann::json figures_of(const FinalMeasures& measures) {
+  nlohmann::json json = nlohmann::json::object();
+  const std::pair<const char*, std::optional<double>> all[] = {
+      {"fd", measures.distance},         {"judge_fd", measures.judge_distance},
+      {"kid_mean", measures.kid_mean},   {"kid_std", measures.kid_deviation},
+      {"precision", measures.precision}, {"recall", measures.recall},
+      {"psnr", measures.psnr},           {"ssim", measures.ssim},
+      {"lpips", measures.lpips},         {"prior_fd", measures.prior_distance}};
+  for (const auto& [name, value] : all) {
+    if (value) json[name] = *value;
+  }
+  return json;
+}
+
+namespace {
+
 nlohmann::json describe(const NetworkSet& model, const std::string& file, const std::optional<FinalMeasures>& measures,
                         torch::Device device) {
   nlohmann::json json = {{"file", file}};
   if (measures) {
-    json["fd"] = measures->distance;
-    const std::pair<const char*, std::optional<double>> others[] = {{"judge_fd", measures->judge_distance},
-                                                                    {"kid_mean", measures->kid_mean},
-                                                                    {"kid_std", measures->kid_deviation},
-                                                                    {"precision", measures->precision},
-                                                                    {"recall", measures->recall},
-                                                                    {"psnr", measures->psnr},
-                                                                    {"ssim", measures->ssim},
-                                                                    {"lpips", measures->lpips},
-                                                                    {"prior_fd", measures->prior_distance}};
-    for (const auto& [name, value] : others) {
-      if (value) json[name] = *value;
-    }
-  }
-  if (measures) {
+    json.update(figures_of(*measures));
     for (const FinalMeasures::BySolver& by : measures->by_solver) {
       json["fd_by_calls"].push_back({{"sampler", by.sampler}, {"calls", by.calls}, {"fd", by.distance}});
     }
@@ -143,14 +146,12 @@ nlohmann::json make_summary(const SummaryInput& input) {
                               {"resize", input.data.resize}}},
                             {"stages", stages}};
   if (state.cpu_seconds >= 0) summary["cpu_seconds"] = state.cpu_seconds;
-  for (const int64_t label : input.row_labels) {
-    summary["grid_rows"].push_back(input.data.classes[static_cast<size_t>(label)]);
-  }
+  if (!input.grid_rows.empty()) summary["grid_rows"] = input.grid_rows;
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
     summary["metric_samples"] = input.metric_samples;
     summary["result"] = {
-        {"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", input.result_measures.value().distance}};
+        {"stage", state.best_stage}, {"kimg", state.best_kimg}, {"fd", input.result_measures.value().distance.value()}};
     if (input.distance_last3) summary["result"]["fd_last3"] = *input.distance_last3;
   }
   if (!input.judge_metric.empty()) summary["judge_metric"] = input.judge_metric;
@@ -171,14 +172,11 @@ std::string summary_table(const nlohmann::json& summary) {
   const auto row = [&](const std::string& name, const auto& value_of) {
     const auto a = value_of(own), b = value_of(teacher);
     if (!a) return;
+    const bool counted = name.starts_with("generator");
+    const auto figure = [&](double value) { return counted ? count_text(value) : fmt::format("{:.2f}", value); };
     text += fmt::format("{:<26}", name);
-    if (b)
-      text += fmt::format("{:>12}", name.find("ms") != std::string::npos ? fmt::format("{:.2f}", *b)
-                                    : name.find("fd") == 0               ? fmt::format("{:.2f}", *b)
-                                                                         : count_text(*b));
-    text += fmt::format("{:>12}", name.find("ms") != std::string::npos ? fmt::format("{:.2f}", *a)
-                                  : name.find("fd") == 0               ? fmt::format("{:.2f}", *a)
-                                                                       : count_text(*a));
+    if (b) text += fmt::format("{:>12}", figure(*b));
+    text += fmt::format("{:>12}", figure(*a));
     if (b) text += fmt::format("{:>9.2f}", *a / *b);
     text += "\n";
   };
@@ -206,6 +204,17 @@ std::string summary_table(const nlohmann::json& summary) {
   row("PSNR of reconstructions, dB", at({"psnr"}));
   row("SSIM of reconstructions", at({"ssim"}));
   row("LPIPS of reconstructions", at({"lpips"}));
+  const nlohmann::json translations = own.value("translations", nlohmann::json::object());
+  for (const auto& [prefix, before, behind] :
+       {std::array{"fd_", "fd ", ""}, std::array{"cycle_psnr_", "PSNR back to ", ", dB"},
+        std::array{"paired_psnr_", "PSNR ", ", partners, dB"}}) {
+    for (const auto& [key, value] : translations.items()) {
+      if (!key.starts_with(prefix)) continue;
+      std::string of = key.substr(std::strlen(prefix));
+      std::replace(of.begin(), of.end(), '_', ' ');
+      row(before + of + behind, at({"translations", key}));
+    }
+  }
   for (const auto& stage : summary["stages"]) {
     text +=
         fmt::format("stage {} ({}, lambda {:g}): {:g} to {:g} kimg in {}", stage["stage"].get<int64_t>(),

@@ -16,7 +16,9 @@ namespace dgl {
 
 /// How far a finished model's images are from the real ones, over `evaluation.final_samples` images.
 struct FinalMeasures {
-  double distance = 0;  ///< Fréchet distance on the features of `evaluation.features`
+  /// Fréchet distance on the features of `evaluation.features`; absent without features, or for a model of which only
+  /// a part could be measured.
+  std::optional<double> distance{};
   /// Kernel distance, precision and recall on the same features, over at most 10 000 images of each kind. Precision and
   /// recall need more than three.
   std::optional<double> kid_mean{}, kid_deviation{}, precision{}, recall{};
@@ -30,16 +32,19 @@ struct FinalMeasures {
     double distance = 0;
   };
   std::vector<BySolver> by_solver{};
-  nlohmann::json own{};                    ///< Family::own_measures()
+  nlohmann::json own{};                    ///< Family::own_measures(), and those of translations
   std::optional<double> judge_distance{};  ///< Fréchet distance on the features of `evaluation.judge_features`
 };
+
+/// The figures of a model's entry in summary.json that are numbers and not of the family's own: "fd", "precision", ….
+nlohmann::json figures_of(const FinalMeasures& measures);
 
 /// The input of a finished run's summary.
 struct SummaryInput {
   Recipe recipe;
   RunState state;
   DatasetInfo data;
-  std::vector<int64_t> row_labels;  ///< labels of the rows of sample grids; empty without labels
+  std::vector<std::string> grid_rows;  ///< what the rows of sample grids show; empty if they are all alike
   torch::Device device = torch::kCPU;
   int64_t processes = 1;
   const NetworkSet* result = nullptr;

@@ -43,7 +43,8 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
     }
     if (guidance.empty()) fail("the recipe: {} has no discriminator, which --guided asks", family.name());
   }
-  Workers workers(choose_shard_count(*objective, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
+  Workers workers(
+      choose_shard_count(*objective, guidance, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
   uint64_t seed = 0;
   StepInput input;
   const int64_t labels = settings.labels();

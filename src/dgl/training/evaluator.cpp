@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -12,6 +13,7 @@
 #include "dgl/metrics/precision_recall.h"
 #include "dgl/metrics/reconstruction.h"
 #include "dgl/metrics/statistics_cache.h"
+#include "dgl/training/translations.h"
 
 namespace dgl {
 
@@ -30,49 +32,93 @@ nlohmann::json own_measures(const Family& family, const NetworkSet& model, const
 
 Evaluator::Evaluator(const TrainingSession& session, const std::function<void(const std::string&)>& note)
     : session_(session), note_(note) {
-  if (const std::string& test = session.recipe.run.test; !test.empty()) {
-    test_ = std::make_unique<Dataset>(test);
-    const DatasetInfo &own = test_->info(), &data = session.data[0]->info();
-    if (own.resolution != data.resolution || own.channels != data.channels) {
-      fail("{}: evaluation.test: images of {} x {} x {}, expected {} x {} x {} as in the data", test, own.channels,
-           own.resolution, own.resolution, data.channels, data.resolution, data.resolution);
-    }
-  }
+  open_tests();
   const std::string& judge = session.recipe.run.judge_features;
   if (!judge.empty() && session.recipe.run.features.empty()) {
     fail("evaluation.judge_features = \"{}\": expected evaluation.features with it", judge);
   }
-  if (!session.processes->is_root() || session.recipe.run.features.empty()) return;
-  features_ = load_feature_network(session.recipe.run.features);
-  features_->to(session.device);
-  const Dataset& real = real_data();
-  real_ = cached_statistics(real, *features_, session.recipe.run.features, session.device, note_);
-  if (const std::string& lpips = session.recipe.run.lpips; !lpips.empty()) {
-    if (!session.family().reconstructs()) {
-      fail("{}: evaluation.lpips: a {} reconstructs no images", lpips, session.recipe.family);
+  if (session.processes->is_root()) load_features();
+}
+
+void Evaluator::open_tests() {
+  const RunRecipe& run = session_.recipe.run;
+  const std::vector<std::pair<const char*, std::string>> files{{"test", run.test}, {"test_b", run.test_b}};
+  const Family& family = session_.family();
+  tests_.resize(std::max(files.size(), family.domains().size()));
+  for (size_t domain = 0; domain < files.size(); ++domain) {
+    const auto& [key, file] = files[domain];
+    if (file.empty()) continue;
+    if (domain >= family.domains().size()) {
+      fail("evaluation.{} = \"{}\": a {} has one domain of data", key, file, family.name());
     }
-    lpips_ = std::make_unique<Lpips>(load_lpips(lpips));
-    lpips_->to(session.device);
+    tests_[domain] = std::make_unique<Dataset>(file);
+    const DatasetInfo &own = tests_[domain]->info(), &data = session_.data[domain]->info();
+    if (own.resolution != data.resolution || own.channels != data.channels) {
+      fail("{}: evaluation.{}: images of {} x {} x {}, expected {} x {} x {} as in the data", file, key, own.channels,
+           own.resolution, own.resolution, data.channels, data.resolution, data.resolution);
+    }
   }
+  if (!session_.recipe.partners) return;
+  std::vector<const Dataset*> sets;
+  for (size_t domain = 0; domain < family.domains().size(); ++domain) {
+    if (family.directions().empty() || !tests_[domain]) {
+      fail("evaluation.partners: expected a family that translates images, with evaluation.test and test_b");
+    }
+    sets.push_back(tests_[domain].get());
+  }
+  check_partners(sets, "evaluation.partners");
+}
+
+void Evaluator::load_features() {
+  const RunRecipe& run = session_.recipe.run;
+  const auto load = [&](std::shared_ptr<FeatureNetwork> network, const Dataset& data) {
+    network->to(session_.device);
+    network->features(data.images({0}).to(session_.device));  // throws before training if it does not fit
+    return network;
+  };
+  if (!run.styles.empty()) {
+    if (session_.family().directions().empty()) {
+      fail("evaluation.styles = \"{}\": a {} translates no images", run.styles, session_.family().name());
+    }
+    styles_ = load(load_style_classifier(run.styles, session_.family(), "evaluation.styles"), real_data());
+  }
+  if (run.features.empty()) return;
+  features_ = load_feature_network(run.features);
+  features_->to(session_.device);
+  for (const size_t domain : output_domains()) {
+    real_[domain] = cached_statistics(real_data(domain), *features_, run.features, session_.device, note_);
+  }
+  if (!run.lpips.empty()) {
+    if (!session_.family().reconstructs()) {
+      fail("{}: evaluation.lpips: a {} reconstructs no images", run.lpips, session_.family().name());
+    }
+    lpips_ = std::make_unique<Lpips>(load_lpips(run.lpips));
+    lpips_->to(session_.device);
+  }
+  const std::string& judge = run.judge_features;
   if (judge.empty()) return;
   std::error_code missing;  // which load_feature_network() reports
-  if (std::filesystem::equivalent(judge, session.recipe.run.features, missing)) {
+  if (std::filesystem::equivalent(judge, run.features, missing)) {
     fail("{}: evaluation.judge_features: expected another network than evaluation.features", judge);
   }
-  judge_ = load_feature_network(judge);
-  judge_->to(session.device);
-  judge_->features(real.images({0}).to(session.device));  // throws before training if it does not fit
+  judge_ = load(load_feature_network(judge), real_data());
 }
 
-const Dataset& Evaluator::real_data() const {
+std::vector<size_t> Evaluator::output_domains() const {
+  std::vector<size_t> domains;
+  for (const Direction& direction : session_.family().directions()) domains.push_back(direction.to);
+  if (domains.empty()) domains.push_back(session_.family().output_domain());
+  return domains;
+}
+
+const Dataset& Evaluator::real_data(size_t domain) const {
   const Family& family = session_.family();
-  // A set that is held out is of the images that the sampler takes, where it makes others of them.
-  const bool held_out = test_ && family.input_domain() == family.output_domain();
-  return held_out ? *test_ : *session_.data[family.output_domain()];
+  const bool held_out = tests_[domain] && family.input_domain() == family.output_domain();
+  return held_out ? *tests_[domain] : *session_.data[domain];
 }
 
-const Dataset& Evaluator::input_data() const {
-  return test_ ? *test_ : *session_.data[session_.family().input_domain()];
+const Dataset& Evaluator::input_data(size_t domain) const {
+  return tests_[domain] ? *tests_[domain] : *session_.data[domain];
 }
 
 int64_t Evaluator::sample_count(const Sampler& sampler, int64_t samples) const {
@@ -80,23 +126,70 @@ int64_t Evaluator::sample_count(const Sampler& sampler, int64_t samples) const {
 }
 
 DrawOptions Evaluator::draw_options(const Sampler& sampler, int64_t samples, Stream stream) const {
+  return draw_options(sampler, usual_domains(), samples, stream);
+}
+
+DrawOptions Evaluator::draw_options(const Sampler& sampler, Domains domains, int64_t samples, Stream stream) const {
   DrawOptions options;
-  options.count = sample_count(sampler, samples);
+  options.count = samples;
   options.seed = session_.seed(stream);
   options.device = session_.device;
   options.label_shares = session_.label_shares;
-  if (sampler.spec().input) {
-    options.inputs = input_data().images(evenly_spaced(input_data().info().count, options.count));
-  }
+  if (!sampler.spec().input) return options;
+  const Dataset& inputs = input_data(domains.from);
+  options.count = std::min(samples, inputs.info().count);
+  options.inputs = inputs.images(evenly_spaced(inputs.info().count, options.count));
   return options;
 }
 
 double Evaluator::distance(Sampler& sampler, int64_t samples, Stream stream) const {
-  return frechet_distance(sample_statistics(sampler, *features_, draw_options(sampler, samples, stream)), real_);
+  return distance(sampler, usual_domains(), samples, stream);
 }
 
-Evaluator::RealImages Evaluator::real_images() const {
-  const Dataset& data = real_data();
+double Evaluator::distance(Sampler& sampler, Domains domains, int64_t samples, Stream stream) const {
+  const DrawOptions options = draw_options(sampler, domains, samples, stream);
+  return frechet_distance(sample_statistics(sampler, *features_, options), real_.at(domains.to));
+}
+
+Evaluator::ProgressMeasures Evaluator::measure_progress(const NetworkSet& model, const std::string& origin,
+                                                        Sampler& sampler, int64_t samples, Stream stream) const {
+  ProgressMeasures progress;
+  const auto translators = translators_of(model, origin);
+  if (translators.empty()) {
+    if (features_) progress.distance = distance(sampler, samples, stream);
+    return progress;
+  }
+  if (features_) {
+    double sum = 0;
+    for (const auto& [direction, there, back] : translators) {
+      const double one = distance(*there, {direction.from, direction.to}, samples, stream);
+      progress.others["fd_" + direction.name] = one;
+      sum += one;
+    }
+    if (translators.size() == output_domains().size()) {
+      progress.distance = sum / static_cast<double>(translators.size());
+    }
+  }
+  progress.others.update(measures_of_translations(translators, samples));
+  return progress;
+}
+
+nlohmann::json Evaluator::measures_of_translations(const std::vector<Translator>& model, int64_t samples) const {
+  const Family& family = session_.family();
+  TranslationSets sets{.partners = session_.recipe.partners, .images = samples};
+  for (size_t domain = 0; domain < family.domains().size(); ++domain) sets.domains.push_back(&input_data(domain));
+  return translation_measures(model, family, sets, features_.get(), styles_.get(), session_.device);
+}
+
+Evaluator::RealSets Evaluator::real_images() const {
+  RealSets all;
+  if (!features_) return all;
+  for (const size_t domain : output_domains()) all[domain] = real_images(domain);
+  return all;
+}
+
+Evaluator::RealImages Evaluator::real_images(size_t domain) const {
+  const Dataset& data = real_data(domain);
   RealImages real;
   std::vector<torch::Tensor> parts;
   const std::vector<int64_t> kept = evenly_spaced(data.info().count, kMostFeatures);
@@ -112,8 +205,35 @@ Evaluator::RealImages Evaluator::real_images() const {
   return real;
 }
 
-FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream stream, const RealImages& real) const {
-  const DrawOptions options = draw_options(sampler, samples, stream);
+FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream stream, const RealSets& real) const {
+  return measure(sampler, usual_domains(), samples, stream, real);
+}
+
+FinalMeasures Evaluator::measure(const std::vector<Translator>& model, int64_t samples, Stream stream,
+                                 const RealSets& real) const {
+  nlohmann::json figures = measures_of_translations(model, samples);
+  FinalMeasures all{.own = {{"translations", figures}}};
+  if (!features_) return all;
+  double distances = 0, judge_distances = 0;
+  for (const auto& [direction, there, back] : model) {
+    const FinalMeasures one = measure(*there, {direction.from, direction.to}, samples, stream, real);
+    const nlohmann::json numbers = figures_of(one);
+    for (const auto& [name, value] : numbers.items()) figures[name + "_" + direction.name] = value;
+    distances += *one.distance;
+    judge_distances += one.judge_distance.value_or(0);
+  }
+  all.own["translations"] = figures;
+  if (model.size() != output_domains().size()) return all;
+  const auto count = static_cast<double>(model.size());
+  all.distance = distances / count;
+  if (judge_) all.judge_distance = judge_distances / count;
+  return all;
+}
+
+FinalMeasures Evaluator::measure(Sampler& sampler, Domains domains, int64_t samples, Stream stream,
+                                 const RealSets& real_sets) const {
+  const RealImages& real = real_sets.at(domains.to);
+  const DrawOptions options = draw_options(sampler, domains, samples, stream);
   const std::vector<int64_t> kept = evenly_spaced(options.count, kMostFeatures);
   std::vector<torch::Tensor> parts;
   StatisticsAccumulator sums, judges_sums;
@@ -134,7 +254,7 @@ FinalMeasures Evaluator::measure(Sampler& sampler, int64_t samples, Stream strea
     done += images.size(0);
   });
   const torch::Tensor fake = at::cat(parts);
-  FinalMeasures measures{.distance = frechet_distance(sums.finish(), real_)};
+  FinalMeasures measures{.distance = frechet_distance(sums.finish(), real_.at(domains.to))};
   if (judge_) measures.judge_distance = frechet_distance(judges_sums.finish(), *real.judges);
   if (reconstructions.count() > 0) {
     measures.psnr = reconstructions.psnr();

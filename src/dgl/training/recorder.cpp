@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/text.h"
@@ -13,6 +14,7 @@
 #include "dgl/report/image_grid.h"
 #include "dgl/report/report.h"
 #include "dgl/run/summary.h"
+#include "dgl/training/translations.h"
 
 namespace dgl {
 
@@ -119,11 +121,13 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
                                   session_.student.objective->fake_label_shares(session_.label_shares));
   std::string distance_text;
   bool keep = true;
-  if (evaluator_.has_features()) {
-    const double distance = evaluator_.distance(*sampler, session_.recipe.samples, Stream::evaluation);
-    line.distance = distance;
-    line.best = keep = note_distance(distance, kimg, stage);
-    distance_text = fmt::format(" | {} {:.2f}{}", evaluator_.distance_name(), distance, keep ? " (best)" : "");
+  const auto measured = evaluator_.measure_progress(session_.student.networks, "the student", *sampler,
+                                                    session_.recipe.samples, Stream::evaluation);
+  line.distance = measured.distance;
+  line.measures = measured.others;
+  if (line.distance) {
+    line.best = keep = note_distance(*line.distance, kimg, stage);
+    distance_text = fmt::format(" | {} {:.2f}{}", evaluator_.distance_name(), *line.distance, keep ? " (best)" : "");
   }
   if (keep) save_best(line);
   write_samples(*sampler);
@@ -134,21 +138,95 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
   state.log_bytes = directory_.log_size();
 }
 
-torch::Tensor RunRecorder::draw_grid(Sampler& sampler) const {
+std::vector<Translator> RunRecorder::translators(const NetworkSet& model, const std::string& file) const {
+  return session_.family().directions().empty() ? std::vector<Translator>() : translators_of(model, file);
+}
+
+torch::Tensor RunRecorder::draw_grid(const NetworkSet& model, const std::string& file, Sampler& sampler) const {
+  std::vector<torch::Tensor> rows;
+  const SampleGrid row{.columns = grid_.columns, .rows = 1};
+  for (const Translator& translator : translators(model, file)) {
+    const torch::Tensor images = row.pick(evaluator_.input_data(translator.direction.from));
+    rows.push_back(translation_rows(translator, images, session_.device));
+  }
+  if (!rows.empty()) return at::cat(rows);
   return grid_.draw(sampler, session_.seed(Stream::grid_latents), session_.device, &evaluator_.input_data());
 }
 
-void RunRecorder::write_samples(Sampler& sampler) {
-  const auto write = [&](Sampler& from, const std::string& name) {
-    write_grid(directory_.sample(name), draw_grid(from), grid_.columns);
-  };
-  write(sampler, fmt::format("{:06d}", session_.state.images / 1000));
-  if (!std::filesystem::exists(directory_.sample("real"))) {
-    write_grid(directory_.sample("real"), grid_.pick(evaluator_.real_data()), grid_.columns);
+torch::Tensor RunRecorder::real_grid() const {
+  const auto directions = session_.family().directions();
+  if (directions.empty()) return grid_.pick(evaluator_.real_data());
+  std::vector<torch::Tensor> rows;
+  const SampleGrid part{.columns = grid_.columns, .rows = grid_.rows / static_cast<int64_t>(directions.size())};
+  for (const Direction& direction : directions) rows.push_back(part.pick(evaluator_.input_data(direction.from)));
+  return at::cat(rows);
+}
+
+std::vector<std::string> RunRecorder::grid_rows(const NetworkSet& model, const std::string& file) const {
+  std::vector<std::string> rows;
+  for (const Translator& translator : translators(model, file)) {
+    const auto names = translation_row_names(translator, session_.family());
+    rows.insert(rows.end(), names.begin(), names.end());
   }
+  for (const int64_t label : grid_.row_labels) {
+    rows.push_back(session_.data[0]->info().classes[static_cast<size_t>(label)]);
+  }
+  return rows;
+}
+
+void RunRecorder::write_samples(Sampler& sampler) {
+  const auto write = [&](const std::string& name, const torch::Tensor& images) {
+    write_grid(directory_.sample(name), images, grid_.columns);
+  };
+  write(fmt::format("{:06d}", session_.state.images / 1000),
+        draw_grid(session_.student.networks, "the student", sampler));
+  if (!std::filesystem::exists(directory_.sample("real"))) write("real", real_grid());
   if (!session_.teacher || std::filesystem::exists(directory_.sample("teacher"))) return;
-  const auto teacher = family_of(*session_.teacher, session_.recipe.teacher().file).sampler(*session_.teacher);
-  if (teacher) write(*teacher, "teacher");
+  const std::string& file = session_.recipe.teacher().file;
+  const auto teacher = family_of(*session_.teacher, file).sampler(*session_.teacher);
+  if (teacher) write("teacher", draw_grid(*session_.teacher, file, *teacher));
+}
+
+std::optional<FinalMeasures> RunRecorder::measure(const NetworkSet& model, const std::string& file, Sampler& sampler,
+                                                  const Evaluator::RealSets& real) const {
+  const Recipe& recipe = session_.recipe;
+  const int64_t samples = recipe.final_samples;
+  const auto directions = translators(model, file);
+  if (!directions.empty()) return evaluator_.measure(directions, samples, Stream::final_evaluation, real);
+  if (!evaluator_.has_features()) return std::nullopt;
+  FinalMeasures measures = evaluator_.measure(sampler, samples, Stream::final_evaluation, real);
+  const Family& family = family_of(model, file);
+  if (const auto prior = family.prior_sampler(model)) {
+    measures.prior_distance =
+        evaluator_.distance(*prior, evaluator_.sample_count(sampler, samples), Stream::final_evaluation);
+  }
+  measures.own = own_measures(family, model, evaluator_.real_data(), session_.device);
+  for (const SolverChoice& choice : sampler.measured_solvers()) {
+    const auto by_choice = family.sampler(model);
+    by_choice->choose_solver(choice, file);
+    measures.by_solver.push_back(
+        {choice.name, by_choice->calls(), evaluator_.distance(*by_choice, recipe.samples, Stream::final_evaluation)});
+  }
+  return measures;
+}
+
+std::optional<FinalMeasures> RunRecorder::measure_teacher(const SampleSpec& own,
+                                                          const Evaluator::RealSets& real) const {
+  if (!session_.teacher) return std::nullopt;
+  const std::string& file = session_.recipe.teacher().file;
+  const auto left_out = [&](const std::string& why) {
+    if (evaluator_.has_features()) progress_.print(fmt::format("{}: {}", file, why));
+    return std::nullopt;
+  };
+  const auto teacher = family_of(*session_.teacher, file).sampler(*session_.teacher);
+  if (!teacher) return std::nullopt;
+  // A teacher of another size has no distance to these images.
+  if (teacher->spec().output != own.output) return std::nullopt;
+  const size_t directions = session_.family().directions().size();
+  const size_t theirs = translators(*session_.teacher, file).size();
+  if (theirs == 0 && directions > 0) return left_out("the teacher translates no images, so it is not measured");
+  if (theirs < directions) left_out("the teacher lacks a direction, so its distance, a mean over all, is left out");
+  return measure(*session_.teacher, file, *teacher, real);
 }
 
 void RunRecorder::finish() {
@@ -162,48 +240,26 @@ void RunRecorder::finish() {
   input.recipe = recipe;
   input.state = session_.state;
   input.data = session_.data[0]->info();
-  input.row_labels = grid_.row_labels;
+  input.grid_rows = grid_rows(result, best);
   input.device = session_.device;
   input.processes = session_.processes->count();
   input.result = &result;
   input.teacher = session_.teacher.get();
   if (evaluator_.has_features()) {
     input.metric = evaluator_.distance_name();
-    progress_.print(
-        fmt::format("measuring the result over {} samples", evaluator_.sample_count(*sampler, recipe.final_samples)));
+    input.metric_samples = evaluator_.sample_count(*sampler, recipe.final_samples);
+    progress_.print(fmt::format("measuring the result over {} samples", input.metric_samples));
     input.judge_metric = evaluator_.judge_name();
     input.distance_last3 = mean_of_last_three(read_run_log(directory_.log()).distance);
-    const Evaluator::RealImages real = evaluator_.real_images();
-    const auto measure = [&](Sampler& from, const NetworkSet& model, const std::string& file) {
-      const int64_t samples = recipe.final_samples;
-      FinalMeasures measures = evaluator_.measure(from, samples, Stream::final_evaluation, real);
-      const Family& family = family_of(model, file);
-      if (const auto prior = family.prior_sampler(model)) {
-        measures.prior_distance =
-            evaluator_.distance(*prior, evaluator_.sample_count(from, samples), Stream::final_evaluation);
-      }
-      measures.own = own_measures(family, model, evaluator_.real_data(), session_.device);
-      for (const SolverChoice& choice : from.measured_solvers()) {
-        const auto sampler = family.sampler(model);
-        sampler->choose_solver(choice, file);
-        measures.by_solver.push_back(
-            {choice.name, sampler->calls(), evaluator_.distance(*sampler, recipe.samples, Stream::final_evaluation)});
-      }
-      return measures;
-    };
-    input.metric_samples = evaluator_.sample_count(*sampler, recipe.final_samples);
-    input.result_measures = measure(*sampler, result, best);
-    if (session_.teacher) {
-      const auto teacher = family_of(*session_.teacher, recipe.teacher().file).sampler(*session_.teacher);
-      // A teacher of another size has no distance to these images.
-      if (teacher && teacher->spec().output == sampler->spec().output) {
-        input.teacher_measures = measure(*teacher, *session_.teacher, recipe.teacher().file);
-      }
-    }
-    result.info["distance"] = {
-        {"name", input.metric}, {"samples", input.metric_samples}, {"value", input.result_measures->distance}};
   }
-  write_grid(directory_.sample("final"), draw_grid(*sampler), grid_.columns);
+  const Evaluator::RealSets real = evaluator_.real_images();
+  input.result_measures = measure(result, best, *sampler, real);
+  input.teacher_measures = measure_teacher(sampler->spec(), real);
+  if (evaluator_.has_features()) {
+    result.info["distance"] = {
+        {"name", input.metric}, {"samples", input.metric_samples}, {"value", *input.result_measures->distance}};
+  }
+  write_grid(directory_.sample("final"), draw_grid(result, best, *sampler), grid_.columns);
   save_model(directory_.model(), result);
   const nlohmann::json summary = make_summary(input);
   write_file(directory_.summary(), summary.dump(2) + "\n");

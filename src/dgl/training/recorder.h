@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "dgl/base/progress.h"
 #include "dgl/base/torch.h"
 #include "dgl/run/run_directory.h"
@@ -33,7 +37,19 @@ class RunRecorder {
   bool note_distance(double distance, double kimg, const Stage& stage);
   void save_best(const LogLine& line);
   void write_samples(Sampler& sampler);
-  torch::Tensor draw_grid(Sampler& sampler) const;
+  /// translators_of() a model in a run that translates images; else none.
+  std::vector<Translator> translators(const NetworkSet& model, const std::string& file) const;
+  /// The grid of a model: of one that translates images, translation_rows() in each direction, else what its sampler
+  /// makes.
+  torch::Tensor draw_grid(const NetworkSet& model, const std::string& file, Sampler& sampler) const;
+  /// Real images in as many rows, of all domains that are translated.
+  torch::Tensor real_grid() const;
+  /// What the rows of a model's grid show; nothing if they are all alike.
+  std::vector<std::string> grid_rows(const NetworkSet& model, const std::string& file) const;
+  /// All measures of a finished model; nothing if there is nothing to measure by.
+  std::optional<FinalMeasures> measure(const NetworkSet& model, const std::string& file, Sampler& sampler,
+                                       const Evaluator::RealSets& real) const;
+  std::optional<FinalMeasures> measure_teacher(const SampleSpec& own, const Evaluator::RealSets& real) const;
 
   TrainingSession& session_;
   const RunDirectory& directory_;

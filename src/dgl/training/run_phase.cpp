@@ -7,6 +7,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
+#include "dgl/families/own_discriminator.h"
 #include "dgl/training/networks.h"
 
 namespace dgl {
@@ -53,8 +54,8 @@ void reduce_over(const ProcessGroup& processes, const std::vector<Tensor>& param
 
 }  // namespace
 
-int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t requested, torch::Device device,
-                           const ProcessGroup& processes) {
+int64_t choose_shard_count(const Objective& objective, const Guidance& guidance, int64_t batch, int64_t requested,
+                           torch::Device device, const ProcessGroup& processes) {
   const int64_t count = processes.count();
   if (batch % count != 0) {
     fail(
@@ -62,7 +63,10 @@ int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t re
         batch, count);
   }
   if (!device.is_cpu()) return count;
-  const int64_t max = objective.max_shards(batch / count);
+  int64_t max = objective.max_shards(batch / count);
+  if (const int64_t group = guidance.group(); group > 1) {
+    max = std::min(max, most_judged_shards(batch / count, std::min(group, batch / count)));
+  }
   int64_t shards = std::min(requested > 0 ? std::max<int64_t>(1, requested / count) : runtime_threads(), max);
   while (max % shards != 0) --shards;
   return shards * count;

@@ -6,15 +6,17 @@
 #include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
 #include "dgl/families/objective.h"
+#include "dgl/guidance/guidance.h"
 #include "dgl/nn/network_set.h"
 #include "dgl/recipe/recipe.h"
 
 namespace dgl {
 
 /// The total number of shards of a batch over all processes: `requested`, or one per thread if 0, limited by
-/// Objective::max_shards(); the same number in each process. Throws Error for a batch that cannot be divided so.
-int64_t choose_shard_count(const Objective& objective, int64_t batch, int64_t requested, torch::Device device,
-                           const ProcessGroup& processes);
+/// Objective::max_shards() and by what teachers score together (Guidance::group()), which has to be in one shard; the
+/// same number in each process. Throws Error for a batch that cannot be divided so.
+int64_t choose_shard_count(const Objective& objective, const Guidance& guidance, int64_t batch, int64_t requested,
+                           torch::Device device, const ProcessGroup& processes);
 
 /// What a phase works on in one step, and in how many micro-batches.
 struct PhaseBatch {

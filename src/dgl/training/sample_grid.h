@@ -12,7 +12,7 @@ namespace dgl {
 /// What the grids of a run show: eight images a row, and of conditional networks a label each row.
 struct SampleGrid {
   int64_t columns = 8, rows = 8;
-  std::vector<int64_t> row_labels;  ///< of each row; empty without labels
+  std::vector<int64_t> row_labels{};  ///< of each row; empty without labels
 
   /// A grid for networks of `classes` labels (0: none). Of more than 16 labels, 16 are shown, evenly spread.
   static SampleGrid of(int64_t classes);

@@ -51,15 +51,6 @@ bool saw_augmented_images(const NetworkSet& model, const std::string& origin) {
   return !table.value("training", nlohmann::json::object()).value("augment", "").empty();
 }
 
-/// A teacher's discriminators, each with the student's data domain that it is to judge. Where both have the same
-/// domains, each judges its own; else that of the teacher's images judges the student's.
-std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
-                                           const std::string& file) {
-  const auto all = discriminators_of(model, file);
-  if (!all.empty() && family_of(model, file).domains().size() == session.family().domains().size()) return all;
-  return {{"discriminator", discriminator_of(model, file), session.family().output_domain()}};
-}
-
 /// Adds what one of a teacher's discriminators judges.
 void add_judge(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how,
                const DomainDiscriminator& judge) {
@@ -227,6 +218,13 @@ void broadcast_weights(const TrainingSession& session) {
 
 }  // namespace
 
+std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
+                                           const std::string& file) {
+  const auto all = discriminators_of(model, file);
+  if (!all.empty() && family_of(model, file).domains().size() == session.family().domains().size()) return all;
+  return {{"discriminator", discriminator_of(model, file), session.family().output_domain()}};
+}
+
 TrainingSession::TrainingSession(const Recipe& wanted)
     : recipe(wanted),
       augmentation(wanted.augmentation()),
@@ -284,8 +282,8 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   student.phases = training_phases(recipe, *student.objective);
   check_untrained(*session);
   check_whole_batch(*session);
-  recipe.shards = choose_shard_count(*student.objective, recipe.batch / recipe.accumulations, recipe.shards,
-                                     session->device, processes);
+  recipe.shards = choose_shard_count(*student.objective, session->guidance, recipe.batch / recipe.accumulations,
+                                     recipe.shards, session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());
   for (size_t domain = 0; domain < session->data.size(); ++domain) {
     session->samplers.push_back(std::make_unique<BatchSampler>(session->data[domain], recipe.batch,

@@ -9,6 +9,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
 #include "dgl/data/sampler.h"
+#include "dgl/families/model_file.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/run/run_state.h"
 #include "dgl/training/networks.h"
@@ -91,6 +92,12 @@ struct TrainingSession {
   /// Whether no phase trains a network that makes images.
   bool trains_discriminators_alone() const;
 };
+
+/// A teacher's discriminators, each with the student's data domain that it is to judge. Where both have the same
+/// domains, each judges its own; else that of the teacher's images judges the student's. Throws Error (naming `file`)
+/// if there are none.
+std::vector<DomainDiscriminator> judges_of(const TrainingSession& session, const NetworkSet& model,
+                                           const std::string& file);
 
 /// Opens data and teachers and builds the student, ready for the first step, on all processes alike. Throws Error if
 /// they do not fit each other. Writes nothing. `processes` has to outlive the session.

@@ -24,10 +24,9 @@ namespace {
 constexpr const char* kAuto = "auto";
 constexpr double kPair = 3;  // of a student that learns its teacher's images, where the program chooses
 
-/// Throws Error unless the student's images stand for others: those of the data, or of the teacher's generator for the
-/// same latents. `key` names what compares them.
-void check_originals(const TrainingSession& session, const char* key) {
-  const Originals originals = session.student.objective->originals();
+/// Throws Error unless the student's images stand for others, `originals`: those of the data, or of the teacher's
+/// generator for the same latents. `key` names what compares them.
+void check_originals(const TrainingSession& session, Originals originals, const char* key) {
   if (originals == Originals::data) return;
   if (originals == Originals::none) {
     fail("{}: what teachers judge of this {} stands for no other images", key, session.recipe.family);
@@ -41,6 +40,37 @@ void check_originals(const TrainingSession& session, const char* key) {
         "{}: the teacher's generator takes other latents or labels, or makes images of another size, than the student; "
         "{} expects the same",
         file, key);
+  }
+  session.student.objective->check_originals(*teacher, file);
+}
+
+/// The same of what guidance.pair compares.
+void check_pair_originals(const TrainingSession& session) {
+  check_originals(session, session.student.objective->originals(), "guidance.pair");
+}
+
+/// Adds what a stage of distillation minimizes: in each domain that the student's generators make images of, the
+/// distance to the teacher's. Throws Error if the teacher lacks what that takes.
+void add_distillation(TrainingSession& session) {
+  const Recipe& recipe = session.recipe;
+  const std::string& file = recipe.teacher().file;
+  check_originals(session, Originals::teacher, "guidance.stage1 = \"distill\"");
+  const auto judges = judges_of(session, *session.teacher, file);
+  for (const DomainDiscriminator& own : discriminators_of(session.student.networks, "the student")) {
+    const bool judged =
+        std::any_of(judges.begin(), judges.end(), [&](const auto& judge) { return judge.domain == own.domain; });
+    if (!judged) {
+      fail("{}: guidance.stage1 = \"distill\": the teacher has no discriminator of the images that the {} judges", file,
+           own.slot);
+    }
+  }
+  for (const DomainDiscriminator& judge : judges) {
+    session.guidance.add_distillation(
+        std::make_unique<PairTerm>(PairTeacher{.name = file,
+                                               .discriminator = judge.network,
+                                               .distance = recipe.guidance.distill_distance,
+                                               .mu = constant_schedule(1),
+                                               .domain = judge.domain}));
   }
 }
 
@@ -199,9 +229,11 @@ void resolve_start(TrainingSession& session) {
   };
   resolve(recipe.init, "student.init", compresses, false);
   resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
-  bool learns_images = recipe.init == "teacher" && offers_distillation(session) && is_narrower(session);
+  const bool stands_for_teachers = session.student.objective->originals() == Originals::teacher;
+  bool learns_images =
+      stands_for_teachers && recipe.init == "teacher" && offers_distillation(session) && is_narrower(session);
   if (learns_images) {
-    if (const auto reason = objection([&] { check_originals(session, "guidance.pair"); })) {
+    if (const auto reason = objection([&] { check_pair_originals(session); })) {
       session.notes.push_back("guidance: the student cannot learn the teacher's images: " + *reason);
       learns_images = false;
     }
@@ -229,7 +261,7 @@ void start_student(TrainingSession& session) {
   const Recipe& recipe = session.recipe;
   const GuidanceRecipe& guidance = recipe.guidance;
   for (const TeacherRecipe& teacher : guidance.teachers) {
-    if (teacher.pair > 0) check_originals(session, "guidance.pair");
+    if (teacher.pair > 0) check_pair_originals(session);
     check_weight(session, "guidance.weight", teacher.lambda > 0, teacher.weight);
     check_weight(session, "guidance.pair_weight", teacher.pair > 0, teacher.pair_weight);
   }
@@ -237,13 +269,7 @@ void start_student(TrainingSession& session) {
     if (!offers_distillation(session)) {
       fail("guidance.stage1 = \"distill\": {} has no training of that kind", recipe.family);
     }
-    check_originals(session, "guidance.stage1 = \"distill\"");
-    const std::string& file = recipe.teacher().file;
-    session.guidance.set_distillation(
-        std::make_unique<PairTerm>(PairTeacher{.name = file,
-                                               .discriminator = discriminator_of(*session.teacher, file),
-                                               .distance = guidance.distill_distance,
-                                               .mu = constant_schedule(1)}));
+    add_distillation(session);
   }
   inherit_from_teacher(session);
   freeze_discriminators(session);

@@ -19,9 +19,14 @@ namespace dgl {
 
 namespace {
 
-bool is_generator(const std::string& slot) { return slot.starts_with("generator_"); }
+constexpr const char *kBoth = "both", *kAToB = "a_to_b", *kBToA = "b_to_a";
+const std::string kGenerator = "generator_";
+
+bool is_generator(const std::string& slot) { return slot.starts_with(kGenerator); }
 
 }  // namespace
+
+bool CycleGanSettings::trains(const std::string& direction) const { return part == kBoth || part == direction; }
 
 std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
   auto& s = dynamic_cast<CycleGanSettings&>(settings);
@@ -47,6 +52,22 @@ std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
         "Generated images of earlier steps that each discriminator's pool keeps, half of what it sees; above 0 a batch "
         "is not split into shards; 0: none",
         0, 10000},
+       {"student",
+        "part",
+        &s.part,
+        "What a student narrows and trains: both directions; a_to_b or b_to_a, that one alone, beside its teacher's "
+        "generator of the other direction as it is",
+        0,
+        0,
+        {kBoth, kAToB, kBToA}},
+       {"guidance",
+        "pair_images",
+        &s.pair_images,
+        "What guidance.pair compares: cycles, what comes back of a translation with the image that it began with; "
+        "translations, each with the teacher's translation of the same image",
+        0,
+        0,
+        {"cycles", "translations"}},
        {"discriminator", "channels", &s.d_channels, "Feature maps of its first convolution", 1, 1024},
        {"discriminator", "layers", &s.d_layers, "Its convolutions of stride 2: 3 at 256 pixels, fewer for small images",
         1, 10},
@@ -69,10 +90,11 @@ nlohmann::json CycleGanFamily::shape(const FamilySettings& settings, const Width
   const auto& s = dynamic_cast<const CycleGanSettings&>(settings);
   const char* const origin = "the recipe";
   if (is_generator(slot)) {
-    const auto shape =
-        ResnetShape::usual(s.resolution, s.img_channels, s.architecture, widths.generator.of(s.channels), s.blocks);
+    const Rational width = s.trains(slot.substr(kGenerator.size())) ? widths.generator : Rational{};
+    const auto shape = ResnetShape::usual(s.resolution, s.img_channels, s.architecture, width.of(s.channels), s.blocks);
     return ResnetShape::from_json(shape.to_json(), origin).to_json();
   }
+  if (!s.trains(slot == "discriminator_b" ? kAToB : kBToA)) return nullptr;
   const PatchDiscriminatorShape shape{s.resolution, s.img_channels, widths.discriminator.of(s.d_channels), s.d_layers,
                                       s.d_norm};
   return PatchDiscriminatorShape::from_json(shape.to_json(name()), origin).to_json(name());
@@ -98,12 +120,13 @@ std::unique_ptr<Objective> CycleGanFamily::objective(const FamilySettings& setti
 }
 
 std::shared_ptr<Sampler> CycleGanFamily::sampler(const NetworkSet& networks) const {
-  return translator(networks, directions().front());
+  return translator(networks, directions().front().name);
 }
 
 std::shared_ptr<Sampler> CycleGanFamily::translator(const NetworkSet& networks, const std::string& direction) const {
-  const auto generator = networks.best<ResnetGenerator>("generator_" + direction);
-  return generator ? std::make_shared<Translation>(generator) : nullptr;
+  const auto generator = networks.best<ResnetGenerator>(kGenerator + direction);
+  const auto back = networks.best<ResnetGenerator>(kGenerator + (direction == kAToB ? kBToA : kAToB));
+  return generator ? std::make_shared<Translation>(generator, back) : nullptr;
 }
 
 void CycleGanFamily::check_networks(const NetworkSet& networks, const std::string& origin) const {

@@ -23,7 +23,12 @@ struct CycleGanSettings : FamilySettings {
   double identity_weight = 0.5;  ///< of images that are of the other domain already, times cycle_weight
   int64_t pool = 50;             ///< images that a discriminator's pool keeps; 0: none
 
+  std::string part = "both";           ///< what a student narrows and trains: both directions, or the one of that name
+  std::string pair_images = "cycles";  ///< what guidance.pair compares: cycles, or translations with the teacher's
+
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<CycleGanSettings>(*this); }
+  /// Whether a student trains the generator of a direction, "a_to_b" or "b_to_a".
+  bool trains(const std::string& direction) const;
 };
 
 /// CycleGANs (Zhu et al. 2017, arXiv 1703.10593): two generators that translate images between two domains, "a" and
@@ -40,6 +45,7 @@ class CycleGanFamily : public Family {
   size_t input_domain() const override { return 0; }
   size_t output_domain() const override { return 1; }
   std::vector<SlotSpec> slots() const override;
+  /// Full width for the generator that a student keeps as it is; null for the discriminator of its images.
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
@@ -47,7 +53,7 @@ class CycleGanFamily : public Family {
   std::unique_ptr<Objective> objective(const FamilySettings& settings, const NetworkSet& networks) const override;
   /// Translates from a to b.
   std::shared_ptr<Sampler> sampler(const NetworkSet& networks) const override;
-  std::vector<std::string> directions() const override { return {"a_to_b", "b_to_a"}; }
+  std::vector<Direction> directions() const override { return {{"a_to_b", 0, 1}, {"b_to_a", 1, 0}}; }
   std::shared_ptr<Sampler> translator(const NetworkSet& networks, const std::string& direction) const override;
   GuidanceWeights usual_guidance() const override { return {.lambda = 0.3, .pair = 1}; }
   std::string default_loss() const override { return "lsgan"; }

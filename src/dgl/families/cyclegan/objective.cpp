@@ -1,10 +1,14 @@
 #include "dgl/families/cyclegan/objective.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
+#include "dgl/families/cyclegan/samplers.h"
 
 namespace dgl {
 
@@ -21,24 +25,48 @@ Tensor mean_difference(const Tensor& x, const Tensor& y) { return (x - y).abs().
 CycleGanObjective::CycleGanObjective(const CycleGanSettings& settings, const NetworkSet& networks)
     : settings_(settings),
       adversarial_(make_adversarial_loss("lsgan", "loss")),
-      domains_{Domain{"a", networks.network<ResnetGenerator>("generator_b_to_a"),
-                      networks.network<Discriminator>("discriminator_a"), ImagePool(settings.pool, settings.image())},
-               Domain{"b", networks.network<ResnetGenerator>("generator_a_to_b"),
-                      networks.network<Discriminator>("discriminator_b"), ImagePool(settings.pool, settings.image())}} {
+      domains_{make_domain("a", "b_to_a", networks), make_domain("b", "a_to_b", networks)} {}
+
+CycleGanObjective::Domain CycleGanObjective::make_domain(const std::string& name, const std::string& direction,
+                                                         const NetworkSet& networks) const {
+  return {.name = name,
+          .direction = direction,
+          .into = networks.network<ResnetGenerator>("generator_" + direction),
+          .discriminator = networks.network<Discriminator>("discriminator_" + name),
+          .pool = ImagePool(settings_.pool, settings_.image()),
+          .learns = settings_.trains(direction)};
 }
 
 std::vector<Phase> CycleGanObjective::phases() {
-  std::vector<Phase> phases{
-      {.name = "d_main",
-       .trains = {"discriminator_a", "discriminator_b"},
-       .loss = [this](const StepInput& in, StepOutput& out) { return discriminators_loss(in, out); }}};
+  std::vector<std::string> makers, judges;
+  for (const Domain& domain : domains_) {
+    if (!domain.learns) continue;
+    makers.insert(makers.begin(), "generator_" + domain.direction);  // a_to_b is the first, as in the slots
+    judges.push_back("discriminator_" + domain.name);
+  }
+  std::vector<Phase> phases{{.name = "d_main", .trains = judges, .loss = [this](const StepInput& in, StepOutput& out) {
+                               return discriminators_loss(in, out);
+                             }}};
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
-                      .trains = {"generator_a_to_b", "generator_b_to_a"},
+                      .trains = makers,
                       .loss = [this](const StepInput& in, StepOutput& out) { return generators_loss(in, out); },
                       .guidance = guidance});
   }
+  phases.push_back({.name = "g_distill",
+                    .trains = makers,
+                    .loss = [this](const StepInput& in, StepOutput& out) { return distillation(in, out); },
+                    .distillation = true});
   return phases;
+}
+
+void CycleGanObjective::check_originals(const Sampler& teacher, const std::string& file) const {
+  const auto* translation = dynamic_cast<const Translation*>(&teacher);
+  if (!translation) fail("{}: the teacher translates no images, which the student's are compared with", file);
+  if (domains_[0].learns && !translation->back()) {
+    fail("{}: the teacher has no generator_{}, whose images the student's are compared with", file,
+         domains_[0].direction);
+  }
 }
 
 int64_t CycleGanObjective::max_shards(int64_t batch) const {
@@ -46,10 +74,12 @@ int64_t CycleGanObjective::max_shards(int64_t batch) const {
 }
 
 Tensor CycleGanObjective::discriminators_loss(const StepInput& input, StepOutput& output) const {
+  const auto learning = std::count_if(domains_.begin(), domains_.end(), [](const Domain& d) { return d.learns; });
   constexpr double kHalf = 0.5;  // the reference takes the mean of the losses of real images and of fakes
   Tensor sum;
   for (size_t i = 0; i < domains_.size(); ++i) {
     const Domain& domain = domains_[i];
+    if (!domain.learns) continue;
     const Tensor& sources = input.real.at(1 - i).images;
     ImagePool::Query query;
     {
@@ -66,10 +96,10 @@ Tensor CycleGanObjective::discriminators_loss(const StepInput& input, StepOutput
     output.losses["d_" + domain.name] = loss.detach();
     for (const auto& [name, value] : own.losses) output.losses[name + "_" + domain.name] = value;
     for (const auto& [name, value] : own.scores) output.scores[name + "_" + domain.name] = value;
-    // What both watch, the signs of scores, is one figure.
+    // What all watch, the signs of scores, is one figure.
     for (const auto& [name, value] : own.statistics) {
       Tensor& total = output.statistics[name];
-      total = total.defined() ? total + value / 2 : value / 2;
+      total = total.defined() ? total + value / learning : value / learning;
     }
     if (domain.pool.size() == 0) continue;
     output.statistics[pool_name(domain.name)] = query.incoming;
@@ -92,26 +122,63 @@ Tensor CycleGanObjective::generators_loss(const StepInput& input, StepOutput& ou
   };
   for (size_t i = 0; i < 2; ++i) {
     const Domain& domain = domains_[i];
-    augmented[i] = input.augment(translated[i]);
-    add("g_" + domain.name,
-        adversarial_->generator(guided_scores(*domain.discriminator, augmented[i], {}, 1, input, i)).mean());
+    if (domain.learns) {
+      augmented[i] = input.augment(translated[i]);
+      add("g_" + domain.name,
+          adversarial_->generator(guided_scores(*domain.discriminator, augmented[i], {}, 1, input, i)).mean());
+    }
     add("cycle_" + domain.name, settings_.cycle_weight * mean_difference(returned[i], real[i]));
-    if (settings_.cycle_weight * settings_.identity_weight == 0) continue;
+    if (!domain.learns || settings_.cycle_weight * settings_.identity_weight == 0) continue;
     add("identity_" + domain.name,
         settings_.cycle_weight * settings_.identity_weight * mean_difference(domain.into->forward(real[i]), real[i]));
   }
   output.losses["g_main"] = sum.detach();
+  const bool cycles = originals() == Originals::data;
   std::vector<GuidedImages> guided;
   for (size_t i = 0; i < 2; ++i) {
-    guided.push_back({.images = translated[i],
-                      .augmented = augmented[i],
-                      .labels = {},
-                      .last_weight = domains_[i].into->last_weight(),
-                      .original = [images = real[i]] { return images; },
-                      .copies = returned[i],
-                      .domain = i});
+    if (!domains_[i].learns && !cycles) continue;
+    GuidedImages images{.last_weight = last_weight(i), .domain = i};
+    if (domains_[i].learns) {
+      images.images = translated[i];
+      images.augmented = augmented[i];
+    }
+    if (cycles) {
+      images.original = [of = real[i]] { return of; };
+      images.copies = returned[i];
+    } else {
+      images.original = [this, i, of = real[1 - i], teacher = input.teacher] {
+        return teacher_translations(i, of, teacher);
+      };
+    }
+    guided.push_back(std::move(images));
   }
   return add_guidance(sum, guided, input, output);
+}
+
+Tensor CycleGanObjective::last_weight(size_t domain) const {
+  return domains_[domains_[domain].learns ? domain : 1 - domain].into->last_weight();
+}
+
+Tensor CycleGanObjective::distillation(const StepInput& input, StepOutput& output) const {
+  std::vector<GuidedImages> made;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!domains_[i].learns) continue;
+    const Tensor& sources = input.real.at(1 - i).images;
+    made.push_back(
+        {.images = domains_[i].into->forward(sources),
+         .last_weight = last_weight(i),
+         .original = [this, i, sources, teacher = input.teacher] { return teacher_translations(i, sources, teacher); },
+         .domain = i});
+  }
+  return distillation_loss(made, input, output);
+}
+
+Tensor CycleGanObjective::teacher_translations(size_t domain, const Tensor& images,
+                                               const std::shared_ptr<Sampler>& teacher) const {
+  const torch::NoGradGuard no_grad;
+  // Its sampler translates from a to b.
+  const auto& translation = dynamic_cast<const Translation&>(*teacher);
+  return (domain == 1 ? translation.generator() : *translation.back()).forward(images);
 }
 
 void CycleGanObjective::update_statistics(const Scalars& statistics) {

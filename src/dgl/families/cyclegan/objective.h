@@ -24,7 +24,15 @@ namespace dgl {
 ///             + i |G_ab(b) - b| + i |G_ba(a) - a|
 ///
 /// Teachers judge the translations G_ab(a) in domain b and G_ba(b) in domain a; their features compare what comes back,
-/// G_ba(G_ab(a)) in domain a and G_ab(G_ba(b)) in domain b, with a and b.
+/// G_ba(G_ab(a)) in domain a and G_ab(G_ba(b)) in domain b, with a and b, or else the translations with the teacher's.
+/// A stage of distillation minimizes the latter alone:
+///
+///     g_distill  d_b(G_ab(a), T_ab(a)) + d_a(G_ba(b), T_ba(b))
+///
+/// with T the teacher's generators, d_b the distance in the features of its discriminator of domain b, or of pixels.
+///
+/// A student of which only one direction learns has no discriminator of the other's images; the other generator takes
+/// part in the cycles as it is.
 ///
 /// Every slot has an Adam of its own. The reference has one of both generators and one of both discriminators, which is
 /// the same, since Adam works on each number alone.
@@ -33,8 +41,12 @@ class CycleGanObjective : public Objective {
   CycleGanObjective(const CycleGanSettings& settings, const NetworkSet& networks);
 
   std::vector<Phase> phases() override;
-  /// What comes back of a translation stands for the image that it began with.
-  Originals originals() const override { return Originals::data; }
+  /// What comes back of a translation stands for the image that it began with, or translations stand for the teacher's.
+  Originals originals() const override {
+    return settings_.pair_images == "translations" ? Originals::teacher : Originals::data;
+  }
+  /// Throws Error for a sampler that is no CycleGAN's, or lacks a direction that the student learns.
+  void check_originals(const Sampler& teacher, const std::string& file) const override;
   /// Instance norms treat each image alone; a batch norm and a pool need the whole batch.
   int64_t max_shards(int64_t batch) const override;
   std::string needs_whole_batch() const override { return settings_.pool > 0 ? "training.pool" : ""; }
@@ -45,12 +57,21 @@ class CycleGanObjective : public Objective {
   /// One of the two domains, whose number is its place in Family::domains().
   struct Domain {
     std::string name;
+    std::string direction;                         ///< whose translations are of this domain
     std::shared_ptr<ResnetGenerator> into;         ///< makes images of this domain from the other's
-    std::shared_ptr<Discriminator> discriminator;  ///< of this domain
+    std::shared_ptr<Discriminator> discriminator;  ///< of this domain; null if `into` does not learn
     ImagePool pool;                                ///< of images that were made of this domain
+    bool learns = true;                            ///< whether `into` is trained
   };
+  Domain make_domain(const std::string& name, const std::string& direction, const NetworkSet& networks) const;
+  /// The last weight of the generator that learns from what is judged in a domain.
+  torch::Tensor last_weight(size_t domain) const;
   torch::Tensor discriminators_loss(const StepInput& input, StepOutput& output) const;
   torch::Tensor generators_loss(const StepInput& input, StepOutput& output) const;
+  torch::Tensor distillation(const StepInput& input, StepOutput& output) const;
+  /// The teacher's translations into a domain.
+  torch::Tensor teacher_translations(size_t domain, const torch::Tensor& images,
+                                     const std::shared_ptr<Sampler>& teacher) const;
 
   const CycleGanSettings settings_;
   std::shared_ptr<const AdversarialLoss> adversarial_;

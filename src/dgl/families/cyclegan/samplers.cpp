@@ -7,7 +7,8 @@
 
 namespace dgl {
 
-Translation::Translation(std::shared_ptr<ResnetGenerator> generator) : generator_(std::move(generator)) {}
+Translation::Translation(std::shared_ptr<ResnetGenerator> generator, std::shared_ptr<ResnetGenerator> back)
+    : generator_(std::move(generator)), back_(std::move(back)) {}
 
 SampleSpec Translation::spec() const {
   const ResnetShape& shape = generator_->shape();

@@ -12,7 +12,8 @@ namespace dgl {
 /// Translates images by a generator.
 class Translation : public Sampler {
  public:
-  explicit Translation(std::shared_ptr<ResnetGenerator> generator);
+  /// `back` is the generator of the other direction, or null.
+  explicit Translation(std::shared_ptr<ResnetGenerator> generator, std::shared_ptr<ResnetGenerator> back = nullptr);
 
   SampleSpec spec() const override;
   int64_t input_multiple() const override { return ResnetShape::kMultiple; }
@@ -21,9 +22,12 @@ class Translation : public Sampler {
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
   Network& network() override { return *generator_; }
+  ResnetGenerator& generator() const { return *generator_; }
+  /// The generator of the other direction; null if the model has none.
+  ResnetGenerator* back() const { return back_.get(); }
 
  private:
-  std::shared_ptr<ResnetGenerator> generator_;
+  std::shared_ptr<ResnetGenerator> generator_, back_;
 };
 
 }  // namespace dgl

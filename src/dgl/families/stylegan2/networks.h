@@ -213,6 +213,7 @@ class StyleGan2Discriminator : public Discriminator {
   ChannelLayout channel_layout() const override;
   /// Features are the outputs of the residual blocks.
   Judgement judge(const torch::Tensor& images, const torch::Tensor& labels, int64_t chunks, bool features) override;
+  int64_t group() const override { return shape_.minibatch_std_channels > 0 ? shape_.minibatch_std_group : 1; }
   std::vector<std::string> blocks() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 

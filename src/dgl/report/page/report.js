@@ -166,6 +166,7 @@
     if (data.teacher !== undefined) {
       curves.push({ name: "teacher", points: [[0, data.teacher], [data.kimg, data.teacher]], ink: "c2", dash: [6, 4] });
     }
+    group(data.measures || {}, "fd_").forEach((curve, i) => curves.push({ ...curve, ink: "c" + (i + 3), dash: [2, 2] }));
     offerScales([draw("distance", curves, data.metric, "linear")], curves.flatMap((curve) => curve.points.map(([, y]) => y)));
   }
 
@@ -222,6 +223,8 @@
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawDistance();
     drawStudy();
+    draw("psnr", ["cycle", "paired"].flatMap((kind) => group(data.measures || {}, kind + "_psnr_").map((curve) =>
+      ({ name: (kind === "cycle" ? "back to " : "") + curve.name, points: curve.points }))));
     draw("losses-g", group(data.losses, "g_"));
     draw("losses-d", group(data.losses, "d_"));
     draw("losses", group(data.losses, ""));
