@@ -31,7 +31,7 @@ final_samples = 32
                  "family = 'vae'\n[network]\nresolution = 32\nimg_channels = 1\nchannels = 16\nmultiples = '1,1,2'\n"
                  "blocks = 1\nz_channels = 2\nattention = '8'\n[training]\nbatch = 8\nkimg = 0.32\n"
                  "checkpoint_kimg = 0.08\nlr = 0.002\nkl_weight = 0.01\nema_kimg = 0.02\n"
-                 "[discriminator]\narchitecture = 'patch'\nchannels = 8\nlayers = 2\nstart = 0.5\n"
+                 "[discriminator]\narchitecture = 'patch'\nchannels = 8\nlayers = 2\nstart_kimg = 0.16\n"
                  "[guidance]\nstage1_kimg = 0.16\nstage2_kimg = 0.16\npair_weight = 'gradient'\nweight = 'gradient'\n"
                  "[evaluation]\nfeatures = 'features.safetensors'\ntest = 'test.dgldata'\nsamples = 20\n"
                  "final_samples = 20\n");
@@ -300,7 +300,7 @@ TEST_F(VaeProgram, AJudgeIsNeeded) {
 TEST_F(VaeProgram, ADiscriminatorIsTrainedForATeacherWithoutOne) {
   expect_success(run({"train", "--recipe", "v.toml", "--data", "train.dgldata", "--out", "mute", "--set",
                       "discriminator.architecture=none", "--set", "training.kimg=0.08"}));
-  const Words part{"--set", "student.part=discriminator", "--lambda", "0", "--set", "discriminator.start=0"};
+  const Words part{"--set", "student.part=discriminator", "--lambda", "0", "--set", "discriminator.start_kimg=0"};
   const auto with = [&](const Words& more) {
     Words all = compress("mute/model.safetensors", "judge", part);
     all.insert(all.end(), more.begin(), more.end());
@@ -308,7 +308,7 @@ TEST_F(VaeProgram, ADiscriminatorIsTrainedForATeacherWithoutOne) {
   };
   expect_refused(with({"--set", "student.init=random"}), {"student.init", "encoder", "student.part"});
   expect_refused(with({"--set", "discriminator.architecture=none"}), {"student.part", "discriminator.architecture"});
-  expect_refused(with({"--set", "discriminator.start=0.5"}), {"discriminator.start = 0.5", "student.part"});
+  expect_refused(with({"--set", "discriminator.start_kimg=0.5"}), {"discriminator.start_kimg = 0.5", "student.part"});
   EXPECT_FALSE(fs::exists(at("judge")));
   expect_success(run(with({"--set", "student.init=teacher"})));
   const auto teacher = load_safetensors(at("mute/model.safetensors")),

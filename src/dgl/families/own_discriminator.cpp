@@ -36,9 +36,9 @@ void check_part(const std::string& part, const OwnDiscriminatorSettings& setting
   if (!settings.any()) {
     fail("{}: student.part = \"{}\": expected discriminator.architecture to name one", origin, kDiscriminatorAlone);
   }
-  if (settings.start > 0) {
-    fail("{}: discriminator.start = {}: expected 0, since the discriminator alone is trained (student.part)", origin,
-         settings.start);
+  if (settings.start_kimg > 0) {
+    fail("{}: discriminator.start_kimg = {}: expected 0, since the discriminator alone is trained (student.part)",
+         origin, settings.start_kimg);
   }
 }
 
@@ -59,7 +59,8 @@ std::vector<ConfigKey> own_discriminator_keys(OwnDiscriminatorSettings& s) {
        loss_choices()},
       {"discriminator", "weight", &s.weight,
        "Its gradient on the last layer of what it judges as a share of that layer's other gradient", 0, 1e6},
-      {"discriminator", "start", &s.start, "Share of a run's images after which it takes part", 0, 1},
+      {"discriminator", "start_kimg", &s.start_kimg,
+       "Thousands of images of a run, those of stage 1 among them, after which it takes part", 0, 1e9},
       {"discriminator", "r1_gamma", &s.r1_gamma, "Weight of its R1 penalty; 0: none", 0, 1e6},
       {"discriminator", "r1_interval", &s.r1_interval, "The penalty is taken in every so many steps", 1, 1024}};
 }

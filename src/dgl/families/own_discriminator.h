@@ -26,7 +26,7 @@ struct OwnDiscriminatorSettings {
   std::string norm = "batch";         ///< of patch: batch, instance or none
   std::string loss;                   ///< of adversarial_loss_names(); empty: logistic for stylegan2, hinge for patch
   double weight = 0.5;                ///< share of its gradient in the last layer of what it judges
-  double start = 0;                   ///< share of a run after which it takes part
+  double start_kimg = 0;              ///< thousands of images of a run after which it takes part
   double r1_gamma = 0;                ///< of the R1 penalty; 0: none
   int64_t r1_interval = 16;
 
@@ -68,7 +68,7 @@ class OwnDiscriminator {
 
   bool exists() const { return discriminator_ != nullptr; }
   /// Whether it takes part by now.
-  bool plays(const StepInput& input) const { return exists() && input.run_progress >= settings_.start; }
+  bool plays(const StepInput& input) const { return exists() && input.run_kimg >= settings_.start_kimg; }
   /// "d_main", on real images and those that `draw` makes of a batch without gradients, and "d_reg", the lazy R1
   /// penalty (arXiv 1912.04958, appendix B), if there is one. Their losses refer to this object. None without a
   /// discriminator.

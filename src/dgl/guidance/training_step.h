@@ -28,7 +28,7 @@ struct StepInput {
   bool guidance_alone = false;         ///< whether a generator's loss is the guidance term alone (Phase::guidance)
   const Augmentation* augmentation = nullptr;  ///< of what discriminators see; may be null
   double progress = 0;                         ///< of the stage, 0 … 1
-  double run_progress = 0;                     ///< of both stages together, 0 … 1
+  double run_kimg = 0;                         ///< thousands of images of the run so far, of both stages
   at::Generator random;                        ///< source of all random numbers
   torch::Tensor label_shares;  ///< [classes] share of each label among the real images; undefined without labels
 

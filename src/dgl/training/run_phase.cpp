@@ -64,7 +64,8 @@ int64_t choose_shard_count(const Objective& objective, const Guidance& guidance,
   }
   if (!device.is_cpu()) return count;
   int64_t max = objective.max_shards(batch / count);
-  if (const int64_t group = guidance.group(); group > 1) {
+  // A family whose own losses compare images of a batch has chosen its groups.
+  if (const int64_t group = guidance.group(); group > 1 && max == batch / count) {
     max = std::min(max, most_judged_shards(batch / count, std::min(group, batch / count)));
   }
   int64_t shards = std::min(requested > 0 ? std::max<int64_t>(1, requested / count) : runtime_threads(), max);

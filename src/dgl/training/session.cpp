@@ -234,12 +234,9 @@ uint64_t TrainingSession::seed(Stream stream, uint64_t k) const {
   return stream_seed(static_cast<uint64_t>(recipe.seed), static_cast<uint64_t>(stream), k);
 }
 
-double TrainingSession::run_progress() const {
-  const bool two_stages = recipe.has_student() && !recipe.run.from_teacher;
-  const double first = two_stages ? recipe.guidance.stage1_kimg * 1000 : 0;
-  const double all = first + (recipe.has_student() ? recipe.guidance.stage2_kimg : recipe.kimg) * 1000;
-  const double done = (state.stage == 2 ? first : 0) + static_cast<double>(state.stage_images);
-  return all > 0 ? done / all : 0;
+double TrainingSession::run_kimg() const {
+  const bool second_of_two = state.stage == 2 && !recipe.run.from_teacher;
+  return (second_of_two ? recipe.guidance.stage1_kimg : 0) + static_cast<double>(state.stage_images) / 1000;
 }
 
 double TrainingSession::lr_factor() const {

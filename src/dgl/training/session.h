@@ -82,8 +82,8 @@ struct TrainingSession {
   uint64_t seed(Stream stream, uint64_t k = 0) const;
   /// Fresh optimizers of the student, as at the start of a stage.
   void reset_optimizers() { student.optimizers = make_optimizers(recipe, student.networks, student.phases); }
-  /// How much of both stages is done, 0 … 1; a run that starts from another's stage 1 has that behind it.
-  double run_progress() const;
+  /// Thousands of images of both stages so far; a run that starts from another's stage 1 has that behind it.
+  double run_kimg() const;
   /// Factor of the learning rates for the next step.
   double lr_factor() const;
   const Stage& current_stage() const { return stages.at(static_cast<size_t>(state.stage - 1)); }

@@ -64,7 +64,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
   input.label_shares = session_.label_shares;
   input.guidance = stage.guided || stage.distills ? &session_.guidance : nullptr;
   input.teacher = session_.teacher_sampler;
-  input.run_progress = session_.run_progress();
+  input.run_kimg = session_.run_kimg();
   input.progress = static_cast<double>(state.stage_images) / static_cast<double>(std::max<int64_t>(1, stage.images));
   input.augmentation = session_.augmentation.any() ? &session_.augmentation : nullptr;
   return input;
