@@ -63,7 +63,8 @@ ema_kimg = 0.05
   }
   static std::string with_discriminator(const std::string& architecture) {
     return "[discriminator]\narchitecture = '" + architecture +
-           "'\nchannels = 8\nchannel_max = 8\nlayers = 1\nnorm = 'none'\nr1_gamma = 1\nr1_interval = 4\nstart_kimg = 0.24\n";
+           "'\nchannels = 8\nchannel_max = 8\nlayers = 1\nnorm = 'none'\nr1_gamma = 1\nr1_interval = 4\nstart_kimg = "
+           "0.24\n";
   }
   /// A student of the model in "teacher" from random weights, with these keys of [guidance].
   Recipe student(const std::string& keys) const {

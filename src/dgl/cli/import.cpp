@@ -57,7 +57,8 @@ void add_import(CLI::App& app, CommonOptions& common) {
   auto a = std::make_shared<ImportArguments>();
   command
       ->add_option("files", a->files,
-                   "Checkpoint of torch.save or safetensors file, or a folder of diffusers'; or two files, of generator and discriminator, or of "
+                   "Checkpoint of torch.save or safetensors file, or a folder of diffusers'; or two files, of "
+                   "generator and discriminator, or of "
                    "encoder and "
                    "decoder; or those of a CycleGAN, latest_net_G_A.pth, latest_net_G_B.pth, latest_net_D_A.pth, "
                    "latest_net_D_B.pth, whose names say which is which")
