@@ -104,6 +104,41 @@ TEST_F(ImportCommand, ACheckpointOfTheReferencesTrainingSamplesAndTeaches) {
   EXPECT_NE(read_file(folder_ / "run/log.jsonl").find("g_guidance"), std::string::npos);
 }
 
+// As nn.DataParallel and torch.compile name what they wrap, and within the dicts that programs put around a state dict.
+TEST_F(ImportCommand, WrappersAreTakenOff) {
+  const std::string file = std::string(DGL_SOURCE_DIR) + "/tests/golden/stylegan2/rosinality32-train.pt";
+  expect_done({"import", file, "--out", "plain"});
+  const TensorFile whole = load_checkpoint(file), plain = load_safetensors(folder_ / "plain");
+  const auto expect_same = [&](const std::string& name) {
+    const TensorFile made = load_safetensors(folder_ / name);
+    EXPECT_EQ(made.tensors.size(), plain.tensors.size()) << name;
+    for (const auto& [key, tensor] : plain.tensors) EXPECT_TRUE(tensor.equal(made.at(key, name))) << name << key;
+  };
+  for (const std::string wrapper : {"module.", "_orig_mod.", "_orig_mod.module."}) {
+    TensorFile wrapped;
+    for (const auto& [key, tensor] : whole.tensors) {
+      const size_t dot = key.find('.') + 1;
+      const bool network = key.starts_with("g.") || key.starts_with("g_ema.") || key.starts_with("d.");
+      wrapped.tensors[network ? key.substr(0, dot) + wrapper + key.substr(dot) : key] = tensor;
+    }
+    save_safetensors(folder_ / "w.safetensors", wrapped);
+    expect_done({"import", "w.safetensors", "--overwrite", "--out", "unwrapped"});
+    expect_same("unwrapped");
+    wrapped.tensors.insert(whole.tensors.begin(), whole.tensors.end());
+    save_safetensors(folder_ / "w.safetensors", wrapped);
+    expect_refused({"import", "w.safetensors", "--out", "out"}, {"w.safetensors", "wraps"});
+  }
+  for (const std::string wrapper : {"state_dict.", "model."}) {
+    TensorFile one;
+    for (const auto& [key, tensor] : whole.with_prefix("g.")) one.tensors[wrapper + key] = tensor;
+    one.tensors["other"] = torch::ones({1});
+    save_safetensors(folder_ / "one.safetensors", one);
+    const Outcome said = dgl_({"import", "one.safetensors", "--overwrite", "--out", "one"});
+    EXPECT_EQ(said.status, 0) << said.err;
+    EXPECT_NE(said.out.find("left out: other"), std::string::npos) << said.out;
+  }
+}
+
 // TAESD's two files to diffusers' one and back.
 TEST_F(ImportCommand, AutoencodersGoFromProgramToProgram) {
   const std::string files = std::string(DGL_SOURCE_DIR) + "/tests/golden/vae/";

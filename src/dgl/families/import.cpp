@@ -42,6 +42,25 @@ nlohmann::json settings_beside(const std::filesystem::path& path) {
   return settings;
 }
 
+/// A file's tensors without the parts of names that nn.DataParallel ("module") and torch.compile ("_orig_mod") put
+/// before those of the networks that they wrap. Throws Error if two tensors would have one name then.
+TensorFile without_wrapping_modules(const TensorFile& file, const std::string& origin) {
+  TensorFile plain{{}, file.metadata};
+  for (const auto& [name, tensor] : file.tensors) {
+    std::string rest = "." + name;
+    for (const std::string part : {".module.", "._orig_mod."}) {
+      for (size_t at = rest.find(part); at != std::string::npos; at = rest.find(part, at)) {
+        rest.erase(at, part.size() - 1);
+      }
+    }
+    if (!plain.tensors.emplace(rest.substr(1), tensor).second) {
+      fail("{}: tensors {} and {}, of a network and of one that wraps it; expected one of them", origin, rest.substr(1),
+           name);
+    }
+  }
+  return plain;
+}
+
 /// A state dict and its format.
 struct Found {
   std::shared_ptr<const CheckpointFormat> format;
@@ -88,12 +107,11 @@ void add_dict(std::vector<Found>& found, const TensorFile& file, const std::stri
   }
 }
 
-std::vector<Found> find_dicts(const TensorFile& file, const std::string& origin) {
+/// Those of a file whose networks lie where a format's files have them, or that is one state dict.
+std::vector<Found> find_dicts_in(const TensorFile& file, const std::string& origin) {
   std::vector<Found> found;
-  std::vector<std::string> prefixes, names, signatures, unknown;
+  std::vector<std::string> prefixes;
   for (const auto& format : checkpoint_formats()) {
-    names.push_back(format->name());
-    for (const auto& signature : format->signatures()) signatures.push_back(signature.tensor);
     for (const auto& [prefix, role] : format->prefixes()) {
       if (std::find(prefixes.begin(), prefixes.end(), prefix) != prefixes.end()) continue;
       prefixes.push_back(prefix);
@@ -101,7 +119,23 @@ std::vector<Found> find_dicts(const TensorFile& file, const std::string& origin)
     }
   }
   if (found.empty()) add_dict(found, file, origin, "", std::nullopt);
+  return found;
+}
+
+/// The state dicts of a file, which may lie within a dict that programs put around them.
+std::vector<Found> find_dicts(const TensorFile& file, const std::string& origin) {
+  std::vector<Found> found = find_dicts_in(file, origin);
+  for (const std::string wrapper : {"state_dict.", "model.", "model_state_dict.", "params_ema.", "params."}) {
+    if (!found.empty()) break;
+    found = find_dicts_in({file.with_prefix(wrapper), {}}, origin);
+    for (Found& one : found) one.dict.prefix = wrapper + one.dict.prefix;
+  }
   if (!found.empty()) return found;
+  std::vector<std::string> names, signatures, unknown;
+  for (const auto& format : checkpoint_formats()) {
+    names.push_back(format->name());
+    for (const auto& signature : format->signatures()) signatures.push_back(signature.tensor);
+  }
   for (const auto& [name, tensor] : file.tensors) unknown.push_back(name);
   fail("{}: not of {}; missing: {}; unknown: {}", origin, fmt::join(names, " or "), fmt::join(signatures, ", "),
        first_names(unknown));
@@ -237,7 +271,7 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   const auto wanted_format = options.from.empty() ? nullptr : find_checkpoint_format(options.from, "--from");
   for (const auto& file_or_folder : files) {
     const std::filesystem::path path = file_in_folder(file_or_folder);
-    const TensorFile file = load_tensors(path, wanted);
+    const TensorFile file = without_wrapping_modules(load_tensors(path, wanted), path.string());
     std::vector<Found> found = find_dicts(file, path.string());
     left_out.add(file, found);
     for (auto& [format, dict] : found) {

@@ -67,7 +67,7 @@ ResnetShape resnet_shape(const NamedTensors& tensors, int64_t resolution, const 
 class ResnetFormat : public CheckpointFormat {
  public:
   /// With DataParallel's prefix or without.
-  std::vector<Prefix> prefixes() const override { return {{"module.", {}}}; }
+  std::vector<Prefix> prefixes() const override { return {}; }
   SlotRole role_in_file(const std::string& slot, const std::string& file) const override {
     constexpr std::pair<const char*, const char*> kNames[] = {
         {"net_G_A", "generator_a_to_b"}, {"net_G_B", "generator_b_to_a"}, {"net_D_A", "discriminator_b"},
