@@ -60,6 +60,7 @@ TEST_F(Errors, Data) {
   const std::string whole = read_file(folder_ / "d.dgldata");
   folder_.put("cut", whole.substr(0, whole.size() - 1));
   expect_error({"train", "--recipe", "r.toml", "--data", "cut", "--out", "out"}, {"cut"});
+  expect_error({"train", "--recipe", "r.toml", "--data", "squares", "--out", "out"}, {"squares", "dgl prepare"});
   expect_error({"prepare", "none", "--out", "out"}, {"none"});
   expect_error({"prepare", "squares", "--size", "33", "--out", "out"}, {"33", "power of two"});
   expect_error({"prepare", "squares", "--out", "out"}, {"--size"});
@@ -79,6 +80,19 @@ TEST_F(Errors, Recipes) {
   expect_error(train({"--precision", "fp7"}), {"precision", "fp7"});
   expect_error(train({"--features", "none"}), {"none"});
   expect_error(train({"--device", "tpu"}), {"--device", "tpu"});
+}
+
+// What was meant is named: a checkpoint to be imported, a run for its model.
+TEST_F(Errors, AnotherKindOfFileThanAModel) {
+  const std::string checkpoint = std::string(DGL_SOURCE_DIR) + "/tests/golden/stylegan2/rosinality32-train.pt";
+  expect_error({"sample", "--model", checkpoint, "--out", "out"}, {"rosinality32-train.pt", "dgl import"});
+  const std::string older = std::string(DGL_SOURCE_DIR) + "/tests/golden/formats/legacy2.pt";
+  expect_error({"sample", "--model", older, "--out", "out"}, {"legacy2.pt", "dgl import"});
+  expect_error({"sample", "--model", "squares", "--out", "out"}, {"squares", "model.safetensors", "run"});
+  expect_status(0, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "run"}, {});
+  expect_status(0, {"sample", "--model", "run", "-n", "4", "--out", "of-run.png"}, {});
+  expect_status(0, {"sample", "--model", "run/model.safetensors", "-n", "4", "--out", "of-file.png"}, {});
+  EXPECT_EQ(read_file(folder_ / "of-run.png"), read_file(folder_ / "of-file.png"));
 }
 
 TEST_F(Errors, TeachersAndWidths) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -17,9 +18,17 @@ void check_index(int64_t index, int64_t count, const std::string& origin) {
   if (index < 0 || index >= count) fail_file("{}: no image {}; it has {}", origin, index, count);
 }
 
+/// The path of a packed set. Throws Error for a folder of images, which wants to be packed.
+const std::filesystem::path& packed_at(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    fail_file("{}: a folder; expected a packed set, which `dgl prepare` makes of a folder of images", path.string());
+  }
+  return path;
+}
+
 }  // namespace
 
-Dataset::Dataset(const std::filesystem::path& path) : file_(path) {
+Dataset::Dataset(const std::filesystem::path& path) : file_(packed_at(path)) {
   const PackedLayout layout = read_packed_layout(file_.data(), file_.size(), path.string());
   info_ = layout.info;
   pixels_ = file_.data() + layout.pixels;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,6 +18,24 @@ namespace dgl {
 namespace {
 
 constexpr const char* kKey = "dgl";
+
+/// The model of a run's folder; any other path as it is. Throws Error for a folder without one, and for a checkpoint
+/// of torch.save, which wants to be imported.
+std::filesystem::path model_at(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    if (std::filesystem::exists(path / "model.safetensors")) return path / "model.safetensors";
+    fail_file("{}: a folder without a model.safetensors; expected a model file, or the folder of a finished run",
+              path.string());
+  }
+  std::ifstream file(path, std::ios::binary);
+  char start[2] = {};
+  file.read(start, sizeof start);
+  const bool archive = start[0] == 'P' && start[1] == 'K', pickle = start[0] == '\x80';
+  if (file && (archive || pickle)) {
+    fail_file("{}: not a model file; if it is a checkpoint of PyTorch, `dgl import` makes one of it", path.string());
+  }
+  return path;
+}
 
 /// How many numbers a file holds under a prefix.
 int64_t numbers_under(const TensorFile& file, const std::string& prefix) {
@@ -87,7 +107,10 @@ NetworkSet unpack_model(const TensorFile& file, const std::string& origin) {
   return model;
 }
 
-NetworkSet load_model(const std::filesystem::path& path) { return unpack_model(load_safetensors(path), path.string()); }
+NetworkSet load_model(const std::filesystem::path& path) {
+  const std::filesystem::path file = model_at(path);
+  return unpack_model(load_safetensors(file), file.string());
+}
 
 void save_model(const std::filesystem::path& path, const NetworkSet& model) {
   save_safetensors(path, pack_model(model));

@@ -11,7 +11,8 @@ namespace dgl {
 
 /// Reads and writes a model file: safetensors with tensors under the slots' names (`generator.`, `generator_ema.`,
 /// `discriminator.`) and the networks' settings as JSON in the header's metadata under "dgl" (docs/formats.md). Any
-/// network may be absent. Loaded networks are in evaluation mode. Throws Error for a file that is not a model.
+/// network may be absent. Loaded networks are in evaluation mode. The folder of a finished run stands for its model.
+/// Throws Error for a file that is not a model; for a checkpoint of PyTorch it says how to import it.
 NetworkSet load_model(const std::filesystem::path& path);
 void save_model(const std::filesystem::path& path, const NetworkSet& model);
 
