@@ -107,7 +107,7 @@ TEST(Packed, EveryTruncationIsAnError) {
   expect_error([&] { Dataset(folder.put("long.dgldata", whole + "x")); }, {"long.dgldata"});
   expect_error([&] { Dataset(folder.put("empty.dgldata", "")); }, {"empty.dgldata", "empty"});
   expect_error([&] { Dataset(folder / "none.dgldata"); }, {"none.dgldata"});
-  expect_error([&] { Dataset(folder.path()); }, {"regular file"});
+  expect_error([&] { Dataset(folder.path()); }, {"a folder"});
 }
 
 TEST(Packed, ForeignAndHostileHeadersAreErrors) {

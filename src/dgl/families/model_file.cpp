@@ -28,10 +28,10 @@ std::filesystem::path model_at(const std::filesystem::path& path) {
               path.string());
   }
   std::ifstream file(path, std::ios::binary);
-  char start[2] = {};
+  char start[9] = {};  // of a safetensors file: the length of its header, which may be anything, and a brace
   file.read(start, sizeof start);
   const bool archive = start[0] == 'P' && start[1] == 'K', pickle = start[0] == '\x80';
-  if (file && (archive || pickle)) {
+  if (file && start[8] != '{' && (archive || pickle)) {
     fail_file("{}: not a model file; if it is a checkpoint of PyTorch, `dgl import` makes one of it", path.string());
   }
   return path;
