@@ -15,10 +15,10 @@ namespace dgl {
 /// called lpips.
 class Lpips {
  public:
-  /// Takes the state dict of PerceptualSimilarity's LPIPS(net = "vgg") (github.com/richzhang/PerceptualSimilarity, also
-  /// in CompVis/taming-transformers): `net.slice1.0.weight` … `lin0.model.1.weight` … `scaling_layer.shift`, behind any
-  /// prefix, as a checkpoint of latent-diffusion has them behind `loss.perceptual_loss.`. Throws Error, naming `origin`
-  /// and the tensor, if one is missing or has another shape, or if the names stand there twice.
+  /// Takes the state dict of PerceptualSimilarity's LPIPS(net = "vgg") (github.com/richzhang/PerceptualSimilarity,
+  /// also in CompVis/taming-transformers): `net.slice1.0.weight` … `lin0.model.1.weight` … `scaling_layer.shift`,
+  /// behind any prefix, as a checkpoint of latent-diffusion has them behind `loss.perceptual_loss.`. Throws Error,
+  /// naming `origin` and the tensor, if one is missing or has another shape, or if the names stand there twice.
   Lpips(const TensorFile& weights, const std::string& origin);
 
   /// Distances [N] float32 of images [N, C, H, W] in -1 … 1, C of 1 (taken as three equal channels) or 3, H and W of 16
