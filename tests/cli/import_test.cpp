@@ -137,6 +137,18 @@ TEST_F(ImportCommand, WrappersAreTakenOff) {
     EXPECT_EQ(said.status, 0) << said.err;
     EXPECT_NE(said.out.find("left out: other"), std::string::npos) << said.out;
   }
+  // Tensors beside the networks of an autoencoder are found within it too.
+  const std::string vae = std::string(DGL_SOURCE_DIR) + "/tests/golden/vae/f4.pt";
+  expect_done({"import", vae, "--resolution", "32", "--out", "vae"});
+  TensorFile wrapped;
+  for (const auto& [key, tensor] : load_checkpoint(vae).with_prefix("state_dict.")) {
+    wrapped.tensors["model." + key] = tensor;
+  }
+  save_safetensors(folder_ / "w.safetensors", wrapped);
+  expect_done({"import", "w.safetensors", "--resolution", "32", "--out", "vae-again"});
+  const TensorFile before = load_safetensors(folder_ / "vae"), after = load_safetensors(folder_ / "vae-again");
+  EXPECT_EQ(before.tensors.size(), after.tensors.size());
+  for (const auto& [key, tensor] : before.tensors) EXPECT_TRUE(tensor.equal(after.at(key, "vae-again"))) << key;
 }
 
 // TAESD's two files to diffusers' one and back.

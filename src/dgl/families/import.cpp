@@ -122,15 +122,22 @@ std::vector<Found> find_dicts_in(const TensorFile& file, const std::string& orig
   return found;
 }
 
-/// The state dicts of a file, which may lie within a dict that programs put around them.
-std::vector<Found> find_dicts(const TensorFile& file, const std::string& origin) {
-  std::vector<Found> found = find_dicts_in(file, origin);
+/// The state dicts of a file, the dict that they lie in, and the tensors beside that.
+struct Contents {
+  std::vector<Found> found;
+  TensorFile file, beside;
+};
+
+/// State dicts may lie in the whole file, or within a dict that programs put around them.
+Contents contents_of(const TensorFile& file, const std::string& origin) {
+  if (auto found = find_dicts_in(file, origin); !found.empty()) return {std::move(found), file, {}};
   for (const std::string wrapper : {"state_dict.", "model.", "model_state_dict.", "params_ema.", "params."}) {
-    if (!found.empty()) break;
-    found = find_dicts_in({file.with_prefix(wrapper), {}}, origin);
-    for (Found& one : found) one.dict.prefix = wrapper + one.dict.prefix;
+    Contents inner{{}, {file.with_prefix(wrapper), {}}, file};
+    inner.found = find_dicts_in(inner.file, origin);
+    if (inner.found.empty()) continue;
+    std::erase_if(inner.beside.tensors, [&](const auto& item) { return item.first.starts_with(wrapper); });
+    return inner;
   }
-  if (!found.empty()) return found;
   std::vector<std::string> names, signatures, unknown;
   for (const auto& format : checkpoint_formats()) {
     names.push_back(format->name());
@@ -272,9 +279,10 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   for (const auto& file_or_folder : files) {
     const std::filesystem::path path = file_in_folder(file_or_folder);
     const TensorFile file = without_wrapping_modules(load_tensors(path, wanted), path.string());
-    std::vector<Found> found = find_dicts(file, path.string());
-    left_out.add(file, found);
-    for (auto& [format, dict] : found) {
+    Contents contents = contents_of(file, path.string());
+    left_out.add(contents.file, contents.found);
+    left_out.add(contents.beside, {});
+    for (auto& [format, dict] : contents.found) {
       if (format->has_settings()) dict.settings = settings_beside(path);
       if (wanted_format && !wanted_format->goes_with(*format)) {
         fail("{}: its tensors are named as in {}, not in {}", dict.origin, format->name(), options.from);
