@@ -106,9 +106,7 @@ class DdpmFormat : public DenoiserFormat {
  public:
   std::string name() const override { return "ddpm"; }
   std::vector<Signature> signatures() const override { return {{"temb.dense.0.weight", "denoiser"}}; }
-  std::vector<Prefix> prefixes() const override {
-    return {{"0.", {"denoiser"}}, {"4.", {"denoiser", true}}};
-  }
+  std::vector<Prefix> prefixes() const override { return {{"0.", {"denoiser"}}, {"4.", {"denoiser", true}}}; }
 
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const override {
     NamedTensors tensors;
