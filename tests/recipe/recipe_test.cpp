@@ -43,6 +43,16 @@ TEST(Recipe, RoundTripKeepsEveryKey) {
   EXPECT_EQ(recipe.without_run().run.data, "");
 }
 
+// So that an arm of a study can have teachers of its own.
+TEST(Recipe, AnOverrideSetsFurtherTeachers) {
+  const std::string text = "[[guidance.teachers]]\nfile = 'a'\n[[guidance.teachers]]\nfile = 'b'\n";
+  const Recipe recipe = parse_recipe(text, "r", {"guidance.teachers=[{file = 'c', pair = 0.5}]"});
+  ASSERT_EQ(recipe.guidance.teachers.size(), 2u);
+  EXPECT_EQ(recipe.guidance.teachers[1].file, "c");
+  EXPECT_EQ(recipe.guidance.teachers[1].pair, 0.5);
+  EXPECT_EQ(parse_recipe(text, "r", {"guidance.teachers=[]"}).guidance.teachers.size(), 1u);
+}
+
 TEST(Recipe, KeysBelongToTheirFamily) {
   expect_error([] { parse_recipe("[network]\nattention = 8\n", "r.toml"); },
                {"r.toml", "network.attention", "stylegan2", "channel_base"});
@@ -141,6 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Bad{"[guidance]\nteacher_data = 2\n", {}, {"guidance.teacher_data", "0 to 1"}},
                       Bad{"[guidance]\nteachers = 3\n", {}, {"[[guidance.teachers]]"}},
                       Bad{"[[guidance.teachers]]\nlambda = 1\n", {}, {"without a file"}},
+                      Bad{"", {"guidance.teachers=b"}, {"--set guidance.teachers=b", "[[guidance.teachers]]"}},
+                      Bad{"", {"guidance.teachers=[{pair=1}]"}, {"--set", "without a file"}},
                       Bad{"[guidance]\npair = -0.5\n", {}, {"guidance.pair = -0.5", "0 or more, or -1"}},
                       Bad{"[[guidance.teachers]]\nfile = 'a'\nlamda = 1\n", {}, {"guidance.teachers.lamda"}},
                       Bad{"family = \n", {}, {"my.toml", "line 1"}}, Bad{"", {"training.batch"}, {"KEY=VALUE"}},

@@ -241,6 +241,10 @@ Recipe parse_recipe(const std::string& text, const std::string& origin,
     }
   }
   for (const Override& o : overrides) {
+    if (o.table + "." + o.name == kTeachersTable) {
+      more_teachers = read_teachers(o.json(false), family, o.origin);
+      continue;
+    }
     const ConfigKey* key = find_key(keys, o.table, o.name);
     if (!key) unknown_key(keys, family, o.table, o.name, o.origin);
     key->assign(o.json(key->takes_text()), o.origin);

@@ -37,6 +37,10 @@ Evaluator::Evaluator(const TrainingSession& session, const std::function<void(co
   if (!judge.empty() && session.recipe.run.features.empty()) {
     fail("evaluation.judge_features = \"{}\": expected evaluation.features with it", judge);
   }
+  const std::string& lpips = session.recipe.run.lpips;
+  if (!lpips.empty() && session.recipe.run.features.empty()) {
+    fail("evaluation.lpips = \"{}\": expected evaluation.features with it", lpips);
+  }
   if (session.processes->is_root()) load_features();
 }
 
