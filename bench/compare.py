@@ -2,13 +2,14 @@
 """Times dgl beside the reference implementations that the user has, in turn, on the same machine.
 
     python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--latent-diffusion CHECKOUT]
-                             [--ddim CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
+                             [--ddim CHECKOUT] [--cyclegan CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
 
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
 StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
 step, as `dgl bench` counts them; a step of an autoencoder or of a diffusion model is that of its own loss, without a
-discriminator. Prints the medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16
-latents to images, of an autoencoder images to reconstructions, of a diffusion model one call of its network.
+discriminator; one of a CycleGAN is of both generators and both discriminators, without its pool of images. Prints the medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16
+latents to images, of an autoencoder images to reconstructions, of a diffusion model one call of its network, of a
+CycleGAN translations in both directions.
 """
 import argparse
 import json
@@ -25,6 +26,8 @@ CONFIGS = {
     "vae-quarter": dict(resolution=128, channels=32, multiples=(1, 2, 4, 4), blocks=2, z_channels=4, batch=4),
     "ddpm": dict(resolution=32, channels=64, multiples=(1, 2, 2, 2), blocks=2, attention=16, batch=16),
     "ddpm-half": dict(resolution=32, channels=32, multiples=(1, 2, 2, 2), blocks=2, attention=16, batch=16),
+    "cyclegan": dict(resolution=64, channels=64, blocks=6, d_layers=3, batch=4),
+    "cyclegan-256": dict(resolution=256, channels=32, blocks=9, d_layers=3, batch=1),
     "biggan": dict(resolution=32, channels=32, z_dim=128, batch=50),
     "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
     "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
@@ -152,6 +155,52 @@ def run_ddpm(path, config, threads, budget=1.5):
     return result
 
 
+def run_cyclegan(path, config, threads, budget=1.5):
+    sys.path.insert(0, path)
+    import functools
+    import itertools
+    import torch
+    norm = functools.partial(torch.nn.InstanceNorm2d, affine=False, track_running_stats=False)
+    from models.networks import NLayerDiscriminator, ResnetGenerator
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    g_ab, g_ba = (ResnetGenerator(3, 3, config["channels"], norm, n_blocks=config["blocks"]) for _ in "ab")
+    d_a, d_b = (NLayerDiscriminator(3, 64, config["d_layers"], norm_layer=norm) for _ in "ab")
+    g_optimizer, d_optimizer = (
+        torch.optim.Adam(itertools.chain(*(n.parameters() for n in networks)), lr=2e-4, betas=(0.5, 0.999))
+        for networks in ((g_ab, g_ba), (d_a, d_b)))
+    batch, side = config["batch"], config["resolution"]
+    a, b = torch.rand(2, batch, 3, side, side) * 2 - 1
+    difference = lambda x, y: (x - y).abs().mean()
+
+    def step():
+        for network in (d_a, d_b):
+            network.requires_grad_(False)
+        g_optimizer.zero_grad(set_to_none=True)
+        fake_b, fake_a = g_ab(a), g_ba(b)
+        loss = ((d_b(fake_b) - 1).square().mean() + (d_a(fake_a) - 1).square().mean()
+                + 10 * difference(g_ba(fake_b), a) + 10 * difference(g_ab(fake_a), b)
+                + 5 * difference(g_ab(b), b) + 5 * difference(g_ba(a), a))
+        loss.backward()
+        g_optimizer.step()
+        for network in (d_a, d_b):
+            network.requires_grad_(True)
+        d_optimizer.zero_grad(set_to_none=True)
+        for judge, real, fake in ((d_b, b, fake_b.detach()), (d_a, a, fake_a.detach())):
+            (0.5 * ((judge(real) - 1).square().mean() + judge(fake).square().mean())).backward()
+        d_optimizer.step()
+
+    seconds = median_seconds(step, budget)
+    result = dict(step=seconds, images_per_second=batch / seconds,
+                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    for n in (1, 16):
+        images = torch.rand(n, 3, side, side)
+        with torch.no_grad():
+            result[f"sample_{n}"] = median_seconds(lambda: (g_ab(images), g_ba(images)), budget)
+    return result
+
+
 def run_stylegan2(path, config, threads, budget=1.5):
     sys.path.insert(0, path)
     import torch
@@ -194,9 +243,9 @@ def run_stylegan2(path, config, threads, budget=1.5):
 
 
 def run_dgl(binary, config, precision, threads):
-    network = {k: v for k, v in config.items() if k != "batch"}
-    family = ("vae" if "z_channels" in config else "diffusion" if "multiples" in config
-              else "biggan" if "channels" in config else "stylegan2")
+    network = {k: v for k, v in config.items() if k not in ("batch", "d_layers")}
+    family = ("cyclegan" if "d_layers" in config else "vae" if "z_channels" in config
+              else "diffusion" if "multiples" in config else "biggan" if "channels" in config else "stylegan2")
     if "multiples" in config:
         network.update(multiples='"' + ",".join(map(str, config["multiples"])) + '"', groups=32, group_channels=1)
     if family == "diffusion":
@@ -208,6 +257,8 @@ def run_dgl(binary, config, precision, threads):
     network.update(img_channels=3)
     lines = [f'family = "{family}"', "[network]"] + [f"{k} = {v}" for k, v in network.items()]
     lines += ["[training]", f"batch = {config['batch']}"]
+    if family == "cyclegan":
+        lines += ["pool = 0", "[discriminator]", f"layers = {config['d_layers']}"]
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as recipe:
         recipe.write("\n".join(lines) + "\n")
         recipe.flush()
@@ -222,9 +273,10 @@ def main():
     parser.add_argument("--biggan", help="a checkout of BigGAN-PyTorch")
     parser.add_argument("--latent-diffusion", help="a checkout of latent-diffusion")
     parser.add_argument("--ddim", help="a checkout of ermongroup/ddim")
+    parser.add_argument("--cyclegan", help="a checkout of pytorch-CycleGAN-and-pix2pix")
     parser.add_argument("--dgl", default="build/dgl")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half")
+    parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half,cyclegan,cyclegan-256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -235,6 +287,8 @@ def main():
             return "--latent-diffusion", arguments.latent_diffusion, run_vae
         if name.startswith("ddpm"):
             return "--ddim", arguments.ddim, run_ddpm
+        if name.startswith("cyclegan"):
+            return "--cyclegan", arguments.cyclegan, run_cyclegan
         if name == "biggan":
             return "--biggan", arguments.biggan, run_biggan
         return "--stylegan2-ada", arguments.stylegan2_ada, run_stylegan2

@@ -106,14 +106,16 @@ TEST_F(CycleGanSessionTest, BothDiscriminatorsOfATeacherGuide) {
     EXPECT_LT((judges[domain]->score(images, {}) - theirs->forward(images, {}).mean(1)).abs().max().item<double>(),
               1e-6);
   }
-  // Images of b are asked for, which one of them judges, as does one of the student's own.
+  // Each judges the translations into its domain, as do the student's own.
   const Evaluator evaluator(*session);
   EXPECT_EQ(evaluator.real_data().info().count, 14);
   EXPECT_EQ(evaluator.input_data().info().count, 20);
   const auto scores = Judges(*session, evaluator).measure();
-  ASSERT_EQ(scores.size(), 2u);
-  EXPECT_EQ(scores[0].name, "teacher");
-  EXPECT_EQ(scores[1].name, "own");
+  ASSERT_EQ(scores.size(), 4u);
+  EXPECT_EQ(scores[0].name, "teacher of b");
+  EXPECT_EQ(scores[1].name, "own of b");
+  EXPECT_EQ(scores[2].name, "teacher of a");
+  EXPECT_EQ(scores[3].name, "own of a");
 }
 
 // As GAN Compression's files are: a generator and the discriminator of its images.

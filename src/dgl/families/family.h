@@ -52,6 +52,7 @@ struct SlotSpec {
   NetworkRole role = NetworkRole::generator;
   bool averaged = false;  ///< whether an exponential moving average of it is kept
   size_t domain = 0;      ///< of a discriminator: the data domain whose images it judges
+  bool pairs = false;     ///< of a discriminator: whether it judges an image and what stands for it, side by side
 };
 
 /// Weights of a teacher's terms.

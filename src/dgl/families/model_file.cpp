@@ -91,7 +91,7 @@ NetworkSet unpack_model(const TensorFile& file, const std::string& origin) {
   NetworkSet model;
   std::vector<std::string> prefixes;
   for (const SlotSpec& spec : known_slots()) {
-    NetworkSlot slot{.name = spec.name, .role = spec.role};
+    NetworkSlot slot{.name = spec.name, .role = spec.role, .pairs = spec.pairs};
     const std::string prefix = slot.name + ".", average_prefix = slot.average_name() + ".";
     prefixes.push_back(prefix);
     if (numbers_under(file, prefix) == 0 && numbers_under(file, average_prefix) == 0) continue;
@@ -136,11 +136,13 @@ std::shared_ptr<Sampler> prior_sampler_of(const NetworkSet& model, const std::st
   return sampler_of(model, origin);
 }
 
-std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, const std::string& origin) {
+namespace {
+
+std::vector<DomainDiscriminator> discriminators(const NetworkSet& model, bool pairs, const std::string& origin) {
   std::vector<DomainDiscriminator> found;
   for (const NetworkSlot& slot : model) {
     const auto network = std::dynamic_pointer_cast<Discriminator>(slot.best());
-    if (!network) continue;
+    if (!network || slot.pairs != pairs) continue;
     size_t domain = 0;
     for (const SlotSpec& spec : family_of(network->settings(), origin).slots()) {
       if (spec.name == slot.name) domain = spec.domain;
@@ -148,6 +150,16 @@ std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, cons
     found.push_back({slot.name, network, domain});
   }
   return found;
+}
+
+}  // namespace
+
+std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, const std::string& origin) {
+  return discriminators(model, /*pairs=*/false, origin);
+}
+
+std::vector<DomainDiscriminator> pair_discriminators_of(const NetworkSet& model, const std::string& origin) {
+  return discriminators(model, /*pairs=*/true, origin);
 }
 
 std::shared_ptr<Discriminator> find_discriminator(const NetworkSet& model, const std::string& origin) {

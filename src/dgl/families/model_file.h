@@ -34,8 +34,10 @@ struct DomainDiscriminator {
   std::shared_ptr<Discriminator> network;
   size_t domain = 0;
 };
-/// All discriminators of a model, in the order of their slots.
+/// All discriminators of single images in a model, in the order of their slots.
 std::vector<DomainDiscriminator> discriminators_of(const NetworkSet& model, const std::string& origin);
+/// Those that judge an image and what stands for it together (SlotSpec::pairs).
+std::vector<DomainDiscriminator> pair_discriminators_of(const NetworkSet& model, const std::string& origin);
 /// The discriminator of the images that the model's sampler makes; null if it has none.
 std::shared_ptr<Discriminator> find_discriminator(const NetworkSet& model, const std::string& origin);
 /// The same. Throws Error (naming `origin`) if it has none.

@@ -28,6 +28,7 @@ struct NetworkSlot {
   std::shared_ptr<Network> network{};  ///< null in a model file that holds the average alone
   std::shared_ptr<Network> average{};  ///< exponential moving average of the network's weights; null if none is kept
   bool shipped = true;                 ///< whether model files hold it, or only checkpoints
+  bool pairs = false;                  ///< whether it is a discriminator that judges two images together
 
   /// The average if there is one, else the network.
   const std::shared_ptr<Network>& best() const { return average ? average : network; }

@@ -28,9 +28,10 @@ struct TeacherRecipe {
   std::string pair_schedule = "constant", pair_distance = "unit", pair_weight = "uniform";
   double match = 0;  ///< weight of the distance to real images, as sets (guidance/matching_term.h)
   std::string match_schedule = "constant", match_distance = "mmd";
+  double pair_judge = 0;  ///< weight of what its discriminators of pairs say (guidance/pair_judge_term.h)
 
   /// Whether it tells the student's generator anything.
-  bool guides() const { return lambda > 0 || pair > 0 || match > 0; }
+  bool guides() const { return lambda > 0 || pair > 0 || match > 0 || pair_judge > 0; }
 };
 
 /// What a recipe says of teachers and of the two stages.

@@ -164,6 +164,10 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"guidance", "match_distance", &teacher.match_distance,
        "That distance: mmd, the maximum mean discrepancy of batches; frechet, of Gaussians with running moments", 0, 0,
        matching_distance_names()},
+      {"guidance", "pair_judge", &teacher.pair_judge,
+       "Weight of what the teacher's discriminators of pairs (training.pair_judge) say of an image and what a cycle "
+       "makes of it, side by side",
+       0, 1e6},
       {"guidance", "logit_prior", &g.for_discriminator.logit_prior,
        "c: the student's losses take the sum of its own discriminator's score and c · the first teacher's", 0, 1e6},
       {"guidance", "interval", &g.interval,
@@ -277,7 +281,8 @@ std::vector<ConfigKey> teacher_keys(TeacherRecipe& t) {
           {kTeachersTable, "pair_weight", &t.pair_weight, "As in [guidance]"},
           {kTeachersTable, "match", &t.match, "As in [guidance]", 0, 1e6},
           {kTeachersTable, "match_schedule", &t.match_schedule, "As in [guidance]"},
-          {kTeachersTable, "match_distance", &t.match_distance, "As in [guidance]", 0, 0, matching_distance_names()}};
+          {kTeachersTable, "match_distance", &t.match_distance, "As in [guidance]", 0, 0, matching_distance_names()},
+          {kTeachersTable, "pair_judge", &t.pair_judge, "As in [guidance]", 0, 1e6}};
 }
 
 }  // namespace dgl

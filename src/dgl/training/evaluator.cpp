@@ -129,10 +129,6 @@ int64_t Evaluator::sample_count(const Sampler& sampler, int64_t samples) const {
   return sampler.spec().input ? std::min(samples, input_data().info().count) : samples;
 }
 
-DrawOptions Evaluator::draw_options(const Sampler& sampler, int64_t samples, Stream stream) const {
-  return draw_options(sampler, usual_domains(), samples, stream);
-}
-
 DrawOptions Evaluator::draw_options(const Sampler& sampler, Domains domains, int64_t samples, Stream stream) const {
   DrawOptions options;
   options.count = samples;

@@ -78,21 +78,20 @@ class Evaluator {
   /// Precision and recall compare every pair of images, so that 10 000 of each kind are usual.
   static constexpr int64_t kMostFeatures = 10000;
 
-  /// How distance() draws its images.
-  DrawOptions draw_options(const Sampler& sampler, int64_t samples, Stream stream) const;
-
- private:
   /// The domains of a sampler's input and output images.
   struct Domains {
     size_t from = 0, to = 0;
   };
+  /// How distance() draws its images.
+  DrawOptions draw_options(const Sampler& sampler, Domains domains, int64_t samples, Stream stream) const;
+
+ private:
   Domains usual_domains() const { return {session_.family().input_domain(), session_.family().output_domain()}; }
   /// All domains that images are made of.
   std::vector<size_t> output_domains() const;
   void open_tests();
   void load_features();
 
-  DrawOptions draw_options(const Sampler& sampler, Domains domains, int64_t samples, Stream stream) const;
   double distance(Sampler& sampler, Domains domains, int64_t samples, Stream stream) const;
   FinalMeasures measure(Sampler& sampler, Domains domains, int64_t samples, Stream stream, const RealSets& real) const;
   RealImages real_images(size_t domain) const;

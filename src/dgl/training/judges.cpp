@@ -55,33 +55,60 @@ Judges::Judges(const TrainingSession& session, const Evaluator& evaluator) : ses
   if (file.empty() || !session.processes->is_root()) return;
   const NetworkSet model = load_model(file);
   model.to(session.device);
-  held_out_ = discriminator_of(model, file);
-  freeze_teacher(*held_out_);
-  if (const int64_t classes = held_out_->classes(); classes > 0 && classes != session.student_shape().classes) {
-    fail("{}: evaluation.held_out_judge: its discriminator knows {} labels, the student {}", file, classes,
-         session.student_shape().classes);
+  held_out_ = judges_of(session, model, file);
+  for (const DomainDiscriminator& judge : held_out_) {
+    freeze_teacher(*judge.network);
+    const int64_t classes = judge.network->classes();
+    if (classes > 0 && classes != session.student_shape().classes) {
+      fail("{}: evaluation.held_out_judge: its discriminator knows {} labels, the student {}", file, classes,
+           session.student_shape().classes);
+    }
   }
 }
 
 std::vector<JudgeScores> Judges::measure() const {
+  const NetworkSet& student = session_.student.networks;
+  const auto translators = translators_of(student, "the student");
+  const Family& family = session_.family();
+  if (translators.empty()) {
+    const auto sampler = sampler_of(student, "the student");
+    return measure(*sampler, {family.input_domain(), family.output_domain()}, "");
+  }
+  std::vector<JudgeScores> all;
+  for (const Translator& translator : translators) {
+    const Direction& direction = translator.direction;
+    const std::string suffix = " of " + family.domains().at(direction.to);
+    for (JudgeScores& scores : measure(*translator.there, {direction.from, direction.to}, suffix)) {
+      all.push_back(std::move(scores));
+    }
+  }
+  return all;
+}
+
+std::vector<JudgeScores> Judges::measure(Sampler& sampler, Evaluator::Domains domains,
+                                         const std::string& suffix) const {
   const torch::NoGradGuard no_grad;
   const TrainingSession& session = session_;
   auto teachers = session.guidance.discriminators();
-  // The sampler's images are of one data domain.
-  std::erase_if(teachers, [&](const auto* teacher) { return teacher->domain() != session.family().output_domain(); });
-  const auto own = find_discriminator(session.student.networks, "the student");
-  if (teachers.empty() && !own && !held_out_) return {};
+  std::erase_if(teachers, [&](const auto* teacher) { return teacher->domain() != domains.to; });
+  const auto in_domain = [&](const std::vector<DomainDiscriminator>& judges) -> Discriminator* {
+    const auto found =
+        std::find_if(judges.begin(), judges.end(), [&](const auto& j) { return j.domain == domains.to; });
+    return found == judges.end() ? nullptr : found->network.get();
+  };
+  Discriminator* own = in_domain(discriminators_of(session.student.networks, "the student"));
+  Discriminator* held_out = in_domain(held_out_);
+  if (teachers.empty() && !own && !held_out) return {};
 
-  const auto sampler = sampler_of(session.student.networks, "the student");
   DrawOptions options =
-      evaluator_.draw_options(*sampler, std::min(kMostImages, session.recipe.samples), Stream::judges);
+      evaluator_.draw_options(sampler, domains, std::min(kMostImages, session.recipe.samples), Stream::judges);
   options.batch = kBatch;
   LabeledImages fake, real;
-  for_each_sample(*sampler, options, [&](const Tensor& images, const Tensor& labels) {
+  for_each_sample(sampler, options, [&](const Tensor& images, const Tensor& labels) {
     fake.images.push_back(to_unit_range(images).to(session.device));
     fake.labels.push_back(labels.defined() ? labels.to(session.device) : labels);
   });
-  const Dataset& data = evaluator_.real_data();
+  const Dataset& data = evaluator_.real_data(domains.to);
   const std::vector<int64_t> kept = evenly_spaced(data.info().count, options.count);
   for (auto first = kept.begin(); first != kept.end();) {
     const auto last = first + std::min<int64_t>(kBatch, kept.end() - first);
@@ -94,11 +121,11 @@ std::vector<JudgeScores> Judges::measure() const {
   std::vector<JudgeScores> all;
   for (size_t i = 0; i < teachers.size(); ++i) {
     all.push_back(
-        compare(i == 0 ? "teacher" : fmt::format("teacher {}", i + 1), real, fake,
+        compare((i == 0 ? "teacher" : fmt::format("teacher {}", i + 1)) + suffix, real, fake,
                 [&](const Tensor& images, const Tensor& labels) { return teachers[i]->score(images, labels); }));
   }
   const auto by = [&](const std::string& name, Discriminator& judge) {
-    all.push_back(compare(name, real, fake, [&](const Tensor& images, const Tensor& labels) {
+    all.push_back(compare(name + suffix, real, fake, [&](const Tensor& images, const Tensor& labels) {
       return mean_over_patches(judge_as_teacher(judge, images, labels, /*chunks=*/1, /*features=*/false).scores);
     }));
   };
@@ -108,7 +135,7 @@ std::vector<JudgeScores> Judges::measure() const {
     by("own", *own);
     own->train(training);
   }
-  if (held_out_) by("held-out", *held_out_);
+  if (held_out) by("held-out", *held_out);
   return all;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "dgl/run/run_state.h"
@@ -17,16 +17,19 @@ class Judges {
   /// images or labels than the data's.
   Judges(const TrainingSession& session, const Evaluator& evaluator);
 
-  /// The scores of all judges on at most kMostImages real images and as many of the student's averages. Changes nothing
-  /// of the session. Empty if there are no judges.
+  /// The scores of all judges on at most kMostImages real images and as many of the student's averages, in each
+  /// direction of a model that translates images. Changes nothing of the session. Empty if there are no judges.
   std::vector<JudgeScores> measure() const;
 
   static constexpr int64_t kMostImages = 1000;
 
  private:
+  /// Those on images of one sampler; `suffix` is added to the judges' names.
+  std::vector<JudgeScores> measure(Sampler& sampler, Evaluator::Domains domains, const std::string& suffix) const;
+
   const TrainingSession& session_;
   const Evaluator& evaluator_;
-  std::shared_ptr<Discriminator> held_out_;  ///< null without one
+  std::vector<DomainDiscriminator> held_out_;  ///< empty without one
 };
 
 /// "teacher 0.84, own 0.91": the areas under the ROC curves.

@@ -56,7 +56,7 @@ NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Devi
   };
   NetworkSet networks;
   for (const auto& [slot, shape] : shapes) {
-    networks.add({.name = slot.name, .role = slot.role, .network = make(slot.name, shape)});
+    networks.add({.name = slot.name, .role = slot.role, .network = make(slot.name, shape), .pairs = slot.pairs});
   }
   family.initialize(networks, *recipe.network);
   for (const auto& [spec, shape] : shapes) {

@@ -13,6 +13,7 @@
 #include "dgl/families/model_file.h"
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/guidance/matching_term.h"
+#include "dgl/guidance/pair_judge_term.h"
 #include "dgl/guidance/pair_term.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/training/run_phase.h"
@@ -86,6 +87,28 @@ void add_judge(TrainingSession& session, const NetworkSet& model, const TeacherR
   }
 }
 
+/// Adds what a teacher's discriminators of pairs judge. Throws Error if it has none.
+void add_pair_judges(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
+  const auto judges = pair_discriminators_of(model, how.file);
+  if (judges.empty()) {
+    fail(
+        "{}: guidance.pair_judge: the teacher has no discriminators of pairs; student.part = \"pair_discriminators\" "
+        "trains those of a CycleGAN",
+        how.file);
+  }
+  for (const DomainDiscriminator& judge : judges) {
+    judge.network->set_activations(parse_precision(session.recipe.precision, "training.precision"));
+    const std::string loss =
+        how.loss.empty() ? family_of(judge.network->settings(), how.file).default_loss() : how.loss;
+    session.guidance.add(std::make_unique<PairJudgeTerm>(PairJudge{.name = how.file,
+                                                                   .discriminator = judge.network,
+                                                                   .loss = make_adversarial_loss(loss, "guidance.loss"),
+                                                                   .weight = how.pair_judge,
+                                                                   .domain = judge.domain},
+                                                         session.student_shape().image));
+  }
+}
+
 /// Adds a teacher to the session's guidance. One that is asked for nothing needs no discriminator.
 void add_teacher(TrainingSession& session, const NetworkSet& model, const TeacherRecipe& how) {
   const GuidanceRecipe& wanted = session.recipe.guidance;
@@ -94,6 +117,7 @@ void add_teacher(TrainingSession& session, const NetworkSet& model, const Teache
   model.to(session.device);
   model.set_reference(session.recipe.reference);
   for (const DomainDiscriminator& judge : judges_of(session, model, how.file)) add_judge(session, model, how, judge);
+  if (how.pair_judge > 0) add_pair_judges(session, model, how);
 }
 
 /// Adds all teachers of the recipe, the first from the session.
@@ -138,11 +162,11 @@ void check_untrained(const TrainingSession& session) {
     const auto& phases = session.student.phases;
     if (std::any_of(phases.begin(), phases.end(), [&](const Phase& phase) { return trains(phase, slot); })) continue;
     if (!recipe.has_student()) fail("student.part: the {} would not be trained, which is for students only", slot.name);
-    if (slot.role == NetworkRole::generator && recipe.init == "teacher") continue;
-    fail(
-        "student.init = \"{}\": the {} is not trained (student.part); expected \"teacher\", with a teacher that has "
-        "one",
-        recipe.init, slot.name);
+    const bool judges = slot.role == NetworkRole::discriminator;
+    const std::string& start = judges ? recipe.discriminator_init : recipe.init;
+    if (start == "teacher") continue;
+    fail("student.{} = \"{}\": the {} is not trained (student.part); expected \"teacher\", with a teacher that has one",
+         judges ? "discriminator_init" : "init", start, slot.name);
   }
 }
 

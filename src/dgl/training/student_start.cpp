@@ -105,12 +105,18 @@ const Network& source_of(const TrainingSession& session, const NetworkSlot& slot
   return source;
 }
 
+/// Whether a slot is of a discriminator of pairs that the teacher has no counterpart of. It starts from random weights.
+bool is_new_pair_judge(const TrainingSession& session, const NetworkSlot& slot) {
+  const NetworkSlot* theirs = session.teacher->find(slot.name);
+  return slot.pairs && (!theirs || !theirs->best());
+}
+
 /// Starts the student's networks from the teacher's, where the recipe says so. A trained network starts at the
 /// teacher's average, as its own average does.
 void inherit_from_teacher(const TrainingSession& session) {
   const Recipe& recipe = session.recipe;
   for (const NetworkSlot& slot : session.student.networks) {
-    if (start_of(recipe, slot) != "teacher") continue;
+    if (start_of(recipe, slot) != "teacher" || is_new_pair_judge(session, slot)) continue;
     inherit_weights(source_of(session, slot), *slot.network, recipe.keep_channels, recipe.teacher().file);
     if (slot.average) copy_weights(*slot.network, *slot.average);
   }
@@ -160,6 +166,7 @@ void begin_from_teacher(TrainingSession& session) {
   const NetworkSet& teacher = *session.teacher;
   const std::string& file = session.recipe.teacher().file;
   for (const NetworkSlot& slot : session.student.networks) {
+    if (is_new_pair_judge(session, slot)) continue;
     const NetworkSlot* theirs = teacher.find(slot.name);
     if (!theirs || !theirs->network || (slot.average && !theirs->average)) {
       fail("{}: the teacher has no {}{} to start from", file, slot.name, slot.average ? " and average of it" : "");
@@ -191,7 +198,7 @@ std::optional<std::string> objection(const Check& check) {
 std::optional<std::string> cannot_inherit(const TrainingSession& session, bool discriminators) {
   return objection([&] {
     for (const NetworkSlot& slot : session.student.networks) {
-      if ((slot.role == NetworkRole::discriminator) != discriminators) continue;
+      if ((slot.role == NetworkRole::discriminator) != discriminators || is_new_pair_judge(session, slot)) continue;
       kept_channels(source_of(session, slot), *slot.network, session.recipe.keep_channels,
                     session.recipe.teacher().file);
     }
@@ -262,6 +269,13 @@ void start_student(TrainingSession& session) {
   const GuidanceRecipe& guidance = recipe.guidance;
   for (const TeacherRecipe& teacher : guidance.teachers) {
     if (teacher.pair > 0) check_pair_originals(session);
+    if (teacher.pair_judge > 0 && session.student.objective->originals() != Originals::data) {
+      fail(
+          "guidance.pair_judge: what teachers judge of this {} stands for no images of the data; a CycleGAN's cycles "
+          "do, "
+          "with guidance.pair_images = \"cycles\"",
+          session.recipe.family);
+    }
     check_weight(session, "guidance.weight", teacher.lambda > 0, teacher.weight);
     check_weight(session, "guidance.pair_weight", teacher.pair > 0, teacher.pair_weight);
   }

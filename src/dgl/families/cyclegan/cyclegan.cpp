@@ -19,14 +19,16 @@ namespace dgl {
 
 namespace {
 
-constexpr const char *kBoth = "both", *kAToB = "a_to_b", *kBToA = "b_to_a";
-const std::string kGenerator = "generator_";
+constexpr const char *kBoth = "both", *kAToB = "a_to_b", *kBToA = "b_to_a", *kPairJudges = "pair_discriminators";
+const std::string kGenerator = "generator_", kPairDiscriminator = "pair_discriminator_";
 
 bool is_generator(const std::string& slot) { return slot.starts_with(kGenerator); }
 
 }  // namespace
 
 bool CycleGanSettings::trains(const std::string& direction) const { return part == kBoth || part == direction; }
+
+bool CycleGanSettings::trains_pair_judges_alone() const { return part == kPairJudges; }
 
 std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
   auto& s = dynamic_cast<CycleGanSettings&>(settings);
@@ -52,14 +54,19 @@ std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
         "Generated images of earlier steps that each discriminator's pool keeps, half of what it sees; above 0 a batch "
         "is not split into shards; 0: none",
         0, 10000},
+       {"training", "pair_judge", &s.pair_judge,
+        "Weight of discriminators of pairs that learn with the others: each tells an image and what comes back of its "
+        "translation from the image and what the generator of its own domain makes of it (ACL-GAN: 0.2); 0: none",
+        0, 1e6},
        {"student",
         "part",
         &s.part,
         "What a student narrows and trains: both directions; a_to_b or b_to_a, that one alone, beside its teacher's "
-        "generator of the other direction as it is",
+        "generator of the other direction as it is; pair_discriminators, these alone, beside all of its teacher's "
+        "networks as they are, to judge another student afterwards",
         0,
         0,
-        {kBoth, kAToB, kBToA}},
+        {kBoth, kAToB, kBToA, kPairJudges}},
        {"guidance",
         "pair_images",
         &s.pair_images,
@@ -75,14 +82,22 @@ std::vector<ConfigKey> CycleGanFamily::keys(FamilySettings& settings) const {
   return keys;
 }
 
-void CycleGanFamily::check(FamilySettings& settings, const std::string& origin) const { check_image(settings, origin); }
+void CycleGanFamily::check(FamilySettings& settings, const std::string& origin) const {
+  check_image(settings, origin);
+  const auto& s = dynamic_cast<const CycleGanSettings&>(settings);
+  if (s.trains_pair_judges_alone() && s.pair_judge == 0) {
+    fail("{}: student.part = \"{}\": expected training.pair_judge above 0", origin, kPairJudges);
+  }
+}
 
 std::vector<SlotSpec> CycleGanFamily::slots() const {
   const auto makes = NetworkRole::generator, judges = NetworkRole::discriminator;
   return {{.name = "generator_a_to_b", .role = makes, .averaged = true},
           {.name = "generator_b_to_a", .role = makes, .averaged = true},
           {.name = "discriminator_a", .role = judges, .domain = 0},
-          {.name = "discriminator_b", .role = judges, .domain = 1}};
+          {.name = "discriminator_b", .role = judges, .domain = 1},
+          {.name = kPairDiscriminator + "a", .role = judges, .domain = 0, .pairs = true},
+          {.name = kPairDiscriminator + "b", .role = judges, .domain = 1, .pairs = true}};
 }
 
 nlohmann::json CycleGanFamily::shape(const FamilySettings& settings, const Widths& widths,
@@ -94,9 +109,12 @@ nlohmann::json CycleGanFamily::shape(const FamilySettings& settings, const Width
     const auto shape = ResnetShape::usual(s.resolution, s.img_channels, s.architecture, width.of(s.channels), s.blocks);
     return ResnetShape::from_json(shape.to_json(), origin).to_json();
   }
-  if (!s.trains(slot == "discriminator_b" ? kAToB : kBToA)) return nullptr;
-  const PatchDiscriminatorShape shape{s.resolution, s.img_channels, widths.discriminator.of(s.d_channels), s.d_layers,
-                                      s.d_norm};
+  const bool pairs = slot.starts_with(kPairDiscriminator);
+  if (pairs && s.pair_judge == 0) return nullptr;
+  if (!pairs && !s.trains_pair_judges_alone() && !s.trains(slot == "discriminator_b" ? kAToB : kBToA)) return nullptr;
+  const int64_t images = pairs ? 2 : 1;
+  const PatchDiscriminatorShape shape{s.resolution, images * s.img_channels, widths.discriminator.of(s.d_channels),
+                                      s.d_layers, s.d_norm};
   return PatchDiscriminatorShape::from_json(shape.to_json(name()), origin).to_json(name());
 }
 
@@ -136,7 +154,8 @@ void CycleGanFamily::check_networks(const NetworkSet& networks, const std::strin
     const auto generator = std::dynamic_pointer_cast<ResnetGenerator>(slot.best());
     const auto discriminator = std::dynamic_pointer_cast<Discriminator>(slot.best());
     if (!generator && !discriminator) continue;
-    const int64_t channels = generator ? generator->shape().img_channels : discriminator->channels();
+    const int64_t images = slot.pairs ? 2 : 1;
+    const int64_t channels = generator ? generator->shape().img_channels : discriminator->channels() / images;
     if (!first) {
       first = &slot;
       expected = channels;

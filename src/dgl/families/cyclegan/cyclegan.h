@@ -22,18 +22,23 @@ struct CycleGanSettings : FamilySettings {
   double cycle_weight = 10;      ///< of the images that come back
   double identity_weight = 0.5;  ///< of images that are of the other domain already, times cycle_weight
   int64_t pool = 50;             ///< images that a discriminator's pool keeps; 0: none
+  double pair_judge = 0;         ///< weight of the discriminators of pairs; 0: none
 
-  std::string part = "both";           ///< what a student narrows and trains: both directions, or the one of that name
+  std::string part = "both";           ///< what a student narrows and trains: all, or what it names
   std::string pair_images = "cycles";  ///< what guidance.pair compares: cycles, or translations with the teacher's
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<CycleGanSettings>(*this); }
   /// Whether a student trains the generator of a direction, "a_to_b" or "b_to_a".
   bool trains(const std::string& direction) const;
+  /// Whether it trains discriminators of pairs alone, beside its teacher's other networks as they are.
+  bool trains_pair_judges_alone() const;
 };
 
 /// CycleGANs (Zhu et al. 2017, arXiv 1703.10593): two generators that translate images between two domains, "a" and
 /// "b", and a patch discriminator of each domain, as junyanz/pytorch-CycleGAN-and-pix2pix builds and trains them.
-/// "discriminator_b" judges images of domain b, which that program's net_D_A does.
+/// "discriminator_b" judges images of domain b, which that program's net_D_A does. Beside them may be discriminators of
+/// pairs, as in ACL-GAN (Zhao et al. 2020, arXiv 2003.04858): "pair_discriminator_a" tells an image of domain a and
+/// what comes back of its translation from the image and what the generator of domain a makes of it directly.
 class CycleGanFamily : public Family {
  public:
   std::string name() const override { return "cyclegan"; }

@@ -18,6 +18,8 @@ namespace {
 
 std::string pool_name(const std::string& domain) { return "pool_" + domain; }
 
+constexpr double kHalf = 0.5;  // the reference takes the mean of the losses of real images and of fakes
+
 Tensor mean_difference(const Tensor& x, const Tensor& y) { return (x - y).abs().mean(); }
 
 }  // namespace
@@ -33,6 +35,7 @@ CycleGanObjective::Domain CycleGanObjective::make_domain(const std::string& name
           .direction = direction,
           .into = networks.network<ResnetGenerator>("generator_" + direction),
           .discriminator = networks.network<Discriminator>("discriminator_" + name),
+          .pairs = networks.network<Discriminator>("pair_discriminator_" + name),
           .pool = ImagePool(settings_.pool, settings_.image()),
           .learns = settings_.trains(direction)};
 }
@@ -44,9 +47,13 @@ std::vector<Phase> CycleGanObjective::phases() {
     makers.insert(makers.begin(), "generator_" + domain.direction);  // a_to_b is the first, as in the slots
     judges.push_back("discriminator_" + domain.name);
   }
+  for (const Domain& domain : domains_) {
+    if (domain.pairs) judges.push_back("pair_discriminator_" + domain.name);
+  }
   std::vector<Phase> phases{{.name = "d_main", .trains = judges, .loss = [this](const StepInput& in, StepOutput& out) {
                                return discriminators_loss(in, out);
                              }}};
+  if (makers.empty()) return phases;
   for (const bool guidance : {false, true}) {
     phases.push_back({.name = guidance ? "g_guidance" : "g_main",
                       .trains = makers,
@@ -75,19 +82,25 @@ int64_t CycleGanObjective::max_shards(int64_t batch) const {
 
 Tensor CycleGanObjective::discriminators_loss(const StepInput& input, StepOutput& output) const {
   const auto learning = std::count_if(domains_.begin(), domains_.end(), [](const Domain& d) { return d.learns; });
-  constexpr double kHalf = 0.5;  // the reference takes the mean of the losses of real images and of fakes
+  std::array<Tensor, 2> translated;  // into domain i
+  for (size_t i = 0; i < domains_.size(); ++i) {
+    if (!domains_[i].learns && !domains_[1 - i].pairs) continue;
+    const torch::NoGradGuard no_grad;
+    translated[i] = domains_[i].into->forward(input.real.at(1 - i).images);
+  }
   Tensor sum;
+  for (size_t i = 0; i < domains_.size(); ++i) {
+    if (!domains_[i].pairs) continue;
+    const Tensor loss = pairs_loss(i, translated[1 - i], input);
+    sum = sum.defined() ? sum + loss : loss;
+    output.losses["d_pairs_" + domains_[i].name] = loss.detach();
+  }
   for (size_t i = 0; i < domains_.size(); ++i) {
     const Domain& domain = domains_[i];
     if (!domain.learns) continue;
-    const Tensor& sources = input.real.at(1 - i).images;
-    ImagePool::Query query;
-    {
-      const torch::NoGradGuard no_grad;
-      const Tensor chances =
-          at::rand({sources.size(0), 2}, input.random, sources.options().dtype(torch::kFloat).requires_grad(false));
-      query = domain.pool.query(domain.into->forward(sources), chances);
-    }
+    const Tensor chances = at::rand({translated[i].size(0), 2}, input.random,
+                                    translated[i].options().dtype(torch::kFloat).requires_grad(false));
+    const ImagePool::Query query = domain.pool.query(translated[i], chances);
     StepOutput own;
     const Tensor loss =
         kHalf * discriminator_loss(*adversarial_, *domain.discriminator, {query.images, {}}, input, own, i);
@@ -109,6 +122,21 @@ Tensor CycleGanObjective::discriminators_loss(const StepInput& input, StepOutput
   return sum;
 }
 
+Tensor CycleGanObjective::pairs_loss(size_t domain, const Tensor& translations, const StepInput& input) const {
+  const Domain& own = domains_[domain];
+  const Tensor& images = input.real.at(domain).images;
+  Tensor direct, returned;
+  {
+    const torch::NoGradGuard no_grad;
+    direct = own.into->forward(images);
+    returned = own.into->forward(translations);
+  }
+  const Tensor pairs = input.augment(at::cat({at::cat({images, images}), at::cat({direct, returned})}, 1));
+  const auto scores = own.pairs->forward(pairs, {}, 2).chunk(2);
+  return kHalf *
+         (adversarial_->discriminator_real(scores[0]).mean() + adversarial_->discriminator_fake(scores[1]).mean());
+}
+
 Tensor CycleGanObjective::generators_loss(const StepInput& input, StepOutput& output) const {
   // What is of domain i: images, their translations into it, what comes back to it.
   std::array<Tensor, 2> real, translated, returned, augmented;
@@ -128,6 +156,11 @@ Tensor CycleGanObjective::generators_loss(const StepInput& input, StepOutput& ou
           adversarial_->generator(guided_scores(*domain.discriminator, augmented[i], {}, 1, input, i)).mean());
     }
     add("cycle_" + domain.name, settings_.cycle_weight * mean_difference(returned[i], real[i]));
+    if (domain.pairs) {
+      const Tensor pairs = input.augment(at::cat({real[i], returned[i]}, 1));
+      add("g_pairs_" + domain.name,
+          settings_.pair_judge * adversarial_->generator(domain.pairs->forward(pairs, {}, 1)).mean());
+    }
     if (!domain.learns || settings_.cycle_weight * settings_.identity_weight == 0) continue;
     add("identity_" + domain.name,
         settings_.cycle_weight * settings_.identity_weight * mean_difference(domain.into->forward(real[i]), real[i]));

@@ -31,6 +31,12 @@ namespace dgl {
 ///
 /// with T the teacher's generators, d_b the distance in the features of its discriminator of domain b, or of pixels.
 ///
+/// With pair_judge = p, discriminators of pairs add to these, with G_ba(a) beside a, which needs no cycle, as what is
+/// real (ACL-GAN, arXiv 2003.04858, eq. 5):
+///
+///     d_main  1/2 [(C_a(a, G_ba(a)) - 1)^2 + C_a(a, G_ba(G_ab(a)))^2] + the same of C_b
+///     g_main  p (C_a(a, G_ba(G_ab(a))) - 1)^2 + p (C_b(b, G_ab(G_ba(b))) - 1)^2
+///
 /// A student of which only one direction learns has no discriminator of the other's images; the other generator takes
 /// part in the cycles as it is.
 ///
@@ -60,6 +66,7 @@ class CycleGanObjective : public Objective {
     std::string direction;                         ///< whose translations are of this domain
     std::shared_ptr<ResnetGenerator> into;         ///< makes images of this domain from the other's
     std::shared_ptr<Discriminator> discriminator;  ///< of this domain; null if `into` does not learn
+    std::shared_ptr<Discriminator> pairs;          ///< of pairs of this domain; null if there is none
     ImagePool pool;                                ///< of images that were made of this domain
     bool learns = true;                            ///< whether `into` is trained
   };
@@ -67,6 +74,8 @@ class CycleGanObjective : public Objective {
   /// The last weight of the generator that learns from what is judged in a domain.
   torch::Tensor last_weight(size_t domain) const;
   torch::Tensor discriminators_loss(const StepInput& input, StepOutput& output) const;
+  /// What a domain's discriminator of pairs minimizes; `translations` are the domain's images in the other domain.
+  torch::Tensor pairs_loss(size_t domain, const torch::Tensor& translations, const StepInput& input) const;
   torch::Tensor generators_loss(const StepInput& input, StepOutput& output) const;
   torch::Tensor distillation(const StepInput& input, StepOutput& output) const;
   /// The teacher's translations into a domain.
