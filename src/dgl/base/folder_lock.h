@@ -6,7 +6,8 @@
 namespace dgl {
 
 /// Keeps other processes from working in a folder, by a lock on the file `path`. Child processes that are started
-/// meanwhile also hold the lock until they end. The file has no content and is not removed.
+/// meanwhile also hold the lock until they end. The file has no content and is not removed. On a file system without
+/// locks it prints that to stderr, and keeps nobody away.
 class FolderLock {
  public:
   /// Waits for the lock. Calls `wait` five times a second while another process holds it. Throws Error if the file

@@ -2,8 +2,9 @@
 
 namespace dgl {
 
-/// While an object lives, SIGINT and SIGTERM are recorded but not acted on. A step can then finish and a checkpoint can
-/// be written. A second signal ends the process at once.
+/// While an object lives, SIGINT, SIGTERM, SIGHUP and SIGUSR1, which batch systems send ahead of the end of a job, are
+/// recorded but not acted on. A step can then finish and a checkpoint can be written. A second signal ends the process
+/// at once. A SIGHUP that is ignored, as under nohup, stays so.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -15,8 +16,10 @@ class InterruptGuard {
   static int received();
 
  private:
-  void (*interrupted_)(int);  // the previous handlers, of SIGINT and of SIGTERM
+  void (*interrupted_)(int);  // the previous handlers, of SIGINT, SIGTERM, SIGHUP and SIGUSR1
   void (*terminated_)(int);
+  void (*hung_up_)(int);
+  void (*user_)(int);
 };
 
 }  // namespace dgl

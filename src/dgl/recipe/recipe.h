@@ -59,6 +59,8 @@ struct RunRecipe {
   std::string from_stage1, features, judge_features, held_out_judge, test, test_b, styles, lpips, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;
+  std::string fingerprint;  ///< of the packed sets (training/continuation.h); "" of a run that an earlier version began
+  std::string changes;      ///< what `dgl resume` changed, and when
 };
 
 /// Everything that decides a run, as a TOML file holds it; docs/recipe-keys.md lists the keys. Kimg are thousands of

@@ -89,6 +89,7 @@ std::string shell_word(const std::string& text) {
 }  // namespace
 
 std::string reproduce_command(const Recipe& recipe) {
+  if (!recipe.run.changes.empty()) return "not by one command: `dgl resume` changed it " + recipe.run.changes;
   std::string command = "dgl " + recipe.run.command;
   const auto add = [&](const char* option, const std::string& path) {
     if (!path.empty()) command += fmt::format(" {} {}", option, shell_word(path));

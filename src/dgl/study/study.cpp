@@ -231,6 +231,7 @@ std::string recipe_identity(Recipe recipe) {
   recipe.run.from_stage1.clear();
   recipe.run.device.clear();
   recipe.run.threads = 0;
+  recipe.run.fingerprint.clear();
   return recipe_toml(recipe);
 }
 

@@ -117,7 +117,7 @@ void Checkpointer::load_newest(const RunDirectory& directory, const std::vector<
       progress.print(why);
     }
   }
-  if (!why.empty()) fail_file("{}: none of its checkpoints can be read", directory.path().string());
+  if (!why.empty()) fail_file("{}: none of its checkpoints can be read: {}", directory.path().string(), why);
 }
 
 }  // namespace dgl

@@ -8,6 +8,7 @@
 #include "dgl/base/interrupt.h"
 #include "dgl/base/processor_time.h"
 #include "dgl/base/runtime.h"
+#include "dgl/training/continuation.h"
 
 namespace dgl {
 
@@ -22,6 +23,7 @@ void start(TrainingSession& session, const Checkpointer& checkpointer, const Run
   processes.barrier();  // all have looked before the first one writes
   if (!paths.empty()) {
     checkpointer.load_newest(directory, paths, progress);
+    reopen_last_stage(session);
   } else {
     if (processes.is_root()) directory.truncate_log(0);
     checkpointer.save(directory.checkpoint(session.state.step));

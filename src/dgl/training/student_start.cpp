@@ -161,22 +161,27 @@ void begin_from_stage1(TrainingSession& session) {
   }
 }
 
-/// Starts stage 2 from the teacher's own networks.
+/// Starts stage 2 from the teacher's own networks, with what it has no discriminator of made anew.
 void begin_from_teacher(TrainingSession& session) {
   const NetworkSet& teacher = *session.teacher;
   const std::string& file = session.recipe.teacher().file;
   for (const NetworkSlot& slot : session.student.networks) {
     if (is_new_pair_judge(session, slot)) continue;
     const NetworkSlot* theirs = teacher.find(slot.name);
-    if (!theirs || !theirs->network || (slot.average && !theirs->average)) {
-      fail("{}: the teacher has no {}{} to start from", file, slot.name, slot.average ? " and average of it" : "");
+    if (!theirs || !theirs->best()) {
+      if (slot.role != NetworkRole::discriminator) fail("{}: the teacher has no {} to start from", file, slot.name);
+      session.notes.push_back(fmt::format("{}: has no {}; it starts from random weights", file, slot.name));
+      continue;
     }
-    if (theirs->network->settings() != slot.network->settings()) {
+    // What is published is often the average alone.
+    if (!theirs->network) session.notes.push_back(fmt::format("{}: the {} starts from its average", file, slot.name));
+    const Network &network = theirs->network ? *theirs->network : *theirs->average, &average = *theirs->best();
+    if (network.settings() != slot.network->settings()) {
       fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", file,
            session.recipe.width);
     }
-    copy_weights(*theirs->network, *slot.network);
-    if (slot.average) copy_weights(*theirs->average, *slot.average);
+    copy_weights(network, *slot.network);
+    if (slot.average) copy_weights(average, *slot.average);
   }
   if (teacher.info.contains("kimg") && teacher.info["kimg"].is_number()) {
     session.state.images = std::llround(teacher.info["kimg"].get<double>() * 1000);
