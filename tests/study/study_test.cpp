@@ -70,6 +70,17 @@ TEST_F(StudyTest, ReadsArmsAndTheirRecipes) {
   EXPECT_EQ(study.arm_recipe(study.arms[3], 0).width, "1");
 }
 
+TEST_F(StudyTest, AFamilyOfTwoDomainsHasTwoSets) {
+  folder.put("b.dgldata", "y");
+  expect_refused(with("seeds", "data_b = \"b.dgldata\"\nseeds"), {"data_b", "stylegan2", "one domain"});
+  folder.put("r.toml", "family = 'cyclegan'\n[evaluation]\nfeatures = 'f.safetensors'\n");
+  folder.put("s.toml", with("seeds", "data_b = \"b.dgldata\"\nseeds"));
+  const Study study = load();
+  EXPECT_EQ(study.arm_recipe(study.arms[1], 0).run.data_b, (folder / "b.dgldata").string());
+  EXPECT_EQ(hash_inputs(study).count("b.dgldata"), 1u);
+  expect_refused(kStudy, {"cyclegan", "two domains", "data_b"});
+}
+
 TEST_F(StudyTest, ArmsShareAStage1WhereTheyCan) {
   const auto runs = plan_runs(load(), "out");
   // Of each seed: one stage 1 for alone and guided, one each for the other widths, and four arms.

@@ -128,6 +128,7 @@ Recipe Study::arm_recipe(const StudyArm& arm, int64_t seed) const {
   Recipe result = parse_recipe(recipe, recipe_file, all);
   result.run.command = arm.command;
   result.run.data = data;
+  result.run.data_b = data_b;
   result.teacher().file = teacher;
   result.run.from_teacher = arm.from_teacher;
   result.locate_files([&](const std::string& file) { return absolute_path(find_beside(file, recipe_file)); });
@@ -144,6 +145,7 @@ Study load_study(const fs::path& path) {
   study.recipe = read_file(study.recipe_file, 1 << 20);
   study.teacher = file_of(table, "teacher", path, where);
   study.data = file_of(table, "data", path, where);
+  if (table.find("data_b")) study.data_b = file_of(table, "data_b", path, where);
   study.overrides = table.texts("set");
   study.seeds = read_seeds(table, where);
   for (const TableReader& arm : table.objects("arms")) {
@@ -158,6 +160,13 @@ Study load_study(const fs::path& path) {
   study.control = table.text("control").value_or(study.arms.empty() ? "" : study.arms[0].name);
   table.expect_no_more(kWhat);
   check_arms(study, where);
+  for (const StudyArm& arm : study.arms) {
+    const Recipe recipe = study.arm_recipe(arm, study.seeds[0]);
+    if ((recipe.family_info().domains().size() > 1) == !study.data_b.empty()) continue;
+    fail("{}arm {}: {}", where, arm.name,
+         study.data_b.empty() ? fmt::format("a {} has two domains of data; expected data_b", recipe.family)
+                              : fmt::format("data_b: a {} has one domain of data", recipe.family));
+  }
   return study;
 }
 
@@ -237,6 +246,7 @@ std::string recipe_identity(Recipe recipe) {
 
 std::map<std::string, std::string> hash_inputs(const Study& study) {
   std::set<std::string> files{study.teacher, study.data};
+  if (!study.data_b.empty()) files.insert(study.data_b);
   for (const StudyArm& arm : study.arms) {
     Recipe recipe = study.arm_recipe(arm, 0);
     for (const NamedFile& file : recipe.files()) {

@@ -27,6 +27,7 @@ struct Study {
   std::string title;                   ///< title in reports
   std::string recipe_file, recipe;     ///< the common recipe of all arms: its file and its text
   std::string teacher, data;           ///< absolute paths
+  std::string data_b;                  ///< the set of the second domain, of families that have two; else ""
   std::vector<std::string> overrides;  ///< recipe keys of all arms
   std::vector<int64_t> seeds;
   std::string control;            ///< the arm that the others are compared with
@@ -71,7 +72,7 @@ void prune_unused_stages(std::vector<StudyRun>& runs);
 /// Returns a canonical TOML text that identifies a run: its recipe, independent of file locations and device.
 std::string recipe_identity(Recipe recipe);
 
-/// Returns hashes of the contents of a study's files, by file name: teacher, data, feature networks and further
+/// Returns hashes of the contents of a study's files, by file name: teacher, packed sets, feature networks and further
 /// teachers.
 std::map<std::string, std::string> hash_inputs(const Study& study);
 
