@@ -19,7 +19,7 @@ using test::TemporaryFolder;
 using Names = std::vector<std::string>;
 
 /// Packs `source` into out.dgldata beside it.
-DatasetInfo pack(const TemporaryFolder& folder, const fs::path& source, PrepareOptions options = {}) {
+PreparedSet pack(const TemporaryFolder& folder, const fs::path& source, PrepareOptions options = {}) {
   options.source = source;
   options.out = folder / "out.dgldata";
   options.overwrite = true;
@@ -289,10 +289,22 @@ TEST(PrepareIdx, ASingleFileIsToldByItsContent) {
   EXPECT_EQ(packed_image(folder, 1), std::vector<uint8_t>(256, 2));
   expect_error([&] { pack(folder, folder / "digits", sized(0, 0, true)); }, {"digits", "--labels"});
   folder.put("t10k-labels-idx1-ubyte", idx_labels("\x01\x01"));
-  EXPECT_EQ(pack(folder, folder.put("t10k-images-idx3-ubyte.gz", gzip(idx_images(2, 8)))).classes, (Names{"0", "1"}));
-  folder.put("dots/train-labels.idx1-ubyte", idx_labels("\x01\x01"));
+  EXPECT_EQ(pack(folder, folder.put("t10k-images-idx3-ubyte.gz", gzip(idx_images(2, 8)))).classes, (Names{"1"}));
+  folder.put("dots/train-labels.idx1-ubyte", idx_labels(std::string("\x00\x01", 2)));
   folder.put("dots/train-images.idx3-ubyte.gz", gzip(idx_images(2, 8)));
   EXPECT_EQ(pack(folder, folder / "dots").classes, (Names{"0", "1"}));
+}
+
+// EMNIST's letters are 1 to 26.
+TEST(PrepareIdx, LabelsThatDoNotBeginAtZeroAreMapped) {
+  const TemporaryFolder folder;
+  folder.put("in/train-images-idx3-ubyte", idx_images(3, 8));
+  folder.put("in/train-labels-idx1-ubyte", idx_labels("\x03\x01\x02"));
+  const PreparedSet set = pack(folder, folder / "in");
+  EXPECT_EQ(set.classes, (Names{"1", "2", "3"}));
+  EXPECT_EQ(packed_labels(folder), (std::vector<int64_t>{2, 0, 1}));
+  ASSERT_EQ(set.notes.size(), 1u);
+  EXPECT_NE(set.notes[0].find("labels 1 to 3 became 0 to 2"), std::string::npos) << set.notes[0];
 }
 
 TEST(PrepareIdx, MalformedFilesAreErrors) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/formats/checkpoint.h"
+#include "make_files.h"
 
 namespace dgl::test {
 
@@ -43,15 +44,16 @@ inline std::string tensor_call(const std::string& key, char numel, const std::st
   return "}" + text("t") + tensor(key, std::string("K") + numel, sizes, strides, offset) + "s";
 }
 
-/// A zip archive of stored entries, in their order.
-inline std::string make_zip(const std::vector<std::pair<std::string, std::string>>& entries) {
+/// A zip archive of stored or deflated entries, in their order.
+inline std::string make_zip(const std::vector<std::pair<std::string, std::string>>& entries, bool deflate = false) {
   std::string file, directory;
-  for (const auto& [name, content] : entries) {
-    const auto crc =
-        static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const uint8_t*>(content.data()), content.size()));
-    const auto size = static_cast<uint32_t>(content.size());
-    const std::string fields = little_endian<uint16_t>(0) + little_endian<uint16_t>(0) + little_endian<uint32_t>(0) +
-                               little_endian(crc) + little_endian(size) + little_endian(size) +
+  for (const auto& [name, plain] : entries) {
+    const auto crc = static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const uint8_t*>(plain.data()), plain.size()));
+    const std::string packed = deflated(plain), content = deflate ? packed.substr(2, packed.size() - 6) : plain;
+    const std::string fields = little_endian<uint16_t>(0) + little_endian<uint16_t>(deflate ? 8 : 0) +
+                               little_endian<uint32_t>(0) + little_endian(crc) +
+                               little_endian(static_cast<uint32_t>(content.size())) +
+                               little_endian(static_cast<uint32_t>(plain.size())) +
                                little_endian(static_cast<uint16_t>(name.size())) + little_endian<uint16_t>(0);
     directory += "PK\1\2" + little_endian<uint16_t>(0) + little_endian<uint16_t>(0) + fields + std::string(10, '\0') +
                  little_endian(static_cast<uint32_t>(file.size())) + name;

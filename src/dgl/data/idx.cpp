@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -47,7 +48,12 @@ class Idx : public Source {
     if (big_endian(labels_, 4) != count || labels_.size() != 8 + count) {
       fail_file("{}: expected {} labels, one for each image", labels.string(), count);
     }
-    for (size_t i = 8; i < labels_.size(); ++i) most_ = std::max<int32_t>(most_, static_cast<uint8_t>(labels_[i]));
+    const auto at = [this](size_t i) { return static_cast<int32_t>(static_cast<uint8_t>(labels_[i])); };
+    least_ = most_ = at(8);
+    for (size_t i = 8; i < labels_.size(); ++i) {
+      least_ = std::min(least_, at(i));
+      most_ = std::max(most_, at(i));
+    }
   }
 
   int64_t count() const override { return count_; }
@@ -55,14 +61,21 @@ class Idx : public Source {
   std::string name(int64_t i) const override { return fmt::format("{}: image {}", path_.string(), i); }
   std::vector<std::string> classes() const override {
     std::vector<std::string> names;
-    for (int32_t i = 0; !labels_.empty() && i <= most_; ++i) names.push_back(std::to_string(i));
+    for (int32_t i = least_; !labels_.empty() && i <= most_; ++i) names.push_back(std::to_string(i));
     return names;
+  }
+  std::vector<std::string> notes() const override {
+    if (least_ == 0) return {};
+    return {fmt::format("labels {} to {} became 0 to {}; their names are the numbers of the file", least_, most_,
+                        most_ - least_)};
   }
   SourceImage read(int64_t i) const override {
     const int64_t bytes = height_ * width_;
     SourceImage image{height_, width_, 1, std::vector<uint8_t>(static_cast<size_t>(bytes)), 0};
     std::memcpy(image.pixels.data(), pixels_.data() + 16 + i * bytes, static_cast<size_t>(bytes));
-    if (!labels_.empty()) image.label = static_cast<uint8_t>(labels_[static_cast<size_t>(8 + i)]);
+    if (!labels_.empty()) {
+      image.label = static_cast<uint8_t>(labels_[static_cast<size_t>(8 + i)]) - least_;
+    }
     return image;
   }
 
@@ -70,7 +83,7 @@ class Idx : public Source {
   fs::path path_;
   std::string pixels_, labels_;
   int64_t count_ = 0, height_ = 0, width_ = 0;
-  int32_t most_ = 0;
+  int32_t least_ = 0, most_ = 0;  // labels, as the file has them
 };
 
 /// Returns the labels file that conventionally belongs to an images file; empty if it does not exist.

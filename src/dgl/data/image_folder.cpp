@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
-
 #include "dgl/base/files.h"
+#include "dgl/data/dataset_json.h"
+#include "dgl/data/file_tree.h"
 #include "dgl/data/source.h"
 #include "dgl/formats/image_file.h"
 
@@ -16,7 +18,7 @@ namespace dgl {
 
 namespace {
 
-constexpr uint64_t kMaxFile = uint64_t{1} << 29;
+constexpr uint64_t kMaxLabelsFile = uint64_t{1} << 28;
 
 bool is_image(const fs::path& path) {
   std::string ending = path.extension().string();
@@ -24,69 +26,90 @@ bool is_image(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
-/// The PNG and JPEG files of a folder and its subfolders, sorted by path. Hidden files and folders are skipped.
+/// The PNG and JPEG files of a folder and its subfolders or of a zip archive, sorted by path.
 class ImageFolder : public Source {
  public:
-  ImageFolder(const fs::path& root, bool labels) {
-    for (auto at = fs::recursive_directory_iterator(root); at != fs::recursive_directory_iterator(); ++at) {
-      const fs::path& path = at->path();
-      const bool hidden = path.filename().string().starts_with('.');
-      if (at->is_directory()) {
-        // Links could form a cycle, and skipping one silently would lose a class.
-        if (at->is_symlink() && !hidden) fail("{}: a link to a folder; expected the folder itself", path.string());
-        if (hidden) at.disable_recursion_pending();
-      } else if (!hidden && is_image(path)) {
-        if (!at->is_regular_file()) fail("{}: expected a regular file", path.string());
-        files_.push_back(path);
-      }
+  ImageFolder(std::unique_ptr<FileTree> tree, const std::string& root, bool labels) : tree_(std::move(tree)) {
+    size_t settings = tree_->files().size();
+    std::vector<fs::path> images;
+    for (size_t i = 0; i < tree_->files().size(); ++i) {
+      const fs::path& file = tree_->files()[i];
+      if (file == kDatasetJson) settings = i;
+      if (!is_image(file)) continue;
+      places_.push_back(i);
+      images.push_back(file);
     }
-    if (files_.empty()) fail("{}: has no PNG or JPEG images", root.string());
-    std::sort(files_.begin(), files_.end());
-    if (!labels) return;
-    // Paths are sorted component by component, so the images of each class are consecutive.
-    for (const auto& file : files_) {
-      const fs::path inner = file.lexically_relative(root);
-      if (inner.begin() == std::prev(inner.end()))
-        fail("{}: is in no sub-folder that would be its label", file.string());
-      if (classes_.empty() || classes_.back() != inner.begin()->string()) classes_.push_back(inner.begin()->string());
-      labels_.push_back(static_cast<int32_t>(classes_.size() - 1));
-    }
-    for (const auto& entry : fs::directory_iterator(root)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_directory() && !name.starts_with('.') &&
-          !std::binary_search(classes_.begin(), classes_.end(), name)) {
-        fail("{}: has no images, and is the folder of a label", entry.path().string());
-      }
+    if (places_.empty()) fail("{}: has no PNG or JPEG images", root);
+    const bool has_settings = settings < tree_->files().size();
+    if (has_settings && labels) {
+      take_dataset_json(settings, images);
+    } else if (labels) {
+      take_folders(images, root);
+    } else if (has_settings) {
+      notes_.push_back(fmt::format("{} was not read; --labels takes labels from it", tree_->name(settings)));
     }
   }
 
-  int64_t count() const override { return static_cast<int64_t>(files_.size()); }
+  int64_t count() const override { return static_cast<int64_t>(places_.size()); }
   std::vector<std::string> classes() const override { return classes_; }
-  std::string name(int64_t i) const override { return files_[static_cast<size_t>(i)].string(); }
+  std::vector<std::string> notes() const override { return notes_; }
+  std::string name(int64_t i) const override { return tree_->name(places_[static_cast<size_t>(i)]); }
 
   SourceImage read(int64_t i) const override {
-    const std::string bytes = read_file(files_[static_cast<size_t>(i)], kMaxFile);
-    SourceImage image = decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), name(i)});
+    const Bytes bytes = tree_->read(places_[static_cast<size_t>(i)]);
+    SourceImage image = decode_image({bytes.data, bytes.size, name(i)});
     if (!labels_.empty()) image.label = labels_[static_cast<size_t>(i)];
     return image;
   }
 
   SourceImage describe(int64_t i) const override {
-    const MappedFile file(files_[static_cast<size_t>(i)]);  // mapped, because a header needs only one page
-    return decode_image({file.data(), file.size(), name(i)}, /*header_only=*/true);
+    const Bytes bytes = tree_->look(places_[static_cast<size_t>(i)]);
+    return decode_image({bytes.data, bytes.size, name(i)}, /*header_only=*/true);
   }
 
  private:
-  std::vector<fs::path> files_;
-  std::vector<std::string> classes_;
+  /// Takes labels from NVIDIA's dataset.json, whose numbered folders mean nothing.
+  void take_dataset_json(size_t place, const std::vector<fs::path>& images) {
+    const std::string origin = tree_->name(place);
+    const Bytes text = tree_->read(place);
+    if (text.size > kMaxLabelsFile) fail_file("{}: {} bytes, expected at most {}", origin, text.size, kMaxLabelsFile);
+    labels_ = read_dataset_json({reinterpret_cast<const char*>(text.data), text.size}, origin, images);
+    const int32_t most = *std::max_element(labels_.begin(), labels_.end());
+    for (int32_t i = 0; i <= most; ++i) classes_.push_back(std::to_string(i));
+    notes_.push_back(fmt::format("labels from {}", origin));
+  }
+
+  /// Takes the folders at the top for labels. Paths are sorted component by component, so the images of each class are
+  /// consecutive.
+  void take_folders(const std::vector<fs::path>& images, const std::string& root) {
+    for (size_t i = 0; i < images.size(); ++i) {
+      const fs::path& file = images[i];
+      if (file.begin() == std::prev(file.end())) {
+        fail("{}: is in no sub-folder that would be its label", tree_->name(places_[i]));
+      }
+      if (classes_.empty() || classes_.back() != file.begin()->string()) classes_.push_back(file.begin()->string());
+      labels_.push_back(static_cast<int32_t>(classes_.size() - 1));
+    }
+    for (const std::string& folder : tree_->folders()) {
+      if (!std::binary_search(classes_.begin(), classes_.end(), folder)) {
+        fail("{}: has no images, and is the folder of a label", (fs::path(root) / folder).string());
+      }
+    }
+    notes_.push_back("labels from the folders at the top");
+  }
+
+  std::unique_ptr<FileTree> tree_;
+  std::vector<size_t> places_;  // of the images in the tree
+  std::vector<std::string> classes_, notes_;
   std::vector<int32_t> labels_;
 };
 
 }  // namespace
 
 std::unique_ptr<Source> open_image_folder(const std::filesystem::path& path, bool labels) {
-  if (!fs::is_directory(path)) return nullptr;
-  return std::make_unique<ImageFolder>(path, labels);
+  auto tree = open_file_tree(path);
+  if (!tree) return nullptr;
+  return std::make_unique<ImageFolder>(std::move(tree), path.string(), labels);
 }
 
 }  // namespace dgl

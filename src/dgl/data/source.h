@@ -15,6 +15,7 @@ struct SourceImage {
   int64_t height = 0, width = 0, channels = 0;
   std::vector<uint8_t> pixels;
   int32_t label = 0;
+  int orientation = 1;  ///< as EXIF numbers it, 1 … 8: how the file kept the image, which is upright here
 };
 
 /// A set of images in a foreign format. Its functions can be called from several threads.
@@ -31,6 +32,8 @@ class Source {
   virtual SourceImage describe(int64_t i) const { return read(i); }
   /// Returns the name of image `i` for messages.
   virtual std::string name(int64_t i) const = 0;
+  /// Returns lines for the user about what was found and how it was understood.
+  virtual std::vector<std::string> notes() const { return {}; }
   /// True if the images show shapes on an empty (0) background. Small images are then padded, not enlarged.
   virtual bool padded() const { return false; }
 };
@@ -46,6 +49,8 @@ std::vector<std::string> emoji_vendors();
 std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones, const std::string& vendor = "");
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path);
 std::unique_ptr<Source> open_cifar(const std::filesystem::path& path);
+/// A folder of images or a zip archive of one. With `labels` these are those of NVIDIA's dataset.json at its top, or
+/// else the top-level folders.
 std::unique_ptr<Source> open_image_folder(const std::filesystem::path& path, bool labels);
 
 }  // namespace dgl

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +19,8 @@ constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd 
                    kEnd64Locator = 0x07064b50;
 constexpr uint64_t kEndSize = 22, kEnd64Size = 56, kLocatorSize = 20, kCentralSize = 46, kLocalSize = 30;
 constexpr uint64_t kMaxComment = 65535;
-constexpr uint16_t kZip64Extra = 1, kEncrypted = 1;
+constexpr uint16_t kZip64Extra = 1, kEncrypted = 1, kStoredMethod = 0, kDeflateMethod = 8;
+constexpr uint64_t kMaxExpansion = 32, kFreeExpansion = uint64_t{64} << 20;
 constexpr uint32_t kSee64 = 0xffffffff;
 
 struct Directory {
@@ -68,6 +70,36 @@ void read_zip64(std::string_view extra, uint64_t& size, uint64_t& stored, uint64
   }
 }
 
+/// Inflates all of an entry, which must give exactly its size.
+Bytes inflate_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
+  constexpr uint64_t kMaxPiece = uint64_t{1} << 30;  // zlib counts in 32 bits
+  // A byte of deflated data stands for at most 1032 (zlib.net/zlib_tech.html), so that no size asks for more memory
+  // than the archive can fill.
+  if (entry.size / 1032 > entry.stored)
+    fail_file("{}: is damaged: {} bytes cannot come of {}", what, entry.size, entry.stored);
+  const auto content = std::make_shared<std::vector<uint8_t>>(entry.size);
+  z_stream stream{};
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail_file("{}: zlib cannot start", what);
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> closer(&stream, inflateEnd);
+  uint64_t from = 0, to = 0;
+  int status = Z_OK;
+  uint8_t none = 0;  // zlib wants an address even if nothing is to be written
+  while (status == Z_OK) {
+    stream.next_in = const_cast<uint8_t*>(archive.data + entry.offset + from);
+    stream.avail_in = static_cast<uInt>(std::min(kMaxPiece, entry.stored - from));
+    stream.next_out = entry.size > 0 ? content->data() + to : &none;
+    stream.avail_out = static_cast<uInt>(std::min(kMaxPiece, entry.size - to));
+    const auto in = stream.avail_in, out = stream.avail_out;
+    status = inflate(&stream, Z_NO_FLUSH);
+    from += in - stream.avail_in;
+    to += out - stream.avail_out;
+  }
+  if (status != Z_STREAM_END || to != entry.size || from != entry.stored) {
+    fail_file("{}: its deflated bytes are damaged or of another size than the directory says", what);
+  }
+  return {content->data(), content->size(), content};
+}
+
 }  // namespace
 
 std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const std::string& origin) {
@@ -78,6 +110,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
   }
   ByteReader reader(archive.data + directory.offset, directory.size, origin);
   std::map<std::string, ZipEntry> entries;
+  uint64_t expanded = 0;
   for (uint64_t i = 0; i < directory.entries; ++i) {
     const uint8_t* at = reader.take(kCentralSize);
     const Bytes fixed{at, kCentralSize, nullptr};
@@ -91,28 +124,34 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
     read_zip64(reader.text(number_at<uint16_t>(fixed, 30)), size, stored, header, what);
     reader.take(number_at<uint16_t>(fixed, 32));
     if (number_at<uint16_t>(fixed, 8) & kEncrypted) fail_file("{}: is encrypted", what);
-    if (number_at<uint16_t>(fixed, 10) != 0 || stored != size) {
-      fail_file("{}: is compressed; torch.save stores its entries as they are", what);
+    const auto method = number_at<uint16_t>(fixed, 10);
+    if (method != kStoredMethod && method != kDeflateMethod) {
+      fail_file("{}: is compressed by method {}; expected one that is stored or deflated", what, method);
     }
+    if (method == kStoredMethod && stored != size) fail_file("{}: is stored, but has two sizes", what);
     if (header > archive.size || kLocalSize > archive.size - header ||
         number_at<uint32_t>(archive, header) != kLocalHeader) {
       fail_file("{}: its header is not where the directory says", what);
     }
     const uint64_t offset =
         header + kLocalSize + number_at<uint16_t>(archive, header + 26) + number_at<uint16_t>(archive, header + 28);
-    if (offset > archive.size || size > archive.size - offset) {
-      fail_file("{}: its {} bytes go past the end of the file; perhaps an incomplete download", what, size);
+    if (offset > archive.size || stored > archive.size - offset) {
+      fail_file("{}: its {} bytes go past the end of the file; perhaps an incomplete download", what, stored);
     }
-    if (!entries.emplace(name, ZipEntry{offset, size, number_at<uint32_t>(fixed, 16)}).second) {
-      fail_file("{}: stands in the archive twice", what);
+    if (__builtin_add_overflow(expanded, size, &expanded) ||
+        expanded / kMaxExpansion > archive.size + kFreeExpansion / kMaxExpansion) {
+      fail_file("{}: the entries up to here expand to more than {} times the archive; refusing to read them", what,
+                kMaxExpansion);
     }
+    const ZipEntry entry{offset, stored, size, number_at<uint32_t>(fixed, 16), method == kDeflateMethod};
+    if (!entries.emplace(name, entry).second) fail_file("{}: stands in the archive twice", what);
   }
   std::vector<ZipEntry> order;
   order.reserve(entries.size());
   for (const auto& [name, entry] : entries) order.push_back(entry);
   std::sort(order.begin(), order.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < order.size(); ++i) {
-    if (order[i].offset < order[i - 1].offset + order[i - 1].size) {
+    if (order[i].offset < order[i - 1].offset + order[i - 1].stored) {
       fail_file("{}: a broken zip archive: two entries share bytes", origin);
     }
   }
@@ -120,7 +159,8 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
 }
 
 Bytes read_zip_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
-  Bytes bytes{archive.data + entry.offset, entry.size, archive.owner};
+  const Bytes bytes = entry.deflated ? inflate_entry(archive, entry, what)
+                                     : Bytes{archive.data + entry.offset, entry.size, archive.owner};
   if (::crc32_z(0, bytes.data, bytes.size) != entry.crc) {
     fail_file("{}: its checksum does not match; the file is damaged", what);
   }
