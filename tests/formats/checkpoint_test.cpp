@@ -186,6 +186,100 @@ TEST(Checkpoint, WhatIsNotKnownIsPassedOver) {
       {"ModelCheckpoint", "no tensors", "not run"});
 }
 
+TEST(Checkpoint, ProtocolFiveAndDeflatedArchives) {
+  const std::string content = tensor_call("0", 2, "K\x02\x85", "K\x01\x85");
+  const std::string bytes = "\x96" + little_endian(uint64_t{3}) + "abc";
+  const std::string pickle = "\x80\x05\x95" + little_endian(uint64_t{999}) + "}(" + text("b") + bytes + text("c") +
+                             "\x8e" + little_endian(uint64_t{1}) + "x" + text("m") + content + "u.";
+  for (const bool deflate : {false, true}) {
+    const TensorFile found = parse(make_zip({{"a/data.pkl", pickle}, {"a/data/0", std::string(8, '\0')}}, deflate));
+    ASSERT_EQ(found.tensors.size(), 1u);
+    EXPECT_EQ(found.tensors.begin()->first, "m.t");
+    EXPECT_TRUE(found.tensors.begin()->second.equal(torch::zeros({2})));
+  }
+  expect_error([] { parse(make_zip({{"a/data.pkl", "\x80\x06N."}})); }, {"protocol 6", "2 to 5"});
+  expect_error([] { parse("\x80\x05\x97."); }, {"0x97"});
+}
+
+/// Pushes the storage of two numbers that torch.storage._load_from_bytes makes of `file`.
+std::string loaded(const std::string& file) {
+  return "ctorch.storage\n_load_from_bytes\nB" + little_endian(static_cast<uint32_t>(file.size())) + file + "\x85R";
+}
+
+/// A storage of float32 as torch.save writes it with _use_new_zipfile_serialization=False.
+std::string saved_storage(const std::string& numbers, const std::string& count = "K\x02") {
+  return make_legacy(
+      make_pickle("(" + text("storage") + "ctorch\nFloatStorage\n" + text("7") + text("cpu") + count + "tQ"), "7",
+      numbers);
+}
+
+/// {"t": a tensor of two numbers of this storage} and what stands behind it.
+std::string bare(const std::string& storage, const std::string& more = "") {
+  return make_pickle("}(" + text("t") + "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + "K" + std::string(1, '\0') +
+                     "K\x02\x85K\x01\x85\x89NtR" + more + "u");
+}
+
+const std::string kOneTwo = little_endian(1.0f) + little_endian(2.0f);
+
+// As NVIDIA's programs keep them.
+TEST(Checkpoint, StoragesWithinThePickle) {
+  const TensorFile file = parse(bare(loaded(saved_storage(kOneTwo))));
+  EXPECT_TRUE(file.at("t", "").equal(torch::tensor({1.0f, 2.0f})));
+  const auto refused = [](const std::string& text_of_storage, const std::vector<std::string>& words) {
+    expect_error([&] { parse(bare(loaded(text_of_storage))); }, words);
+  };
+  refused("", {"loads a storage"});
+  refused("\x80\x02N.", {"loads a storage"});
+  refused(saved_storage(kOneTwo.substr(0, 4)), {"another size"});
+  refused(saved_storage(kOneTwo, "K\x03"), {"another size"});
+  refused(saved_storage(kOneTwo).substr(0, saved_storage(kOneTwo).size() - 1), {"another size"});
+  refused(make_legacy(make_pickle("N"), "", ""), {"loads a storage"});
+  refused(make_legacy(make_pickle("cos\nsystem\n" + text("touch pwned") + "\x85R"), "", ""), {"loads a storage"});
+  refused(make_legacy(make_pickle(loaded(saved_storage(kOneTwo))), "7", kOneTwo), {"loads a storage"});
+  const std::string whole = bare(loaded(saved_storage(kOneTwo)));
+  for (size_t size = 0; size < whole.size(); ++size) expect_error([&] { parse(whole.substr(0, size)); }, {"hostile"});
+  expect_error([] { parse(make_pickle("}")); }, {"no checkpoint of torch.save"});
+  expect_error([] { parse(make_pickle(tensor_call("0", 2, "K\x02\x85", "K\x01\x85"))); }, {"without the numbers"});
+}
+
+// A network that was saved as an object is read like its state dict.
+TEST(Checkpoint, NetworksSavedAsObjects) {
+  const auto item = [](const std::string& key, const std::string& value) { return text(key) + value; };
+  const std::string storage = loaded(saved_storage(kOneTwo));
+  const std::string number =
+      "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + "K" + std::string(1, '\0') + "K\x02\x85K\x01\x85\x89NtR";
+  const auto attributes = [&](const std::string& modules) {
+    return "}(" + item("_parameters", "}(" + item("weight", number) + item("bias", "N") + "u") +
+           item("_buffers", "}(" + item("kept", number) + item("passing", number) + "u") +
+           item("_non_persistent_buffers_set", "\x8f(" + text("passing") + "\x90") +
+           item("_modules", "}(" + modules + "u") + "u";
+  };
+  const auto object = [](const std::string& state) { return "c__main__\nNet\n)\x81" + state + "b"; };
+  const auto persistent = [&](const std::string& state) {
+    return "ctorch_utils.persistence\n_reconstruct_persistent_obj\n}(" + item("type", text("class")) +
+           item("module_src", text("import os; os.system('touch pwned')")) + item("state", state) + "u\x85R";
+  };
+  const std::string inner = item("inner", object(attributes("")));
+  for (const std::string& network : {object(attributes(inner)), persistent(attributes(inner))}) {
+    const TensorFile within = parse(make_pickle("}(" + item("G_ema", network) + "u"));
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : within.tensors) names.push_back(name);
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"G_ema.inner.kept", "G_ema.inner.weight", "G_ema.kept", "G_ema.weight"}));
+    EXPECT_EQ(parse(make_pickle(network)).tensors.size(), 4u);
+  }
+  // Deep and cyclic networks are errors.
+  std::string deep = attributes("");
+  for (int i = 0; i < 40; ++i) deep = attributes(item("inner", object(deep)));
+  expect_error([&] { parse(make_pickle(object(deep))); }, {"nested more than 32"});
+  const std::string cycle = "c__main__\nNet\n)\x81q\x01" + attributes(item("inner", "h\x01")) + "b";
+  expect_error([&] { parse(make_pickle(cycle)); }, {"nested more than 32"});
+  const std::string empty =
+      "}(" + item("G", "ctorch_utils.persistence\n_reconstruct_persistent_obj\n}" + item("state", "}") + "s\x85R") +
+      "u";
+  expect_error([&] { parse(make_pickle(empty)); }, {"_reconstruct_persistent_obj", "no tensors"});
+}
+
 // However many names a few bytes of a file may spell.
 TEST(Checkpoint, NamesAreBounded) {
   std::string content;

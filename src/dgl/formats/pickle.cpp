@@ -6,7 +6,9 @@
 #include <map>
 #include <utility>
 
+#include "dgl/formats/legacy_checkpoint.h"
 #include "dgl/formats/pickle_globals.h"
+#include "dgl/formats/pickle_opcodes.h"
 
 namespace dgl {
 
@@ -19,68 +21,16 @@ constexpr size_t kMaxSizes = 64, kMaxNameLength = 256, kMaxNames = size_t{1} << 
 constexpr int64_t kMaxEmptyExtent = int64_t{1} << 40;
 constexpr uint32_t kMark = UINT32_MAX;  // marks on the stack the beginning of a collection's items
 
-/// The opcodes of Python (Lib/pickle.py) that a checkpoint needs.
-enum Opcode : uint8_t {
-  op_mark = '(',
-  op_stop = '.',
-  op_pop = '0',
-  op_pop_mark = '1',
-  op_none = 'N',
-  op_true = 0x88,
-  op_false = 0x89,
-  op_int4 = 'J',
-  op_int1 = 'K',
-  op_int2 = 'M',
-  op_long1 = 0x8a,
-  op_long4 = 0x8b,
-  op_float = 'G',
-  op_text4 = 'X',
-  op_text1 = 0x8c,
-  op_text8 = 0x8d,
-  op_string4 = 'T',
-  op_string1 = 'U',
-  op_bytes4 = 'B',
-  op_bytes1 = 'C',
-  op_empty_dict = '}',
-  op_empty_list = ']',
-  op_empty_tuple = ')',
-  op_empty_set = 0x8f,
-  op_tuple = 't',
-  op_tuple1 = 0x85,
-  op_tuple2 = 0x86,
-  op_tuple3 = 0x87,
-  op_list = 'l',
-  op_dict = 'd',
-  op_append = 'a',
-  op_appends = 'e',
-  op_set_item = 's',
-  op_set_items = 'u',
-  op_add_items = 0x90,
-  op_frozen_set = 0x91,
-  op_put1 = 'q',
-  op_put4 = 'r',
-  op_memoize = 0x94,
-  op_get1 = 'h',
-  op_get4 = 'j',
-  op_global = 'c',
-  op_stack_global = 0x93,
-  op_reduce = 'R',
-  op_new_object = 0x81,
-  op_new_object_keywords = 0x92,
-  op_build = 'b',
-  op_persistent = 'Q',
-  op_protocol = 0x80,
-  op_frame = 0x95,
-};
-
 class Machine {
  public:
-  Machine(ByteReader& reader, const std::string& origin) : in_(reader), origin_(origin) {}
+  /// `operations` counts on. A pickle that is `nested` in another loads none itself.
+  Machine(ByteReader& reader, const std::string& origin, int64_t& operations, bool nested = false)
+      : in_(reader), origin_(origin), operations_(operations), nested_(nested) {}
 
   Pickle run() {
     if (in_.number<uint8_t>() != op_protocol) broken("does not begin with its protocol");
-    if (const int protocol = in_.number<uint8_t>(); protocol < 2 || protocol > 4) {
-      fail_file("{}: pickle protocol {}: expected 2 to 4", origin_, protocol);
+    if (const int protocol = in_.number<uint8_t>(); protocol < 2 || protocol > 5) {
+      fail_file("{}: pickle protocol {}: expected 2 to 5", origin_, protocol);
     }
     for (;;) {
       count_operation();
@@ -167,6 +117,8 @@ class Machine {
       case op_text4:
       case op_string4:
       case op_bytes4: return push_text(in_.number<uint32_t>());
+      case op_bytes8:
+      case op_byte_array8:
       case op_text8: return push_text(in_.number<uint64_t>());
       case op_empty_dict: return push_items(Kind::dict, {});
       case op_empty_list:
@@ -212,7 +164,7 @@ class Machine {
       }
       case op_new_object_keywords: {
         const auto call = pop_items(3);
-        return push_inert(call[0]);
+        return push_inert(call[0], {call[1]});
       }
       case op_build: {
         const uint32_t state = pop();
@@ -278,11 +230,12 @@ class Machine {
 
   /// Pushes what a global that is not known would make, or something that was made by one. Throws Error for a value
   /// that nothing can be made of.
-  void push_inert(uint32_t maker) {
+  void push_inert(uint32_t maker, std::vector<uint32_t> given = {}) {
     const PickleValue& value = out_.at(maker);
     if (value.kind != Kind::name && value.kind != Kind::inert) broken("calls something that is no global");
     PickleValue result{Kind::inert};
     result.integer = value.kind == Kind::name ? maker : value.integer;
+    result.items = std::move(given);
     push(std::move(result));
   }
 
@@ -313,7 +266,7 @@ class Machine {
   void reduce(uint32_t callee, uint32_t arguments) {
     const Kind kind = out_.at(callee).kind;
     const std::string name = out_.at(callee).text;
-    if (kind == Kind::inert || (kind == Kind::name && !pickle_global(name))) return push_inert(callee);
+    if (kind == Kind::inert || (kind == Kind::name && !pickle_global(name))) return push_inert(callee, {arguments});
     if (kind != Kind::name || out_.at(arguments).kind != Kind::sequence) broken("calls something that is no global");
     const std::vector<uint32_t>& given = out_.at(arguments).items;
     const auto expect = [&](size_t low, size_t high) {
@@ -339,11 +292,15 @@ class Machine {
       case PickleGlobal::constant: stack_.push_back(callee); return;
       case PickleGlobal::rebuild_tensor: expect(4, 7); return push_tensor(given);
       case PickleGlobal::rebuild_parameter:
-        expect(1, 3);
+        expect(1, 4);
         if (out_.at(given[0]).kind == Kind::inert) return push_inert(given[0]);
         if (out_.at(given[0]).kind != Kind::tensor) broken("makes a parameter of what is no tensor");
         stack_.push_back(given[0]);
         return;
+      case PickleGlobal::load_storage:
+        expect(1, 1);
+        if (nested_ || out_.at(given[0]).kind != Kind::text) return push_inert(callee, {arguments});
+        return load_storage(given[0]);
       case PickleGlobal::storage: broken(fmt::format("calls {}", name));
     }
   }
@@ -364,7 +321,8 @@ class Machine {
   /// Sets attributes. Those of a Namespace are kept, those of a dict (a state dict's _metadata) are dropped.
   void build(uint32_t state) {
     PickleValue& target = out_.values[top()];
-    if (target.kind == Kind::dict || target.kind == Kind::inert) return;
+    if (target.kind == Kind::dict) return;
+    if (target.kind == Kind::inert) return target.items.push_back(state);
     if (target.kind != Kind::object || out_.at(state).kind != Kind::dict || !target.items.empty()) {
       broken("sets attributes of something that has none");
     }
@@ -399,6 +357,31 @@ class Machine {
       broken("has one storage in two sizes or types");
     }
     push_integer(static_cast<int64_t>(known->second), Kind::storage);
+  }
+
+  /// Pushes the storage that a text holds as a file of torch.save's older format.
+  void load_storage(uint32_t holder) {
+    if (const auto known = loaded_.find(holder); known != loaded_.end()) {
+      return push_integer(static_cast<int64_t>(known->second), Kind::storage);
+    }
+    const std::string& file = out_.at(holder).text;
+    const auto* const data = reinterpret_cast<const uint8_t*>(file.data());
+    if (!begins_as_legacy_checkpoint(data, file.size())) broken("loads a storage from what holds none");
+    ByteReader reader(data, file.size(), origin_);
+    const LegacyHead head = read_legacy_head(
+        reader, origin_, [&](ByteReader& in) { return Machine(in, origin_, operations_, /*nested=*/true).run(); });
+    const PickleValue& root = head.object.at(head.object.root);
+    if (root.kind != Kind::storage || head.keys.size() != 1) broken("loads a storage from what holds none");
+    PickleStorage storage = head.object.storages[static_cast<size_t>(root.integer)];
+    const uint64_t element = c10::elementSize(storage.type);
+    if (storage.key != head.keys[0] || reader.number<int64_t>() != storage.numel ||
+        static_cast<uint64_t>(storage.numel) > reader.left() / element) {
+      broken("loads a storage of another size than it has");
+    }
+    storage.inside = {holder, reader.at(), static_cast<uint64_t>(storage.numel) * element};
+    loaded_[holder] = out_.storages.size();
+    out_.storages.push_back(std::move(storage));
+    push_integer(static_cast<int64_t>(out_.storages.size() - 1), Kind::storage);
   }
 
   void push_tensor(const std::vector<uint32_t>& given) {
@@ -437,16 +420,21 @@ class Machine {
   ByteReader& in_;
   const std::string origin_;
   Pickle out_;
-  int64_t operations_ = 0;
+  int64_t& operations_;
+  const bool nested_;
   std::vector<uint32_t> stack_;
   std::map<uint32_t, uint32_t> memo_;
   std::map<std::string, size_t> by_key_;
+  std::map<uint32_t, size_t> loaded_;  // storages by the text that they were loaded from
   std::map<std::string, uint32_t> names_;
   size_t name_bytes_ = 0;
 };
 
 }  // namespace
 
-Pickle read_pickle(ByteReader& reader, const std::string& origin) { return Machine(reader, origin).run(); }
+Pickle read_pickle(ByteReader& reader, const std::string& origin) {
+  int64_t operations = 0;
+  return Machine(reader, origin, operations).run();
+}
 
 }  // namespace dgl

@@ -36,7 +36,8 @@ struct PickleValue {
   int64_t integer = 0;
   double real = 0;
   std::string text = {};  ///< value of a text; the global of a name or an object
-  /// Items of a sequence (list, tuple, set); key, value, key, value … of a dict or an object.
+  /// Items of a sequence (list, tuple, set); key, value, key, value … of a dict or an object; of an inert value what
+  /// was given to its maker, the arguments, and then what it was to be set to.
   std::vector<uint32_t> items = {};
 };
 
@@ -45,6 +46,12 @@ struct PickleStorage {
   std::string key;
   torch::ScalarType type;
   int64_t numel;
+  /// A part of a text of the pickle.
+  struct Inside {
+    uint32_t holder;  ///< the text
+    uint64_t at, size;
+  };
+  std::optional<Inside> inside = {};  ///< where its numbers lie if the pickle holds them
 };
 
 /// A view of a storage. It is checked to be inside the storage and to have no more elements than it.
@@ -62,16 +69,21 @@ struct Pickle {
   uint32_t root = 0;
 
   const PickleValue& at(uint32_t place) const { return values[place]; }
+  /// The numbers of a storage that lie inside. They have no owner but the pickle.
+  Bytes inside(const PickleStorage& storage) const {
+    const std::string& text = at(storage.inside->holder).text;
+    return {reinterpret_cast<const uint8_t*>(text.data()) + storage.inside->at, storage.inside->size, nullptr};
+  }
 };
 
-/// Reads one pickle (protocols 2 to 4). Afterwards `reader` is at the end of the pickle. Nothing is imported or
+/// Reads one pickle (protocols 2 to 5). Afterwards `reader` is at the end of the pickle. Nothing is imported or
 /// executed. The globals below become plain values. What any other would make is inert: a value that holds nothing but
-/// the global's name, whatever is called on it, given to it or taken from it. So are whole numbers of more than 8
+/// the global's name and what was given to it, whatever is called on it. So are whole numbers of more than 8
 /// bytes. Reads at most 2^22 operations, each of which makes at most one value.
 ///
-///     collections.OrderedDict and defaultdict, builtins.set and frozenset, argparse.Namespace, torch.Size,
-///     torch.device, the dtypes
-///     torch._utils._rebuild_tensor, _rebuild_tensor_v2, _rebuild_parameter
+///     collections.OrderedDict and defaultdict, dnnlib.util.EasyDict, builtins.set and frozenset, argparse.Namespace,
+///     torch.Size, torch.device, the dtypes torch._utils._rebuild_tensor, _rebuild_tensor_v2, _rebuild_parameter
+///     torch.storage._load_from_bytes, which is read as data too, but not within another
 ///     torch.FloatStorage and its equivalents for float16, bfloat16, float64, the integers and bool,
 ///     torch.UntypedStorage, torch.storage.UntypedStorage
 Pickle read_pickle(ByteReader& reader, const std::string& origin);

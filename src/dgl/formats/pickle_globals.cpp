@@ -30,6 +30,8 @@ const std::map<std::string, torch::ScalarType>& storage_types() {
 std::optional<PickleGlobal> pickle_global(const std::string& name) {
   static const std::map<std::string, PickleGlobal> globals{
       {"collections.OrderedDict", PickleGlobal::ordered_dict},
+      {"dnnlib.util.EasyDict", PickleGlobal::ordered_dict},
+      {"torch.storage._load_from_bytes", PickleGlobal::load_storage},
       {"collections.defaultdict", PickleGlobal::default_dict},
       {"__builtin__.set", PickleGlobal::set},
       {"__builtin__.frozenset", PickleGlobal::set},
@@ -50,7 +52,8 @@ std::optional<PickleGlobal> pickle_global(const std::string& name) {
       {"torch.bool", PickleGlobal::constant},
       {"torch._utils._rebuild_tensor", PickleGlobal::rebuild_tensor},
       {"torch._utils._rebuild_tensor_v2", PickleGlobal::rebuild_tensor},
-      {"torch._utils._rebuild_parameter", PickleGlobal::rebuild_parameter}};
+      {"torch._utils._rebuild_parameter", PickleGlobal::rebuild_parameter},
+      {"torch._utils._rebuild_parameter_with_state", PickleGlobal::rebuild_parameter}};
   if (const auto found = globals.find(name); found != globals.end()) return found->second;
   if (storage_types().count(name)) return PickleGlobal::storage;
   return std::nullopt;

@@ -18,6 +18,7 @@ enum class PickleGlobal {
   rebuild_tensor,
   rebuild_parameter,
   storage,
+  load_storage,  ///< torch.storage._load_from_bytes
 };
 
 /// Returns the meaning of `name` (module.attribute), or nothing for a global that tensors do not need.
