@@ -6,7 +6,7 @@ set -euo pipefail
 build=(
   cmake ninja-build g++
   libtorch-dev libopenblas0-openmp libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev
-  libgloo-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev libjs-chart.js libgtest-dev
+  libgloo-dev libpng-dev libjpeg62-turbo-dev libtiff-dev libwebp-dev libgif-dev zlib1g-dev libjs-chart.js libgtest-dev
 )
 tools=(clang-format clang-tidy)
 browser=(chromium fonts-dejavu-core)

@@ -54,8 +54,8 @@ inline std::string plain_png(uint32_t width, uint32_t height, const std::string&
   return make_png(width, height, 8, types[color.size()], pixels);
 }
 
-/// A JPEG of quality 100 of one color, with as many channels: 1, 3 (from RGB) or 4 (CMYK).
-inline std::string plain_jpeg(uint32_t width, uint32_t height, const std::string& color) {
+/// A JPEG of quality 100 of one color, with as many channels: 1, 3 (from RGB) or 4 (CMYK, kept as YCCK if asked).
+inline std::string plain_jpeg(uint32_t width, uint32_t height, const std::string& color, bool ycck = false) {
   jpeg_compress_struct encoder{};
   jpeg_error_mgr errors{};
   encoder.err = jpeg_std_error(&errors);
@@ -68,6 +68,7 @@ inline std::string plain_jpeg(uint32_t width, uint32_t height, const std::string
   encoder.input_components = static_cast<int>(color.size());
   encoder.in_color_space = color.size() == 1 ? JCS_GRAYSCALE : color.size() == 3 ? JCS_RGB : JCS_CMYK;
   jpeg_set_defaults(&encoder);
+  if (ycck) jpeg_set_colorspace(&encoder, JCS_YCCK);
   jpeg_set_quality(&encoder, 100, TRUE);
   jpeg_start_compress(&encoder, TRUE);
   std::string row;

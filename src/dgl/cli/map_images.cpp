@@ -104,7 +104,7 @@ void add_map_images_options(CLI::App& command, MapImagesOptions& options, const 
   command.add_option("--model", options.model, model_help)->required();
   command
       .add_option("--images", options.images,
-                  "Folder of PNG and JPEG files, or safetensors file with a tensor images [N, C, H, W] in -1 … 1")
+                  "Folder of images, or safetensors file with a tensor images [N, C, H, W] in -1 … 1")
       ->required();
   command
       .add_option("--out", options.out,

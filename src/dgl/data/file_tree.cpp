@@ -40,15 +40,22 @@ class FolderTree : public FileTree {
 
   std::string name(size_t i) const override { return (root_ / files_[i]).string(); }
   Bytes read(size_t i) const override {
-    const auto text = std::make_shared<const std::string>(read_file(root_ / files_[i], kMaxTreeFile));
+    const auto text = std::make_shared<const std::string>(read_file(regular(i), kMaxTreeFile));
     return {reinterpret_cast<const uint8_t*>(text->data()), text->size(), text};
   }
   Bytes look(size_t i) const override {
-    const auto map = std::make_shared<const MappedFile>(root_ / files_[i]);
+    const auto map = std::make_shared<const MappedFile>(regular(i));
     return {map->data(), map->size(), map};
   }
 
  private:
+  /// The path of file `i`. Throws Error for a pipe, which would wait for a writer, and the like.
+  fs::path regular(size_t i) const {
+    fs::path path = root_ / files_[i];
+    if (!fs::is_regular_file(path)) fail_file("{}: expected a regular file", path.string());
+    return path;
+  }
+
   fs::path root_;
 };
 

@@ -2,7 +2,9 @@
 #include <cctype>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,26 +22,62 @@ namespace {
 
 constexpr uint64_t kMaxLabelsFile = uint64_t{1} << 28;
 
-bool is_image(const fs::path& path) {
+/// A file's ending in small letters, with its dot; empty if it has none.
+std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+  return ending;
 }
 
-/// The PNG and JPEG files of a folder and its subfolders or of a zip archive, sorted by path.
+bool is_image_ending(const std::string& ending) {
+  static const std::set<std::string> endings{".png", ".jpg", ".jpeg", ".jpe",  ".jfif", ".webp",
+                                             ".bmp", ".dib", ".tif",  ".tiff", ".gif"};
+  return endings.count(ending) != 0;
+}
+
+/// "3 .txt, 1 without an ending": how many files of each ending. Of many kinds, the first by name.
+std::string kinds_text(const std::map<std::string, int64_t>& counts) {
+  constexpr size_t kShownKinds = 10;
+  std::string text;
+  size_t shown = 0;
+  int64_t others = 0;
+  for (const auto& [ending, count] : counts) {
+    if (++shown > kShownKinds) {
+      others += count;
+      continue;
+    }
+    // The ending is a text of the user's disk, of any bytes.
+    const std::string kind = ending.empty() ? "without an ending" : quoted(ending).substr(1, quoted(ending).size() - 2);
+    text += fmt::format("{}{} {}", shown > 1 ? ", " : "", count, kind);
+  }
+  return others ? fmt::format("{} and {} of other kinds", text, others) : text;
+}
+
+/// The image files of a folder and its subfolders or of a zip archive, sorted by path.
 class ImageFolder : public Source {
  public:
   ImageFolder(std::unique_ptr<FileTree> tree, const std::string& root, bool labels) : tree_(std::move(tree)) {
     size_t settings = tree_->files().size();
     std::vector<fs::path> images;
+    std::map<std::string, int64_t> left_out;
     for (size_t i = 0; i < tree_->files().size(); ++i) {
       const fs::path& file = tree_->files()[i];
-      if (file == kDatasetJson) settings = i;
-      if (!is_image(file)) continue;
-      places_.push_back(i);
-      images.push_back(file);
+      const std::string ending = ending_of(file);
+      if (file == kDatasetJson) {
+        settings = i;
+      } else if (is_image_ending(ending) || (ending.empty() && looks_as_image(i))) {
+        places_.push_back(i);
+        images.push_back(file);
+      } else {
+        ++left_out[ending];
+      }
     }
-    if (places_.empty()) fail("{}: has no PNG or JPEG images", root);
+    const std::string others =
+        left_out.empty() ? "" : "left out, being no images by their names: " + kinds_text(left_out);
+    if (places_.empty()) {
+      fail("{}: has no PNG, JPEG, WebP, TIFF, BMP or GIF images{}{}", root, others.empty() ? "" : "; ", others);
+    }
+    if (!others.empty()) notes_.push_back(others);
     const bool has_settings = settings < tree_->files().size();
     if (has_settings && labels) {
       take_dataset_json(settings, images);
@@ -68,6 +106,16 @@ class ImageFolder : public Source {
   }
 
  private:
+  /// Whether a file without an ending is an image by its content.
+  bool looks_as_image(size_t place) const {
+    try {
+      const Bytes bytes = tree_->look(place);
+      return begins_as_image(bytes.data, bytes.size);
+    } catch (const Error&) {  // it is empty, or cannot be read
+      return false;
+    }
+  }
+
   /// Takes labels from NVIDIA's dataset.json, whose numbered folders mean nothing.
   void take_dataset_json(size_t place, const std::vector<fs::path>& images) {
     const std::string origin = tree_->name(place);

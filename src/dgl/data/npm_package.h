@@ -21,6 +21,8 @@ class NpmPackage {
   std::string read(const std::string& name) const;
   /// Returns the name of the file for messages.
   std::string origin(const std::string& name) const;
+  /// The files of an archive by their names in it.
+  const std::map<std::string, std::string>& files() const { return files_; }
   const std::filesystem::path& path() const { return path_; }
 
  private:

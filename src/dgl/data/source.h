@@ -48,7 +48,9 @@ std::vector<std::string> emoji_vendors();
 /// which is the same for all vendors.
 std::unique_ptr<Source> open_emoji(const NpmPackage& package, bool skin_tones, const std::string& vendor = "");
 std::unique_ptr<Source> open_idx(const std::filesystem::path& path);
-std::unique_ptr<Source> open_cifar(const std::filesystem::path& path);
+/// CIFAR-10 or CIFAR-100 of the binary version or of Python's: an archive as it is offered, a folder with its files or
+/// with the folder that it unpacks to, or a file of it. Of more than one file, those of training images are taken.
+std::unique_ptr<Source> open_cifar(const NpmPackage& package);
 /// A folder of images or a zip archive of one. With `labels` these are those of NVIDIA's dataset.json at its top, or
 /// else the top-level folders.
 std::unique_ptr<Source> open_image_folder(const std::filesystem::path& path, bool labels);

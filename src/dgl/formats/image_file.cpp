@@ -3,16 +3,39 @@
 #include <cstring>
 
 #include "dgl/base/error.h"
+#include "dgl/formats/exif.h"
 
 namespace dgl {
 
-SourceImage decode_image(const EncodedImage& encoded, bool header_only) {
-  const auto starts = [&](const char* magic, size_t size) {
-    return encoded.size >= size && std::memcmp(encoded.data, magic, size) == 0;
+namespace {
+
+using Decoder = SourceImage (*)(const EncodedImage&, bool);
+
+/// The decoder of a file that begins like this; null for one that is no image.
+Decoder find_decoder(const uint8_t* data, uint64_t size) {
+  const auto has = [&](uint64_t at, const char* magic, size_t length) {
+    return size >= at + length && std::memcmp(data + at, magic, length) == 0;
   };
-  if (starts("\x89PNG\r\n\x1a\n", 8)) return decode_png(encoded, header_only);
-  if (starts("\xff\xd8\xff", 3)) return decode_jpeg(encoded, header_only);
-  fail_file("{}: expected a PNG or JPEG image", encoded.name);
+  if (has(0, "\x89PNG\r\n\x1a\n", 8)) return decode_png;
+  if (has(0, "\xff\xd8\xff", 3)) return decode_jpeg;
+  if (has(0, "RIFF", 4) && has(8, "WEBP", 4)) return decode_webp;
+  if (has(0, "II*\0", 4) || has(0, "MM\0*", 4) || has(0, "II+\0", 4) || has(0, "MM\0+", 4)) return decode_tiff;
+  if (has(0, "GIF87a", 6) || has(0, "GIF89a", 6)) return decode_gif;
+  // Two letters are little: the size of the header behind them has to be one of those that there are.
+  for (const char* header : {"\x0c", "\x28", "\x34", "\x38", "\x40", "\x6c", "\x7c"}) {
+    if (has(0, "BM", 2) && has(14, header, 1) && has(15, "\0\0\0", 3)) return decode_bmp;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool begins_as_image(const uint8_t* data, uint64_t size) { return find_decoder(data, size) != nullptr; }
+
+SourceImage decode_image(const EncodedImage& encoded, bool header_only) {
+  const Decoder decode = find_decoder(encoded.data, encoded.size);
+  if (!decode) fail_file("{}: expected a PNG, JPEG, WebP, TIFF, BMP or GIF image", encoded.name);
+  return upright(decode(encoded, header_only));
 }
 
 void check_image_sides(uint64_t width, uint64_t height, const std::string& name) {

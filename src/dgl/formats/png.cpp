@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/formats/exif.h"
 #include "dgl/formats/image_file.h"
 
 namespace dgl {
@@ -66,15 +67,27 @@ bool read_pixels(PngReader& reader, uint8_t* pixels, uint32_t height, size_t row
 }
 
 /// Composites pixels [n, channels + 1], alpha last, on white. Returns pixels [n, channels].
-std::vector<uint8_t> over_white(const std::vector<uint8_t>& pixels, size_t channels) {
+std::vector<uint8_t> without_alpha(const std::vector<uint8_t>& pixels, size_t channels) {
   std::vector<uint8_t> out(pixels.size() / (channels + 1) * channels);
   const uint8_t* from = pixels.data();
   for (size_t i = 0; i < out.size(); from += channels + 1) {
     const int alpha = from[channels];
-    for (size_t c = 0; c < channels; ++c)
-      out[i++] = static_cast<uint8_t>((from[c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    for (size_t c = 0; c < channels; ++c) out[i++] = over_white(from[c], alpha);
   }
   return out;
+}
+
+/// The orientation in the chunk eXIf, if there is one before the pixels.
+int png_orientation(const EncodedImage& encoded) {
+  constexpr uint64_t kSignature = 8, kHead = 8, kCheck = 4;
+  for (uint64_t at = kSignature; at + kHead <= encoded.size;) {
+    const uint8_t* chunk = encoded.data + at;
+    const uint64_t size = uint64_t{chunk[0]} << 24 | chunk[1] << 16 | chunk[2] << 8 | chunk[3];
+    if (size > encoded.size - at - kHead || std::memcmp(chunk + 4, "IDAT", 4) == 0) return 1;
+    if (std::memcmp(chunk + 4, "eXIf", 4) == 0) return exif_orientation(chunk + kHead, size);
+    at += kHead + size + kCheck;
+  }
+  return 1;
 }
 
 }  // namespace
@@ -92,7 +105,7 @@ SourceImage decode_png(const EncodedImage& encoded, bool header_only) {
   const int type = png_get_color_type(reader.png, reader.info);
   const bool alpha = (type & PNG_COLOR_MASK_ALPHA) != 0;
   const int64_t channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
-  SourceImage image{height, width, channels, {}, 0};
+  SourceImage image{height, width, channels, {}, 0, png_orientation(encoded)};
   if (header_only) return image;
   const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   if (row_bytes != static_cast<size_t>(width) * static_cast<size_t>(channels + alpha)) {
@@ -100,7 +113,7 @@ SourceImage decode_png(const EncodedImage& encoded, bool header_only) {
   }
   std::vector<uint8_t> pixels(row_bytes * height);
   if (!read_pixels(reader, pixels.data(), height, row_bytes)) fail_file("{}: PNG: {}", encoded.name, reader.message);
-  image.pixels = alpha ? over_white(pixels, static_cast<size_t>(channels)) : std::move(pixels);
+  image.pixels = alpha ? without_alpha(pixels, static_cast<size_t>(channels)) : std::move(pixels);
   return image;
 }
 
