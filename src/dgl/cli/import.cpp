@@ -42,6 +42,9 @@ void run(const ImportArguments& arguments, const CommonOptions& common) {
     describe(slot.name, slot.network);
     describe("average of the " + slot.name, slot.average);
   }
+  for (const auto& line : model.info["imported"].value("made_up", std::vector<std::string>())) {
+    fmt::print("{}\n", line);
+  }
   if (const auto left_out = model.info["imported"].find("left_out"); left_out != model.info["imported"].end()) {
     const auto names = (*left_out)["names"].get<std::vector<std::string>>();
     const auto count = (*left_out)["tensors"].get<int64_t>();

@@ -25,7 +25,8 @@ struct StateDict {
   NamedTensors others;  ///< tensors that the file keeps beside its state dicts ("latent_avg")
   std::string origin;   ///< the file, for messages
   std::string prefix;   ///< of the tensors' names in the file
-  /// What config.json beside the file says, for a format that has_settings(); null without one.
+  /// What config.json beside the file says, for a format that has_settings(), or the arguments by name that a network
+  /// in a file of NVIDIA's was made with; null without them.
   nlohmann::json settings{};
 };
 
@@ -75,6 +76,9 @@ class CheckpointFormat {
 
   /// The network of a state dict. Throws Error in one line that says which tensors are missing and which are unknown.
   virtual std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const = 0;
+
+  /// What import_network() makes up because the program's files may lack it: a sentence each, for the user.
+  virtual std::vector<std::string> made_up(const StateDict& dict) const { return {}; }
 
   /// Whether export_model() is there.
   virtual bool can_export() const { return false; }

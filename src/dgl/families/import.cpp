@@ -274,16 +274,24 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   std::vector<std::string> names;
   const Family* family = nullptr;
   LeftOut left_out;
+  std::vector<std::string> made_up;
   std::shared_ptr<const CheckpointFormat> first_format;
   const auto wanted_format = options.from.empty() ? nullptr : find_checkpoint_format(options.from, "--from");
   for (const auto& file_or_folder : files) {
     const std::filesystem::path path = file_in_folder(file_or_folder);
     const TensorFile file = without_wrapping_modules(load_tensors(path, wanted), path.string());
     Contents contents = contents_of(file, path.string());
+    nlohmann::json arguments;
+    if (const auto kept = file.metadata.find(kNetworkArguments); kept != file.metadata.end()) {
+      arguments = parse_json(kept->second);
+    }
     left_out.add(contents.file, contents.found);
     left_out.add(contents.beside, {});
     for (auto& [format, dict] : contents.found) {
       if (format->has_settings()) dict.settings = settings_beside(path);
+      if (!dict.prefix.empty() && arguments.is_object()) {
+        dict.settings = arguments.value(dict.prefix.substr(0, dict.prefix.size() - 1), nlohmann::json());
+      }
       if (wanted_format && !wanted_format->goes_with(*format)) {
         fail("{}: its tensors are named as in {}, not in {}", dict.origin, format->name(), options.from);
       }
@@ -298,6 +306,9 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
       network = format->import_network(dict, options);
       network->eval();
       family = &family_of(network->settings(), dict.origin);
+      for (const std::string& line : format->made_up(dict)) {
+        if (std::find(made_up.begin(), made_up.end(), line) == made_up.end()) made_up.push_back(line);
+      }
       model.info["imported"] = {{"from", format->name()}};
     }
     names.push_back(path.filename().string());
@@ -316,6 +327,7 @@ NetworkSet import_model(const std::vector<std::filesystem::path>& files, const I
   }
   family->check_networks(model, all_names);
   model.info["imported"]["files"] = names;
+  if (!made_up.empty()) model.info["imported"]["made_up"] = made_up;
   if (left_out.count > 0) {
     model.info["imported"]["left_out"] = {{"tensors", left_out.count}, {"names", left_out.names}};
   }

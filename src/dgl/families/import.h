@@ -20,8 +20,9 @@ std::shared_ptr<const CheckpointFormat> find_checkpoint_format(const std::string
 /// name as well (CheckpointFormat::role_in_file). Numbers become float32. Throws Error in one line for files of another
 /// architecture: which tensors are missing and which are unknown, the first few of each; and for networks that do not
 /// belong together or are named as in different programs. Tensors that no network took are counted in the model's info,
-/// with what their names begin with ("imported.left_out"). A folder stands for the tensors that diffusers keeps in it,
-/// and config.json beside a file of diffusers says what its tensors do not: the side of images, the groups of norms.
+/// with what their names begin with ("imported.left_out"). So is what the files lack and was made up, a sentence each
+/// ("imported.made_up"). A folder stands for the tensors that diffusers keeps in it, and config.json beside a file of
+/// diffusers says what its tensors do not: the side of images, the groups of norms.
 NetworkSet import_model(const std::vector<std::filesystem::path>& files, const ImportOptions& options = {});
 
 /// The first few of a list: "a, b, c and 7 more"; "none" if it is empty.

@@ -19,6 +19,20 @@ namespace dgl {
 namespace {
 
 constexpr int64_t kMeanLatents = 4096;
+constexpr uint64_t kNoiseSeed = 0;
+constexpr const char* kNoises = "noises.";  // begins the names of rosinality's fixed noise
+
+/// Whether a generator of rosinality's is of the time before it kept its fixed noise, as its published ones are.
+bool lacks_noise(const NamedTensors& tensors) {
+  const auto first = tensors.lower_bound(kNoises);
+  return first == tensors.end() || !first->first.starts_with(kNoises);
+}
+
+/// The side of the noise "synthesis.b16.conv1.noise_const".
+int64_t noise_side(const std::string& name) {
+  const std::string start = "synthesis.b";
+  return std::stoll(name.substr(start.size()));
+}
 
 /// Throws Error for other filters than [1, 3, 3, 1], which would silently give other images.
 void check_filter(const std::string& name, const torch::Tensor& filter, const std::string& origin) {
@@ -27,6 +41,36 @@ void check_filter(const std::string& name, const torch::Tensor& filter, const st
   if (plain.sizes() != expected.sizes() || !at::allclose(plain / plain.sum(), expected / expected.sum(), 1e-3, 1e-5)) {
     fail("{}: tensor {}: a resampling filter other than [1, 3, 3, 1] is not supported", origin, name);
   }
+}
+
+/// Throws Error for a network that was made otherwise than those here, where its tensors do not tell: with another
+/// activation or another learning rate of the mapping, which scales its weights.
+void check_arguments(const StateDict& dict) {
+  const auto expect = [&](const nlohmann::json& of, const char* key, const nlohmann::json& value) {
+    if (!of.is_object() || !of.contains(key) || of[key] == value) return;
+    fail("{}: {}: made with {} = {}; expected {}", dict.origin, dict.prefix.substr(0, dict.prefix.size() - 1), key,
+         of[key].dump(), value.dump());
+  };
+  const nlohmann::json& settings = dict.settings;
+  if (!settings.is_object()) return;
+  for (const char* part : {"mapping_kwargs", "synthesis_kwargs", "block_kwargs", "epilogue_kwargs"}) {
+    if (settings.contains(part)) expect(settings[part], "activation", "lrelu");
+  }
+  if (settings.contains("mapping_kwargs")) expect(settings["mapping_kwargs"], "lr_multiplier", 0.01);
+}
+
+/// The group of a discriminator's minibatch statistics: as it was made, or else as the options say.
+int64_t minibatch_std_group(const StateDict& dict, const ImportOptions& options) {
+  const nlohmann::json epilogue =
+      dict.settings.is_object() ? dict.settings.value("epilogue_kwargs", nlohmann::json()) : nlohmann::json();
+  if (!epilogue.is_object() || !epilogue.contains("mbstd_group_size")) return options.minibatch_std_group;
+  const nlohmann::json& group = epilogue["mbstd_group_size"];
+  constexpr int64_t kMostGroup = 4096;
+  if (!group.is_number_integer() || group < 1 || group > kMostGroup) {
+    fail("{}: {}: made with mbstd_group_size = {}; expected a whole number from 1 to {}", dict.origin,
+         dict.prefix.substr(0, dict.prefix.size() - 1), group.dump(), kMostGroup);
+  }
+  return group.get<int64_t>();
 }
 
 class StyleGan2Format : public CheckpointFormat {
@@ -48,8 +92,10 @@ class StyleGan2Format : public CheckpointFormat {
     return rosinality() ? std::vector<std::string>{"latent_avg"} : std::vector<std::string>();
   }
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const override {
+    check_arguments(dict);
     return dict.role.slot == "generator" ? import_generator(dict) : import_discriminator(dict, options);
   }
+  std::vector<std::string> made_up(const StateDict& dict) const override;
   bool can_export() const override { return rosinality(); }
   TensorFile export_model(const NetworkSet& model, const std::string& origin) const override;
 
@@ -62,6 +108,19 @@ class StyleGan2Format : public CheckpointFormat {
   TensorNaming naming_;
 };
 
+std::vector<std::string> StyleGan2Format::made_up(const StateDict& dict) const {
+  std::vector<std::string> lines;
+  if (!rosinality() || dict.role.slot != "generator") return lines;
+  if (!dict.others.count("latent_avg")) {
+    lines.push_back(fmt::format("{}: has no latent_avg; the mean of {} latents of a fixed seed takes its place",
+                                dict.origin, kMeanLatents));
+  }
+  if (lacks_noise(dict.tensors)) {
+    lines.push_back(fmt::format("{}: has no noises.*; noise of a fixed seed takes its place", dict.origin));
+  }
+  return lines;
+}
+
 /// The state dict's tensors under our names and in our shapes, filters left out.
 NamedTensors StyleGan2Format::translate(const StateDict& dict) const {
   const bool generator = dict.role.slot == "generator";
@@ -71,11 +130,16 @@ NamedTensors StyleGan2Format::translate(const StateDict& dict) const {
   NamedTensors ours;
   std::vector<std::string> missing, unknown;
   std::set<std::string> known;
+  const bool no_noise = generator && rosinality() && lacks_noise(dict.tensors);
+  at::Generator noise = at::detail::createCPUGenerator(kNoiseSeed);
   for (const std::string& name : wanted) {
     const std::string theirs = foreign_name(naming_, layout, name);
     known.insert(theirs);
     const auto found = dict.tensors.find(theirs);
-    if (found == dict.tensors.end()) {
+    if (no_noise && theirs.starts_with(kNoises)) {
+      const int64_t side = noise_side(name);
+      ours.emplace(name, torch::randn({side, side}, noise, torch::kFloat));
+    } else if (found == dict.tensors.end()) {
       missing.push_back(dict.prefix + theirs);
     } else {
       ours.emplace(name, to_our_shape(name, found->second));
@@ -117,7 +181,7 @@ std::shared_ptr<Network> StyleGan2Format::import_generator(const StateDict& dict
 std::shared_ptr<Network> StyleGan2Format::import_discriminator(const StateDict& dict,
                                                                const ImportOptions& options) const {
   const TensorFile file{translate(dict), {}};
-  const auto shape = stylegan2_discriminator_shape(file.tensors, options.minibatch_std_group, dict.origin);
+  const auto shape = stylegan2_discriminator_shape(file.tensors, minibatch_std_group(dict, options), dict.origin);
   check_size(shape.cost(), count_numbers(dict.tensors), dict.origin);
   const auto network = std::make_shared<StyleGan2Discriminator>(shape);
   get_module(file, "", *network, dict.origin);
