@@ -84,6 +84,19 @@ TEST(NvidiaPickle, NetworksThatWereMadeOtherwiseAreRefused) {
   refused(changed, {"x: G_ema: made with lr_multiplier = 1.0"});
 }
 
+TEST(Import, OtherProgramsAreRefusedByName) {
+  const TemporaryFolder folder;
+  for (const auto& [name, program] :
+       std::vector<std::pair<std::string, std::string>>{{"G_ema.synthesis.input.freqs", "StyleGAN3"},
+                                                        {"g_ema.to_rgbs.0.iwt.ll", "SWAGAN"},
+                                                        {"GAN.G.initial_block", "lucidrains"},
+                                                        {"params_ema.style_mlp.1.weight", "BasicSR"},
+                                                        {"state_dict.blocks.0.0.conv2d1.weight_orig", "StudioGAN"}}) {
+    save_safetensors(folder / "x", {{{name, torch::zeros({2})}}, {}});
+    expect_error([&] { import_model({folder / "x"}); }, {"x: networks of", program, "not imported"});
+  }
+}
+
 // As rosinality's published networks are.
 TEST(RosinalityWithoutNoise, NoiseIsOfAFixedSeed) {
   const TemporaryFolder folder;

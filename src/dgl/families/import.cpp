@@ -128,8 +128,28 @@ struct Contents {
   TensorFile file, beside;
 };
 
+/// The program that a file of networks which are known, but not read, is of; empty if it is of none of these.
+std::string known_program(const TensorFile& file) {
+  // A part of a tensor's name that only one program has, and the program.
+  static const std::vector<std::pair<std::string, std::string>> programs{
+      {".synthesis.input.freqs", "StyleGAN3"},
+      {".iwt.ll", "SWAGAN (stylegan2-pytorch with --arch swagan)"},
+      {".G.initial_block", "lucidrains/stylegan2-pytorch"},
+      {".style_mlp.1.weight", "BasicSR's StyleGAN2"},
+      {".blocks.0.0.conv2d1.", "PyTorch-StudioGAN"}};
+  for (const auto& [name, tensor] : file.tensors) {
+    for (const auto& [part, program] : programs) {
+      if (("." + name).find(part) != std::string::npos) return program;
+    }
+  }
+  return "";
+}
+
 /// State dicts may lie in the whole file, or within a dict that programs put around them.
 Contents contents_of(const TensorFile& file, const std::string& origin) {
+  if (const std::string program = known_program(file); !program.empty()) {
+    fail("{}: networks of {}, which are not imported (docs/formats.md says which are)", origin, program);
+  }
   if (auto found = find_dicts_in(file, origin); !found.empty()) return {std::move(found), file, {}};
   for (const std::string wrapper : {"state_dict.", "model.", "model_state_dict.", "params_ema.", "params."}) {
     Contents inner{{}, {file.with_prefix(wrapper), {}}, file};
