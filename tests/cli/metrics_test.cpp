@@ -3,6 +3,7 @@
 #include "cli/program.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
+#include "make_files.h"
 
 namespace dgl::test {
 namespace {
@@ -62,6 +63,66 @@ TEST_F(Metrics, WithoutLogitsThereIsNoInceptionScore) {
   EXPECT_EQ(words.out.find("is "), std::string::npos) << words.out;
 }
 
+// Without a wish, what too few rows do not allow is left out, and said.
+TEST_F(Metrics, WhatTheFilesDoNotAllowIsLeftOut) {
+  put("few", "features", golden("fake").slice(0, 0, 3));
+  const Outcome outcome = run("real", "few", {"--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).size(), 1u);
+  for (const char* words : {"kid: left out: fewer rows than 100", "pr: left out: fewer rows than 4",
+                            "is: left out: few has no tensor logits"}) {
+    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+  }
+  // Equal sets have no distance, whatever rounding says.
+  EXPECT_EQ(nlohmann::json::parse(run("real", "real", {"--metrics", "fid", "--json"}).out)["fid"], 0);
+}
+
+// Folders of images, of any program, with no model: at once, or by way of files of features.
+TEST_F(Metrics, ComparesFoldersOfImages) {
+  torch::manual_seed(5);
+  const auto draw = [&](const std::string& name, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const Tensor image = torch::randint(256, {32 * 32}).to(torch::kUInt8);
+      const std::string pixels(static_cast<const char*>(image.data_ptr()), 32 * 32);
+      folder_.put(fmt::format("{}/{}.png", name, i), make_png(32, 32, 8, /*type=*/0, pixels));
+    }
+  };
+  draw("one", 12);
+  draw("two", 9);
+  const std::string network = DGL_SOURCE_DIR "/assets/mnist32-features.safetensors";
+  const auto eval = [&](const std::string& data, const std::string& images) {
+    const Outcome outcome =
+        dgl_({"eval", "--images", images, "--data", data, "--features", network, "--metrics", "fid,pr", "--json"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+  const auto found = eval("one", "two");
+  EXPECT_EQ(found["samples"], 9);
+  EXPECT_EQ(found["real"], 12);
+  EXPECT_EQ(found["images"], "two");
+  EXPECT_GT(found["fd_mnist"].get<double>(), 0);
+  EXPECT_EQ(eval("one", "one")["fd_mnist"], 0);
+  ASSERT_EQ(dgl_({"prepare", "one", "--out", "one.dgldata"}).status, 0);
+  EXPECT_EQ(eval("one.dgldata", "two")["fd_mnist"], found["fd_mnist"]);
+
+  for (const char* set : {"one", "two"}) {
+    const Outcome outcome =
+        dgl_({"features", "--images", set, "--features", network, "--out", std::string("f.") + set});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+  }
+  const auto of_files = nlohmann::json::parse(run("f.one", "f.two", {"--metrics", "fid,pr", "--json"}).out);
+  EXPECT_NEAR(of_files["fid"].get<double>(), found["fd_mnist"].get<double>(), 1e-6 * of_files["fid"].get<double>());
+  EXPECT_EQ(of_files["recall"], found["fd_mnist_recall"]);
+
+  for (const auto& entry : fs::directory_iterator(folder_.path())) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("dgl-images")) << entry.path();
+  }
+  EXPECT_EQ(dgl_({"eval", "--data", "one", "--features", network}).status, 2);
+  EXPECT_EQ(dgl_({"eval", "--images", "two", "--model", "m", "--data", "one", "--features", network}).status, 2);
+  expect_refusal(dgl_({"eval", "--images", "none", "--data", "one", "--features", network}), {"none"});
+  expect_refusal(dgl_({"features", "--images", "one", "--features", network, "--out", "f.one"}), {"f.one", "exists"});
+}
+
 TEST_F(Metrics, OnlyWhatIsAskedFor) {
   put("pair", "features", golden("fake").slice(0, 0, 2));
   const auto json = nlohmann::json::parse(run("real", "pair", {"--metrics", "fid", "--json"}).out);
@@ -87,13 +148,13 @@ TEST_F(Metrics, BadInput) {
   expect_refusal(run("real", "text"), {"text"});
   expect_refusal(run("real", "unnamed"), {"unnamed", "features"});
   expect_refusal(run("real", "narrow"), {"narrow", "63", "64"});
-  expect_refusal(run("real", "short"), {"short", "99 rows", "--kid-subset-size 100"});
-  expect_refusal(run("short", "fake"), {"short", "99 rows", "--kid-subset-size 100"});
-  expect_refusal(run("real", "tiny"), {"tiny", "3 rows", "at least 4"});
+  expect_refusal(run("real", "short", {"--metrics", "kid"}), {"short", "99 rows", "--kid-subset-size 100"});
+  expect_refusal(run("short", "fake", {"--metrics", "fid,kid"}), {"short", "99 rows", "--kid-subset-size 100"});
+  expect_refusal(run("real", "tiny", {"--metrics", "pr"}), {"tiny", "3 rows", "at least 4"});
   expect_refusal(run("real", "whole"), {"whole", "features", "Int"});
   expect_refusal(run("real", "flat"), {"flat", "[N, d]"});
   expect_refusal(run("broken", "fake"), {"broken", "features", "not finite"});
-  expect_refusal(run("real", "fake", {"--is-splits", "261"}), {"fake", "logits", "260 rows", "261"});
+  expect_refusal(run("real", "fake", {"--metrics", "is", "--is-splits", "261"}), {"fake", "logits", "260 rows", "261"});
   save_safetensors(folder_ / "scores", {{{"features", golden("fake")}, {"logits", golden("logits") / 0}}, {}});
   expect_refusal(run("real", "scores"), {"scores", "logits", "not finite"});
   EXPECT_EQ(run("real", "fake", {"--kid-subsets", "0"}).status, 2);

@@ -30,6 +30,7 @@ void add_resume(CLI::App& app, CommonOptions& common);
 void add_sample(CLI::App& app, CommonOptions& common);
 void add_score(CLI::App& app, CommonOptions& common);
 void add_eval(CLI::App& app, CommonOptions& common);
+void add_features(CLI::App& app, CommonOptions& common);
 void add_metrics(CLI::App& app, CommonOptions& common);
 void add_profile(CLI::App& app, CommonOptions& common);
 void add_import(CLI::App& app, CommonOptions& common);

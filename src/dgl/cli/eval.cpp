@@ -14,6 +14,7 @@
 #include "dgl/cli/eval_translations.h"
 #include "dgl/cli/metric_options.h"
 #include "dgl/cli/solver_options.h"
+#include "dgl/data/opened_set.h"
 #include "dgl/families/model_file.h"
 #include "dgl/metrics/linear_probe.h"
 #include "dgl/metrics/measure.h"
@@ -25,7 +26,7 @@ namespace dgl {
 namespace {
 
 struct EvalArguments : EvalSets {
-  std::string model, direction, features, linear, lpips, metrics = "fid";
+  std::string model, images, direction, features, linear, lpips, metrics = "fid";
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
@@ -158,12 +159,12 @@ nlohmann::json measure_sampler(const EvalArguments& arguments, const NetworkSet&
 void print_numbers(nlohmann::json numbers, const EvalArguments& arguments, int64_t samples) {
   const auto real = numbers["real"].get<int64_t>();
   if (arguments.json) {
-    numbers.update({{"model", arguments.model},
-                    {"data", arguments.data},
-                    {"features", arguments.features},
-                    {"samples", samples},
-                    {"seed", arguments.seed},
-                    {"psi", arguments.psi}});
+    numbers.update({{"data", arguments.data}, {"features", arguments.features}, {"samples", samples}});
+    if (arguments.model.empty()) {
+      numbers["images"] = arguments.images;
+    } else {
+      numbers.update({{"model", arguments.model}, {"seed", arguments.seed}, {"psi", arguments.psi}});
+    }
     if (!arguments.data_b.empty()) numbers["data_b"] = arguments.data_b;
     fmt::print("{}\n", numbers.dump());
     return;
@@ -174,17 +175,24 @@ void print_numbers(nlohmann::json numbers, const EvalArguments& arguments, int64
   fmt::print("({} samples against {} images)\n", samples, real);
 }
 
-void run(const EvalArguments& arguments, const CommonOptions& common) {
-  MeasureOptions options;
-  options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
-  const auto device = parse_device(common.device);
+/// Images of any origin in place of a model's; both sets may be folders.
+nlohmann::json measure_images(const EvalArguments& arguments, FeatureNetwork& features, MeasureOptions& options) {
+  const auto data = open_set(arguments.data, 0, options.note);
+  const auto images = open_set(arguments.images, data->info().channels, options.note);
+  options.keep_statistics = is_packed_set(arguments.data);
+  options.samples.count = images->info().count;
+  nlohmann::json numbers = measure(images_of(*images), *data, features, options);
+  numbers["real"] = data->info().count;
+  return numbers;
+}
+
+nlohmann::json measure_model(const EvalArguments& arguments, FeatureNetwork& features, MeasureOptions& options) {
+  const torch::Device device = options.samples.device;
   const NetworkSet model = load_model(arguments.model);
   const auto sampler = arguments.direction.empty() ? sampler_of(model, arguments.model)
                                                    : translator_of(model, arguments.direction, arguments.model).there;
   apply_solver_options(*sampler, arguments.solver, arguments.model);
-  const auto features = load_feature_network(arguments.features);
   model.to(device);
-  features->to(device);
   if (!arguments.lpips.empty()) {
     if (!family_of(model, arguments.model).reconstructs()) {
       fail("--lpips: {} reconstructs no images; expected a vae", arguments.model);
@@ -193,6 +201,19 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     lpips->to(device);
     options.lpips = lpips;
   }
+  return arguments.data_b.empty() ? measure_sampler(arguments, model, *sampler, features, options)
+                                  : eval_translations(arguments, model, arguments.model, features, options);
+}
+
+void run(const EvalArguments& arguments, const CommonOptions& common) {
+  if (arguments.model.empty() == arguments.images.empty()) {
+    throw UsageError("expected --model, or --images that any program made");
+  }
+  MeasureOptions options;
+  options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
+  const auto device = parse_device(common.device);
+  const auto features = load_feature_network(arguments.features);
+  features->to(device);
   options.samples = {.count = arguments.samples,
                      .batch = arguments.batch,
                      .seed = arguments.seed,
@@ -214,19 +235,19 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     progress.update(progress_bar(what, done, total, now_seconds() - start));
   };
   options.note = [&](const std::string& line) { progress.print(line); };
-  const nlohmann::json numbers = arguments.data_b.empty()
-                                     ? measure_sampler(arguments, model, *sampler, *features, options)
-                                     : eval_translations(arguments, model, arguments.model, *features, options);
+  const nlohmann::json numbers = arguments.model.empty() ? measure_images(arguments, *features, options)
+                                                         : measure_model(arguments, *features, options);
   print_numbers(numbers, arguments, options.samples.count);
 }
 
 }  // namespace
 
 void add_eval(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("eval", "Compare a model's images with real ones");
+  CLI::App* command = app.add_subcommand("eval", "Compare images of a model, or of a folder, with real ones");
   auto a = std::make_shared<EvalArguments>();
-  command->add_option("--model", a->model, "Model file")->required();
-  command->add_option("--data", a->data, "Real images, a packed set")->required();
+  command->add_option("--model", a->model, "Model file");
+  command->add_option("--data", a->data, "Real images, a packed set; with --images also a folder or archive of images")
+      ->required();
   command->add_option("--inputs", a->inputs, "For a CycleGAN: images that it translates, a packed set");
   auto* direction =
       command->add_option("--direction", a->direction,
@@ -280,6 +301,12 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->capture_default_str();
   command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too")
       ->excludes(data_b);
+  command
+      ->add_option("--images", a->images,
+                   "In place of --model: images that any program made, a packed set, or a folder or archive of images "
+                   "as dgl prepare reads them; all of equal sides, which are not resized")
+      ->excludes("--model", "--direction", "--data-b", "--inputs", "--linear", "--lpips", "--samples", "--psi",
+                 "--seed");
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -52,8 +53,9 @@ FeatureStatistics statistics(const torch::Tensor& features) {
 void run(const MetricsArguments& arguments) {
   const TensorFile real_file = load_safetensors(arguments.real), fake_file = load_safetensors(arguments.fake);
   // Without a wish, all that the files allow.
-  MetricSet wanted{true, true, fake_file.contains("logits"), true, false};
-  if (!arguments.metrics.empty()) wanted = MetricSet::parse(arguments.metrics, "--metrics");
+  const bool chosen = !arguments.metrics.empty();
+  MetricSet wanted{.fid = true};
+  if (chosen) wanted = MetricSet::parse(arguments.metrics, "--metrics");
   if (wanted.accuracy)
     throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is and pr");
   const int64_t least = wanted.pr ? kNeighbors + 1 : 2;
@@ -61,6 +63,22 @@ void run(const MetricsArguments& arguments) {
   const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
   if (real.size(1) != fake.size(1)) {
     fail("{}: tensor features: {} columns, but {} in {}", arguments.fake, fake.size(1), real.size(1), arguments.real);
+  }
+  if (!chosen) {
+    const int64_t rows = std::min(real.size(0), fake.size(0));
+    const auto allow = [&](bool& metric, const char* name, bool fits, const std::string& why) {
+      metric = fits;
+      if (!fits) fmt::print(stderr, "{}: left out: {}\n", name, why);
+    };
+    const auto fewer = [](int64_t least) { return fmt::format("fewer rows than {}", least); };
+    allow(wanted.kid, "kid", rows >= arguments.kid.subset_size,
+          fewer(arguments.kid.subset_size) + " (--kid-subset-size)");
+    allow(wanted.pr, "pr", rows > kNeighbors, fewer(kNeighbors + 1));
+    const bool scores = fake_file.contains("logits");
+    const bool enough = scores && fake_file.at("logits", arguments.fake).dim() == 2 &&
+                        fake_file.at("logits", arguments.fake).size(0) >= arguments.is_splits;
+    allow(wanted.is, "is", enough,
+          scores ? fewer(arguments.is_splits) + " (--is-splits)" : arguments.fake + " has no tensor logits");
   }
   for (const auto& [rows, origin] : {std::pair{real.size(0), arguments.real}, {fake.size(0), arguments.fake}}) {
     if (wanted.kid && rows < arguments.kid.subset_size) {

@@ -15,7 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kMagic[] = "DGLDATA1";
 constexpr uint64_t kMaxHeader = 1 << 24, kPage = 4096;
 constexpr int64_t kMaxResolution = 4096, kMaxCount = int64_t{1} << 36;
 
@@ -34,7 +33,7 @@ PackedWriter::PackedWriter(const std::filesystem::path& path, const DatasetInfo&
                                    {"resize", info.resize},
                                    {"source", info.source}})
                                  .dump(-1, ' ', false, json::error_handler_t::replace);
-  file_.write(std::string_view(kMagic, 8));
+  file_.write(std::string_view(kPackedMagic, 8));
   char length[8];
   for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xff);
   file_.write(length, sizeof(length));
@@ -63,7 +62,7 @@ void PackedWriter::finish() {
 }
 
 PackedLayout read_packed_layout(const uint8_t* data, uint64_t size, const std::string& origin) {
-  if (size < 16 || std::memcmp(data, kMagic, 8) != 0)
+  if (size < 16 || std::memcmp(data, kPackedMagic, 8) != 0)
     fail_file("{}: expected a packed set made by dgl prepare", origin);
   uint64_t length = 0;
   for (int i = 15; i >= 8; --i) length = length << 8 | data[i];

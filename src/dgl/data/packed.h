@@ -11,6 +11,9 @@
 
 namespace dgl {
 
+/// What a packed set begins with.
+inline constexpr char kPackedMagic[] = "DGLDATA1";
+
 /// Writes a packed set image by image. The file appears only when finish() has completed it. The format:
 ///
 /// - "DGLDATA1"

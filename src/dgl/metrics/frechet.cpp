@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/metrics/checks.h"
@@ -48,13 +50,15 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
   if (a.mean.sizes() != b.mean.sizes()) {
     fail("Fréchet distance: {} features against {}", a.mean.numel(), b.mean.numel());
   }
+  if (a.mean.equal(b.mean) && a.covariance.equal(b.covariance)) return 0;  // which rounding would miss
   const Tensor difference = a.mean - b.mean;
   // With S = R^T R, tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T. Their squares are the eigenvalues of
   // S1 S2. For a singular product they come out near 1e-16, whereas square roots of eigenvalues would be near 1e-8.
   const Tensor product = at::mm(root_of(a.covariance), root_of(b.covariance).t());
   const double cross = at::linalg_svdvals(product).sum().item<double>();
-  return difference.square().sum().item<double>() + a.covariance.trace().item<double>() +
-         b.covariance.trace().item<double>() - 2 * cross;
+  const double sum = difference.square().sum().item<double>() + a.covariance.trace().item<double>() +
+                     b.covariance.trace().item<double>() - 2 * cross;
+  return std::max(sum, 0.0);  // below it is rounding
 }
 
 }  // namespace dgl

@@ -53,7 +53,8 @@ void check_labels(const MeasureOptions& options, const Dataset& dataset, const T
                   const FeatureNetwork& network) {
   const auto known = static_cast<int64_t>(dataset.info().classes.size());
   if (!options.each_label && !options.metrics.accuracy) return;
-  if (classes == 0) fail("accuracy and the numbers of each label need a model that takes labels");
+  if (classes == 0)
+    fail("accuracy and the numbers of each label need a model that takes labels, or images that have some");
   if (options.metrics.accuracy && network.classes() != classes) {
     fail("accuracy: the feature network tells {} labels, but the model takes {}", network.classes(), classes);
   }
@@ -71,8 +72,8 @@ void check_labels(const MeasureOptions& options, const Dataset& dataset, const T
   }
 }
 
-void check_counts(const MeasureOptions& options, int64_t real, int64_t labels, const FeatureNetwork& network) {
-  const int64_t fake = options.samples.count;
+void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int64_t labels,
+                  const FeatureNetwork& network) {
   if (options.metrics.kid && std::min(real, fake) < options.kid.subset_size) {
     fail("kid: {} real and {} generated images, expected at least --kid-subset-size {} of each", real, fake,
          options.kid.subset_size);
@@ -125,15 +126,37 @@ uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_
                                covariances * network.dimensions() * network.dimensions() * 8);
 }
 
+ImageSource images_of(const Dataset& set) {
+  ImageSource source;
+  source.count = set.info().count;
+  source.classes = static_cast<int64_t>(set.info().classes.size());
+  if (set.labeled()) source.labels = set.labels(evenly_spaced(source.count, source.count));
+  source.for_each = [&set](const ImageSource::Use& use) {
+    for_each_batch(set, kStatisticsBatch,
+                   [&](const Tensor& images, const Tensor& labels, int64_t) { use(images, labels); });
+  };
+  return source;
+}
+
 nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork& network,
                        const MeasureOptions& options) {
-  const MetricSet& metrics = options.metrics;
-  const int64_t real = dataset.info().count, fake = options.samples.count;
   const SampleSpec spec = sampler.spec();
-  const int64_t labels = options.each_label ? spec.classes : 0;
-  const Tensor fake_labels = draw_labels(spec, fake, options.samples.seed, options.samples.label_shares);
-  check_labels(options, dataset, fake_labels, spec.classes, network);
-  check_counts(options, real, labels, network);
+  const DrawOptions& draws = options.samples;
+  return measure({.count = draws.count,
+                  .classes = spec.classes,
+                  .labels = draw_labels(spec, draws.count, draws.seed, draws.label_shares),
+                  .for_each = [&](const ImageSource::Use& use) { for_each_sample(sampler, draws, use); }},
+                 dataset, network, options);
+}
+
+nlohmann::json measure(const ImageSource& source, const Dataset& dataset, FeatureNetwork& network,
+                       const MeasureOptions& options) {
+  const MetricSet& metrics = options.metrics;
+  const int64_t real = dataset.info().count, fake = source.count;
+  const int64_t labels = options.each_label ? source.classes : 0;
+  const Tensor& fake_labels = source.labels;
+  check_labels(options, dataset, fake_labels, source.classes, network);
+  check_counts(options, real, fake, labels, network);
   const int64_t held = metrics.holds_features() ? network.dimensions() : 0;
 
   nlohmann::json result;
@@ -142,7 +165,7 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
   std::vector<StatisticsAccumulator> fake_of_label(real_of_label.size());
   std::optional<FeatureStatistics> real_statistics;
   std::optional<StatisticsCache> cache;
-  if (metrics.fid) {
+  if (metrics.fid && options.keep_statistics) {
     cache.emplace(dataset, options.network_file, network.distance_name());
     real_statistics = cache->read(network.dimensions(), options.note);
     result["statistics_cached"] = real_statistics.has_value();
@@ -151,14 +174,14 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
     StatisticsAccumulator sums;
     for_each_batch(dataset, kStatisticsBatch, [&](const Tensor& images, const Tensor& real_labels, int64_t done) {
       const Tensor features = network.features(images.to(options.samples.device)).cpu();
-      if (cache && !real_statistics) sums.add(features);
+      if (metrics.fid && !real_statistics) sums.add(features);
       if (!real_of_label.empty()) add_by_label(real_of_label, features, real_labels);
       if (held) real_rows.add(features);
       options.progress("real images", done, real);
     });
-    if (cache && !real_statistics) {
+    if (metrics.fid && !real_statistics) {
       real_statistics = sums.finish();
-      cache->write(*real_statistics, options.note);
+      if (cache) cache->write(*real_statistics, options.note);
     }
   }
 
@@ -166,7 +189,8 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
   StatisticsAccumulator sums;
   ReconstructionMeasures reconstructions(options.lpips.get());
   int64_t done = 0;
-  for_each_sample(sampler, options.samples, [&](const Tensor& images, const Tensor& batch_labels) {
+  source.for_each([&](const Tensor& drawn, const Tensor& batch_labels) {
+    const Tensor images = drawn.to(options.samples.device);
     if (options.reconstructs) {
       reconstructions.add(options.samples.inputs.slice(0, done, done + images.size(0)), images.cpu());
     }

@@ -35,12 +35,26 @@ struct MeasureOptions {
   std::shared_ptr<const Lpips> lpips;      ///< compares them too, if it is there
   bool each_label = false;                 ///< also compute Fréchet distance, IS and accuracy for each label's images
   std::filesystem::path network_file;      ///< file of the feature network; part of the cache's key
+  bool keep_statistics = true;             ///< whether the real images' statistics are kept beside their set
   /// Progress callback, called after every batch. `note` receives informational messages.
   std::function<void(const std::string& what, int64_t done, int64_t total)> progress;
   std::function<void(const std::string&)> note;
 };
 
-/// Compares a generator's images with a set's. Images are streamed, and so are features for the Fréchet distance. KID
+/// Images that are compared with a set's, in batches.
+struct ImageSource {
+  using Use = std::function<void(const torch::Tensor& images_u8, const torch::Tensor& labels)>;
+
+  int64_t count = 0;
+  int64_t classes = 0;                             ///< number of labels; 0: none
+  torch::Tensor labels{};                          ///< [count] in the order of the images; undefined without labels
+  std::function<void(const Use& use)> for_each{};  ///< passes all images [n, C, R, R] uint8, and labels [n]
+};
+
+/// The images of a packed set. It has to outlive the source.
+ImageSource images_of(const Dataset& set);
+
+/// Compares images with a set's. Images are streamed, and so are features for the Fréchet distance. KID
 /// and precision/recall hold the features of all images; the Inception score holds the class scores of the generated
 /// ones. The set's statistics are read from the cache beside it, or written there (StatisticsCache). Accuracy is the
 /// share of a conditional generator's images that the network classifies as their label.
@@ -54,6 +68,9 @@ struct MeasureOptions {
 ///   label's metrics; its IS has one split
 /// Throws Error, before computing anything, if there are too few images, if labels do not fit, or if more than
 /// `max_bytes` would be held.
+nlohmann::json measure(const ImageSource& source, const Dataset& dataset, FeatureNetwork& network,
+                       const MeasureOptions& options);
+/// The same of the images that a sampler draws (`options.samples`).
 nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork& network,
                        const MeasureOptions& options);
 
