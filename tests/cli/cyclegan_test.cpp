@@ -3,6 +3,7 @@
 #include "cli/program_test_case.h"
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
+#include "dgl/data/dataset.h"
 #include "dgl/formats/image_file.h"
 #include "dgl/formats/safetensors.h"
 #include "make_files.h"
@@ -22,6 +23,35 @@ class CycleGanProgram : public ProgramTest {
     expect_done(words);
   }
 };
+
+// The teacher that comes with the program takes gray images, whose bytes are in the order of a tensor's already.
+TEST_F(CycleGanProgram, TranslatesGrayImagesOfAFolder) {
+  const std::string model = DGL_SOURCE_DIR "/assets/digits32-outlines-teacher.safetensors";
+  torch::manual_seed(3);
+  const torch::Tensor images = torch::randint(256, {3, 1, 32, 32}).to(torch::kUInt8);
+  for (int64_t i = 0; i < 3; ++i) {
+    const std::string pixels(static_cast<const char*>(images[i].data_ptr()), 32 * 32);
+    folder_.put(fmt::format("gray/{}.png", i), make_png(32, 32, 8, /*type=*/0, pixels));
+  }
+  const auto decoded = [&](const std::string& file) {
+    const std::string png = read_file(folder_ / file);
+    const SourceImage image = decode_image({reinterpret_cast<const uint8_t*>(png.data()), png.size(), file});
+    EXPECT_EQ(image.channels, 1);
+    return torch::tensor(at::ArrayRef<uint8_t>(image.pixels), torch::kUInt8).view({image.height, image.width});
+  };
+  expect_done({"translate", "--model", model, "--images", "gray", "--out", "grid.png"});
+  const torch::Tensor grid = decoded("grid.png");
+  ASSERT_EQ(grid.size(1), 3 * 32);
+  save_safetensors(folder_ / "x.safetensors", {{{"images", to_unit_range(images)}}, {}});
+  expect_done({"translate", "--model", model, "--images", "x.safetensors", "--out", "y.safetensors"});
+  const torch::Tensor made = to_bytes(load_safetensors(folder_ / "y.safetensors").at("images", "y"));
+  expect_done({"translate", "--model", model, "--images", "gray", "--out", "made"});
+  for (int64_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(grid.slice(0, 0, 32).slice(1, 32 * i, 32 * (i + 1)).equal(images[i][0])) << i;
+    const torch::Tensor off = decoded(fmt::format("made/{}.png", i)).to(torch::kInt) - made[i][0].to(torch::kInt);
+    EXPECT_LE(off.abs().max().item<int>(), 1) << i;
+  }
+}
 
 TEST_F(CycleGanProgram, TranslatesBothWays) {
   import({"latest_net_G_A.pth", "latest_net_G_B.pth", "latest_net_D_A.pth", "latest_net_D_B.pth"});

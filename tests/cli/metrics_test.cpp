@@ -117,6 +117,8 @@ TEST_F(Metrics, ComparesFoldersOfImages) {
   for (const auto& entry : fs::directory_iterator(folder_.path())) {
     EXPECT_FALSE(entry.path().filename().string().starts_with("dgl-images")) << entry.path();
   }
+  expect_refusal(run("one", "f.two"), {"one", "dgl eval --images"});
+  expect_refusal(run("f.one", "one.dgldata"), {"one.dgldata", "dgl eval --images"});
   EXPECT_EQ(dgl_({"eval", "--data", "one", "--features", network}).status, 2);
   EXPECT_EQ(dgl_({"eval", "--images", "two", "--model", "m", "--data", "one", "--features", network}).status, 2);
   expect_refusal(dgl_({"eval", "--images", "none", "--data", "one", "--features", network}), {"none"});

@@ -90,6 +90,19 @@ TEST(Recipe, StoredOnesOfEarlierVersionsAreRead) {
   expect_error([&] { parse_recipe("[network]\nattention = 8\n" + run, "recipe.toml"); }, {"network.attention"});
 }
 
+// How a teacher came about says nothing of its students.
+TEST(Recipe, ADefaultStartDropsAllThatIsOfTheStudent) {
+  const Recipe recipe = parse_recipe(
+      "family = 'cyclegan'\n[student]\npart = 'pair_discriminators'\nwidth = '1'\ndiscriminator_freeze = 2\n"
+      "[training]\npair_judge = 0.2\nlr = 0.001\n",
+      "r");
+  const std::string text = recipe_toml(recipe.with_default_start());
+  for (const char* line : {"\npart = 'both'\n", "\nwidth = '1/2'\n", "\ndiscriminator_freeze = 0\n",
+                           "\npair_judge = 0.2\n", "\nlr = 0.001\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
 TEST(Recipe, EqualStage1sHaveEqualText) {
   Recipe a, b;
   b.teacher().lambda = 3;

@@ -38,7 +38,8 @@ torch::Tensor read_image(const Source& source, int64_t i, int64_t channels) {
   const SourceImage image = with_channels(source.read(i), channels);
   const torch::Tensor pixels = torch::from_blob(const_cast<uint8_t*>(image.pixels.data()),
                                                 {1, image.height, image.width, channels}, torch::kByte);
-  return pixels.permute({0, 3, 1, 2}).contiguous();
+  // A copy: a gray image is in this order already, and the pixels are gone when this returns.
+  return pixels.permute({0, 3, 1, 2}).clone(at::MemoryFormat::Contiguous);
 }
 
 /// Where what is made of an image goes: its own path in the folder, as PNG.

@@ -9,6 +9,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/metric_options.h"
+#include "dgl/data/opened_set.h"
 #include "dgl/formats/safetensors.h"
 #include "dgl/metrics/frechet.h"
 #include "dgl/metrics/inception_score.h"
@@ -51,6 +52,12 @@ FeatureStatistics statistics(const torch::Tensor& features) {
 }
 
 void run(const MetricsArguments& arguments) {
+  for (const std::string& path : {arguments.real, arguments.fake}) {
+    if (fs::is_directory(path) || is_packed_set(path)) {
+      fail("{}: images, not features in a file; `dgl eval --images {} --data {} --features NETWORK` compares images",
+           path, arguments.fake, arguments.real);
+    }
+  }
   const TensorFile real_file = load_safetensors(arguments.real), fake_file = load_safetensors(arguments.fake);
   // Without a wish, all that the files allow.
   const bool chosen = !arguments.metrics.empty();

@@ -183,15 +183,11 @@ Recipe Recipe::stage1() const {
 }
 
 Recipe Recipe::with_default_start() const {
-  const Recipe defaults(family);
-  Recipe recipe = *this;
-  recipe.width = defaults.width;
-  recipe.discriminator_width = defaults.discriminator_width;
-  recipe.narrow_constant = defaults.narrow_constant;
-  recipe.init = defaults.init;
-  recipe.discriminator_init = defaults.discriminator_init;
-  recipe.keep_channels = defaults.keep_channels;
-  recipe.discriminator_freeze = defaults.discriminator_freeze;
+  Recipe defaults(family), recipe = *this;
+  const auto usual = recipe_keys(defaults), own = recipe_keys(recipe);
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (own[i].table == "student") own[i].assign(*parse_toml_value(usual[i].toml()), "default");
+  }
   recipe.guidance.stage1 = defaults.guidance.stage1;
   return recipe;
 }
