@@ -1,7 +1,6 @@
 #include "dgl/data/prepare.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include "dgl/base/files.h"
 #include "make_files.h"
@@ -219,68 +218,6 @@ TEST(PrepareFolder, NamesTheFileAtFaultAndLeavesNothing) {
   expect_error([&] { pack(folder, folder / "missing"); }, {"missing", "no such"});
   fs::create_directory_symlink(folder / "in", folder / "empty/link");
   expect_error([&] { pack(folder, folder / "empty"); }, {"link", "a link to a folder"});
-}
-
-TEST(PrepareFolder, ListsAllBrokenImagesOrLeavesThemOut) {
-  const TemporaryFolder folder;
-  const std::string whole = plain_png(8, 8, "a");
-  for (int i = 0; i < 14; ++i) folder.put(fmt::format("in/bad{:02}.png", i), i % 2 ? "no image" : whole.substr(0, 60));
-  for (int i = 0; i < 4; ++i) folder.put(fmt::format("in/good{}.png", i), whole);
-  expect_error([&] { pack(folder, folder / "in"); },
-               {"in: 14 of 18 images cannot be read", "bad00.png: PNG", "bad01.png: expected", "bad09.png: expected",
-                "; and 4 more; --skip-broken"});
-  EXPECT_EQ(folder.entries(), 1u);
-  PrepareOptions options;
-  options.skip_broken = true;
-  options.holdout = 2;
-  options.out_test = folder / "test.dgldata";
-  const PreparedSet set = pack(folder, folder / "in", options);
-  EXPECT_EQ(set.count, 2);
-  EXPECT_EQ(Dataset(folder / "test.dgldata").info().count, 2);
-  ASSERT_EQ(set.notes.size(), 1u);
-  EXPECT_NE(set.notes[0].find("left out: 14 of 18 images cannot be read: "), std::string::npos) << set.notes[0];
-  for (int i = 0; i < 4; ++i) fs::remove(folder / fmt::format("in/good{}.png", i));
-  expect_error([&] { pack(folder, folder / "in", options); }, {"in: 14 of 14 images cannot be read"});
-  expect_error([&] { pack(folder, folder / "in"); }, {"in: 14 of 14 images cannot be read"});
-}
-
-TEST(PrepareFolder, CountsTheFilesThatItLeavesOut) {
-  const TemporaryFolder folder;
-  folder.put("in/a.PNG", plain_png(8, 8, "a"));
-  folder.put("in/b.jfif", plain_jpeg(8, 8, "b"));
-  folder.put("in/c.jpe", plain_jpeg(8, 8, "c"));
-  folder.put("in/d.JPEG", plain_png(8, 8, "d"));
-  folder.put("in/e", plain_png(8, 8, "e"));
-  folder.put("in/f", "text");
-  folder.put("in/g", "");
-  folder.put("in/notes.TXT", "text");
-  folder.put("in/deep/notes.txt", "text");
-  folder.put("in/x.heic", "image");
-  const PreparedSet set = pack(folder, folder / "in");
-  EXPECT_EQ(set.count, 5);
-  EXPECT_EQ(set.notes, (Names{"left out, being no images by their names: 2 without an ending, 1 .heic, 2 .txt"}));
-  for (const char* name : {"a.PNG", "b.jfif", "c.jpe", "d.JPEG", "e"}) fs::remove(folder / "in" / name);
-  expect_error([&] { pack(folder, folder / "in"); }, {"in: has no PNG", "left out", "2 .txt"});
-}
-
-TEST(PrepareFolder, PipesAreNotWaitedFor) {
-  const TemporaryFolder folder;
-  folder.put("in/a.png", plain_png(8, 8, "a"));
-  ASSERT_EQ(::mkfifo((folder / "in/pipe").c_str(), 0600), 0);
-  EXPECT_EQ(pack(folder, folder / "in").notes.size(), 1u);
-  ASSERT_EQ(::mkfifo((folder / "in/pipe.png").c_str(), 0600), 0);
-  expect_error([&] { pack(folder, folder / "in"); }, {"pipe.png", "regular file"});
-}
-
-TEST(PrepareFolder, SaysWhatIsTurnedAndEnlarged) {
-  const TemporaryFolder folder;
-  const std::string lying("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", 22);
-  folder.put("in/a.png", test::make_png(16, 8, 8, 0, std::string(128, 'a'), test::png_chunk("eXIf", lying)));
-  folder.put("in/b.png", plain_png(8, 16, "b"));
-  folder.put("in/c.png", plain_png(32, 32, "c"));
-  const PreparedSet set = pack(folder, folder / "in", sized(16));
-  EXPECT_EQ(set.notes, (Names{"1 of 3 images were turned upright, as their EXIF orientation says",
-                              "2 of 3 images had fewer than 16 x 16 pixels and were enlarged"}));
 }
 
 TEST(Prepare, ReplacesOnlyWhereAsked) {
