@@ -1,6 +1,8 @@
 #include "dgl/base/files.h"
 #include "dgl/formats/checkpoint.h"
+#include "dgl/formats/image_file.h"
 #include "dgl/formats/pickle.h"
+#include "dgl/formats/zip.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -41,6 +43,25 @@ TEST(Corpus, Safetensors) {
   EXPECT_GE(replay("safetensors",
                    [](const std::vector<uint8_t>& bytes) { parse_safetensors(bytes.data(), bytes.size(), "input"); }),
             2);
+}
+
+TEST(Corpus, Image) {
+  EXPECT_GE(replay("image",
+                   [](const std::vector<uint8_t>& bytes) {
+                     decode_image({bytes.data(), bytes.size(), "input"});
+                   }),
+            6);
+}
+
+TEST(Corpus, Zip) {
+  EXPECT_GE(replay("zip",
+                   [](const std::vector<uint8_t>& bytes) {
+                     const Bytes archive{bytes.data(), bytes.size(), nullptr};
+                     for (const auto& [name, entry] : read_zip_directory(archive, "input")) {
+                       read_zip_entry(archive, entry, name);
+                     }
+                   }),
+            3);
 }
 
 }  // namespace
