@@ -1,6 +1,7 @@
 #include "dgl/formats/image_file.h"
 
 #include <cstring>
+#include <string_view>
 
 #include "dgl/base/error.h"
 #include "dgl/formats/exif.h"
@@ -13,17 +14,20 @@ using Decoder = SourceImage (*)(const EncodedImage&, bool);
 
 /// The decoder of a file that begins like this; null for one that is no image.
 Decoder find_decoder(const uint8_t* data, uint64_t size) {
-  const auto has = [&](uint64_t at, const char* magic, size_t length) {
-    return size >= at + length && std::memcmp(data + at, magic, length) == 0;
+  using namespace std::string_view_literals;
+  const auto has = [&](uint64_t at, std::string_view magic) {
+    return size >= at + magic.size() && std::memcmp(data + at, magic.data(), magic.size()) == 0;
   };
-  if (has(0, "\x89PNG\r\n\x1a\n", 8)) return decode_png;
-  if (has(0, "\xff\xd8\xff", 3)) return decode_jpeg;
-  if (has(0, "RIFF", 4) && has(8, "WEBP", 4)) return decode_webp;
-  if (has(0, "II*\0", 4) || has(0, "MM\0*", 4) || has(0, "II+\0", 4) || has(0, "MM\0+", 4)) return decode_tiff;
-  if (has(0, "GIF87a", 6) || has(0, "GIF89a", 6)) return decode_gif;
+  if (has(0, "\x89PNG\r\n\x1a\n")) return decode_png;
+  if (has(0, "\xff\xd8\xff")) return decode_jpeg;
+  if (has(0, "RIFF") && has(8, "WEBP")) return decode_webp;
+  for (const auto& begin : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (has(0, begin)) return decode_tiff;
+  }
+  if (has(0, "GIF87a") || has(0, "GIF89a")) return decode_gif;
   // Two letters are little: the size of the header behind them has to be one of those that there are.
   for (const char* header : {"\x0c", "\x28", "\x34", "\x38", "\x40", "\x6c", "\x7c"}) {
-    if (has(0, "BM", 2) && has(14, header, 1) && has(15, "\0\0\0", 3)) return decode_bmp;
+    if (has(0, "BM") && has(14, header) && has(15, "\0\0\0"sv)) return decode_bmp;
   }
   return nullptr;
 }

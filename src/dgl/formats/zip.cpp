@@ -159,8 +159,8 @@ std::map<std::string, ZipEntry> read_zip_directory(const Bytes& archive, const s
 }
 
 Bytes read_zip_entry(const Bytes& archive, const ZipEntry& entry, const std::string& what) {
-  const Bytes bytes = entry.deflated ? inflate_entry(archive, entry, what)
-                                     : Bytes{archive.data + entry.offset, entry.size, archive.owner};
+  Bytes bytes = entry.deflated ? inflate_entry(archive, entry, what)
+                               : Bytes{archive.data + entry.offset, entry.size, archive.owner};
   if (::crc32_z(0, bytes.data, bytes.size) != entry.crc) {
     fail_file("{}: its checksum does not match; the file is damaged", what);
   }
