@@ -1,6 +1,5 @@
 #include "dgl/guidance/pair_judge_term.h"
 
-#include <cstdint>
 #include <utility>
 
 #include "dgl/base/error.h"
@@ -10,10 +9,6 @@
 namespace dgl {
 
 using torch::Tensor;
-
-Tensor pair_scores(Discriminator& judge, const Tensor& originals, const Tensor& copies, int64_t chunks) {
-  return judge.forward(at::cat({originals, copies}, 1), {}, chunks);
-}
 
 PairJudgeTerm::PairJudgeTerm(PairJudge judge, const ImageShape& image) : judge_(std::move(judge)) {
   const Discriminator& d = *judge_.discriminator;
@@ -26,7 +21,7 @@ PairJudgeTerm::PairJudgeTerm(PairJudge judge, const ImageShape& image) : judge_(
 
 GuidanceResult PairJudgeTerm::evaluate(const GuidanceInput& input) const {
   if (!input.original) fail("{}: images of this family stand for no others (guidance.pair_judge)", judge_.name);
-  const Tensor scores = pair_scores(*judge_.discriminator, input.original(), input.paired());
+  const Tensor scores = judge_.discriminator->forward(at::cat({input.original(), input.paired()}, 1), {});
   GuidanceResult result;
   result.loss = judge_.weight * judge_.loss->generator(scores).mean();
   result.losses["g_pair_judge"] = result.loss.detach();

@@ -9,11 +9,7 @@
 
 namespace dgl {
 
-/// Scores [N, P] of pairs of images [N, C, R, R] by a discriminator that takes both as one image of 2C channels.
-torch::Tensor pair_scores(Discriminator& judge, const torch::Tensor& originals, const torch::Tensor& copies,
-                          int64_t chunks = 1);
-
-/// A frozen discriminator of pairs, and how much it counts.
+/// A frozen discriminator of pairs, which takes both images [N, C, R, R] as one of 2C channels, and how much it counts.
 struct PairJudge {
   std::string name{};  ///< for messages: the file it came from
   std::shared_ptr<Discriminator> discriminator{};
