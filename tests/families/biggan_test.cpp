@@ -233,6 +233,8 @@ TEST(BigGan, Bfloat16IsNearFloat32) {
     return all;
   };
   // Errors against float32. The plain operations round every map between them, the fast ones only what they pass on.
+  // Where a processor has no AVX-512, libtorch's own convolutions also sum gradients of weights in bfloat16, so that
+  // theirs may be off by more than half.
   const auto errors = [&](double momentum) {
     const auto whole = results(torch::kFloat, momentum), half = results(torch::kBFloat16, momentum);
     std::vector<double> all;
@@ -251,7 +253,7 @@ TEST(BigGan, Bfloat16IsNearFloat32) {
     n.g->set_reference(false);
     n.d->set_reference(false);
     for (size_t i = 0; i < fast.size(); ++i) {
-      EXPECT_LT(plain[i], 0.5) << i;
+      EXPECT_LT(fast[i], 0.25) << i;
       EXPECT_LT(fast[i], 1.5 * plain[i] + 1.0 / 256) << i;
     }
   }
