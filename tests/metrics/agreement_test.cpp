@@ -10,6 +10,8 @@
 #include "metrics/feature_statistics.h"
 #include "temporary_folder.h"
 
+#include <tuple>
+
 namespace dgl::test {
 namespace {
 
@@ -43,6 +45,21 @@ TEST_P(Agreement, WithTorchFidelityToOneInAHundredThousand) {
 
 INSTANTIATE_TEST_SUITE_P(Metrics, Agreement, ::testing::Values("full", "singular", "far"),
                          [](const auto& info) { return std::string(info.param); });
+
+// What clovaai/generative-evaluation-prdc makes of the same features with 5 neighbors, in float64.
+TEST(DensityCoverageAgreement, WithTheAuthorsProgram) {
+  const TensorFile golden = load_safetensors(kGolden);
+  const std::tuple<const char*, double, double> expected[] = {{"full", 0.04230769230769231, 0.14333333333333334},
+                                                              {"singular", 0.8060606060606061, 1.0},
+                                                              {"far", 0.13355481727574753, 0.3852140077821012}};
+  for (const auto& [name, density, coverage] : expected) {
+    const std::string sets = name;
+    const DensityCoverage found =
+        density_coverage(golden.at(sets + ".real", kGolden), golden.at(sets + ".fake", kGolden));
+    EXPECT_NEAR(found.density, density, 1e-12) << name;
+    EXPECT_NEAR(found.coverage, coverage, 1e-12) << name;
+  }
+}
 
 /// Features [n, d] of two kinds whose columns differ in scale and, in the second, hang together.
 std::pair<Tensor, Tensor> formula(int64_t n, int64_t d) {

@@ -76,7 +76,7 @@ TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   const PrecisionRecall shares = precision_recall(real, fake);
   const InceptionScore score = inception_score(at::cat(logits), 10);
 
-  const nlohmann::json found = run("fid,kid,is,pr");
+  const nlohmann::json found = run("fid,kid,is,pr,dc");
   const auto near = [&](const char* key, double expected) {
     EXPECT_NEAR(found[key].get<double>(), expected, 1e-4 * std::abs(expected) + 1e-12) << key;
   };
@@ -85,6 +85,8 @@ TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   near("fd_bars_kid_std", kid.deviation);
   near("fd_bars_precision", shares.precision);
   near("fd_bars_recall", shares.recall);
+  near("fd_bars_density", density_coverage(real, fake).density);
+  near("fd_bars_coverage", density_coverage(real, fake).coverage);
   near("fd_bars_is_mean", score.mean);
   near("fd_bars_is_std", score.deviation);
   // The names of the Inception network's numbers are its own.
@@ -146,7 +148,7 @@ TEST_F(Measure, OnlyWhatIsAskedFor) {
 
 TEST_F(Measure, Errors) {
   for (const char* text : {"", "fid,", "fd", "fid kid"}) {
-    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is, pr and accuracy"});
+    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is, pr, dc and accuracy"});
   }
   options_.kid.subset_size = 71;
   expect_error([&] { run("kid"); }, {"90 real and 70 generated", "--kid-subset-size 71"});
@@ -205,6 +207,8 @@ TEST_F(MeasureLabels, NumbersOfEachLabelAreThoseOfItsImages) {
   const Tensor right = scores.argmax(1).eq(drawn).to(torch::kDouble);
   EXPECT_NEAR(found["fd_bars_accuracy"].get<double>(), right.mean().item<double>(), 1e-12);
   ASSERT_EQ(found["labels"].size(), 2u);
+  const auto of = [&](size_t label) { return found["labels"][label]["fd_bars"].get<double>(); };
+  EXPECT_NEAR(found["intra_fd_bars"].get<double>(), (of(0) + of(1)) / 2, 1e-12 * of(0));
   const char* const names[] = {"across", "upright"};
   for (int64_t label = 0; label < 2; ++label) {
     const nlohmann::json& one = found["labels"][static_cast<size_t>(label)];

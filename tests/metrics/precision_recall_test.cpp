@@ -47,6 +47,22 @@ TEST(PrecisionRecall, BlocksOfDistancesComeToTheWhole) {
   EXPECT_GT(found.precision, found.recall + 0.02);
 }
 
+TEST(DensityCoverage, CountsBallsAndCoveredSamples) {
+  // Balls of radius 1 about 0, 1 and 2, and of 8 about 10; a distance of the radius is outside.
+  const Tensor real = torch::tensor({{0.0}, {1.0}, {2.0}, {10.0}});
+  const auto found = [&](const Tensor& fake) { return density_coverage(real, fake, 1); };
+  EXPECT_NEAR(found(torch::tensor({{0.5}, {9.0}})).density, (2 + 1) / 2.0, 1e-12);
+  EXPECT_EQ(found(torch::tensor({{0.5}, {9.0}})).coverage, 0.75);
+  EXPECT_EQ(found(torch::tensor({{-1.0}, {-1.0}})).density, 0);
+  EXPECT_EQ(found(torch::tensor({{-1.0}, {30.0}})).coverage, 0);
+  torch::manual_seed(1);
+  const Tensor a = torch::randn({200, 8}) + 1000;
+  EXPECT_EQ(density_coverage(a, a).coverage, 1);
+  EXPECT_EQ(density_coverage(a, a + 100).density, 0);
+  expect_error([&] { density_coverage(a, a.slice(0, 0, 5)); },
+               {"density and coverage", "200 real and 5 fake", "k = 5"});
+}
+
 TEST(PrecisionRecall, Errors) {
   const Tensor a = torch::ones({4, 3});
   expect_error([&] { precision_recall(a, torch::ones({3, 3}), 3); }, {"4 real and 3 fake", "k = 3"});

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/progress.h"
 #include "dgl/base/runtime.h"
@@ -166,7 +167,7 @@ void print_numbers(nlohmann::json numbers, const EvalArguments& arguments, int64
       numbers.update({{"model", arguments.model}, {"seed", arguments.seed}, {"psi", arguments.psi}});
     }
     if (!arguments.data_b.empty()) numbers["data_b"] = arguments.data_b;
-    fmt::print("{}\n", numbers.dump());
+    fmt::print("{}\n", json_text(numbers));
     return;
   }
   numbers.erase("real");
@@ -276,7 +277,8 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->required();
   command
       ->add_option("--metrics", a->metrics,
-                   "Comma-separated metrics: fid, kid, is, pr, accuracy (fid has this name only with Inception)")
+                   "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), accuracy (fid has this name "
+                   "only with Inception)")
       ->capture_default_str();
   command->add_option("--samples", a->samples, "Number of images to draw")
       ->check(CLI::Range(2, 10000000))
@@ -296,7 +298,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
                       "For an autoencoder: weights of LPIPS on VGG16, or a checkpoint that holds them, to compare "
                       "reconstructions with");
   add_metric_options(*command, a->kid, a->is_splits);
-  command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is and pr")
+  command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is, pr and dc")
       ->check(within(0, 1e6))
       ->capture_default_str();
   command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too")

@@ -21,7 +21,7 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kNeighbors = 3;
+constexpr int64_t kNeighbors = 3, kDensityNeighbors = 5;
 
 struct MetricsArguments {
   std::string real, fake, metrics;
@@ -64,8 +64,8 @@ void run(const MetricsArguments& arguments) {
   MetricSet wanted{.fid = true};
   if (chosen) wanted = MetricSet::parse(arguments.metrics, "--metrics");
   if (wanted.accuracy)
-    throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is and pr");
-  const int64_t least = wanted.pr ? kNeighbors + 1 : 2;
+    throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is, pr and dc");
+  const int64_t least = wanted.dc ? kDensityNeighbors + 1 : wanted.pr ? kNeighbors + 1 : 2;
   const torch::Tensor real = table(real_file, "features", arguments.real, least);
   const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
   if (real.size(1) != fake.size(1)) {
@@ -81,6 +81,7 @@ void run(const MetricsArguments& arguments) {
     allow(wanted.kid, "kid", rows >= arguments.kid.subset_size,
           fewer(arguments.kid.subset_size) + " (--kid-subset-size)");
     allow(wanted.pr, "pr", rows > kNeighbors, fewer(kNeighbors + 1));
+    allow(wanted.dc, "dc", rows > kDensityNeighbors, fewer(kDensityNeighbors + 1));
     const bool scores = fake_file.contains("logits");
     const bool enough = scores && fake_file.at("logits", arguments.fake).dim() == 2 &&
                         fake_file.at("logits", arguments.fake).size(0) >= arguments.is_splits;
@@ -113,6 +114,12 @@ void run(const MetricsArguments& arguments) {
     result["recall"] = shares.recall;
     words += fmt::format("precision {:.7g}\nrecall {:.7g}\n", shares.precision, shares.recall);
   }
+  if (wanted.dc) {
+    const DensityCoverage found = density_coverage(real, fake, kDensityNeighbors);
+    result["density"] = found.density;
+    result["coverage"] = found.coverage;
+    words += fmt::format("density {:.7g}\ncoverage {:.7g}\n", found.density, found.coverage);
+  }
   if (wanted.is) {
     const InceptionScore score = inception_score(fake_file.at("logits", arguments.fake), arguments.is_splits);
     result["is_mean"] = score.mean;
@@ -125,8 +132,8 @@ void run(const MetricsArguments& arguments) {
 }  // namespace
 
 void add_metrics(CLI::App& app, CommonOptions&) {
-  CLI::App* command =
-      app.add_subcommand("metrics", "Compute FID, KID, precision and recall, and IS from features in files");
+  CLI::App* command = app.add_subcommand(
+      "metrics", "Compute FID, KID, precision and recall, density and coverage, and IS from features in files");
   auto a = std::make_shared<MetricsArguments>();
   command->add_option("--real", a->real, "Safetensors file with features [N, d] of real images")->required();
   command
@@ -134,7 +141,7 @@ void add_metrics(CLI::App& app, CommonOptions&) {
                    "Safetensors file with features [N, d] of generated images, and logits [N, k] for IS")
       ->required();
   command->add_option("--metrics", a->metrics,
-                      "Comma-separated metrics: fid, kid, is, pr (default: all that the files allow)");
+                      "Comma-separated metrics: fid, kid, is, pr, dc (default: all that the files allow)");
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a] { run(*a); });

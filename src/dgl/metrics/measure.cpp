@@ -22,7 +22,7 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int64_t kNeighbors = 3;
+constexpr int64_t kNeighbors = 3, kDensityNeighbors = 5;
 constexpr double kGiB = 1 << 30;
 
 /// Collects rows from batches in one tensor that is allocated once.
@@ -81,6 +81,9 @@ void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int
   if (options.metrics.pr && std::min(real, fake) <= kNeighbors) {
     fail("pr: {} real and {} generated images, expected more than {} of each", real, fake, kNeighbors);
   }
+  if (options.metrics.dc && std::min(real, fake) <= kDensityNeighbors) {
+    fail("dc: {} real and {} generated images, expected more than {} of each", real, fake, kDensityNeighbors);
+  }
   if (options.metrics.is && fake < options.is_splits) {
     fail("is: {} generated images, expected at least --is-splits {}", fake, options.is_splits);
   }
@@ -98,8 +101,8 @@ void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int
 
 MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
   MetricSet set;
-  const std::pair<const char*, bool*> names[] = {
-      {"fid", &set.fid}, {"kid", &set.kid}, {"is", &set.is}, {"pr", &set.pr}, {"accuracy", &set.accuracy}};
+  const std::pair<const char*, bool*> names[] = {{"fid", &set.fid}, {"kid", &set.kid}, {"is", &set.is},
+                                                 {"pr", &set.pr},   {"dc", &set.dc},   {"accuracy", &set.accuracy}};
   for (size_t first = 0; first <= text.size();) {
     const size_t comma = std::min(text.find(',', first), text.size());
     const std::string word = text.substr(first, comma - first);
@@ -107,7 +110,7 @@ MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
         std::find_if(std::begin(names), std::end(names), [&](const auto& n) { return word == n.first; });
     if (found == std::end(names)) {
       throw UsageError(fmt::format(
-          "{} {}: expected fid, kid, is, pr and accuracy, or some of them, with commas between", key, text));
+          "{} {}: expected fid, kid, is, pr, dc and accuracy, or some of them, with commas between", key, text));
     }
     *found->second = true;
     first = comma + 1;
@@ -117,9 +120,9 @@ MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
 
 uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_t labels,
                     const FeatureNetwork& network) {
-  // Rows are float32. Precision and recall make two float64 copies of the features, the Inception score three of the
-  // class scores. There are two covariances per label.
-  const int64_t feature = metrics.pr ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
+  // Rows are float32. Comparisons of neighbors make two float64 copies of the features, the Inception score three of
+  // the class scores. There are two covariances per label.
+  const int64_t feature = metrics.pr || metrics.dc ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
   const int64_t score = metrics.is ? 4 + 3 * 8 : metrics.accuracy ? 4 : 0;
   const int64_t covariances = metrics.fid ? 2 * labels : 0;
   return static_cast<uint64_t>((real + fake) * network.dimensions() * feature + fake * network.classes() * score +
@@ -226,6 +229,11 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
     result[prefix + "precision"] = shares.precision;
     result[prefix + "recall"] = shares.recall;
   }
+  if (metrics.dc) {
+    const DensityCoverage found = density_coverage(real_rows.all(), fake_rows.all(), kDensityNeighbors);
+    result[prefix + "density"] = found.density;
+    result[prefix + "coverage"] = found.coverage;
+  }
   if (metrics.is) {
     const InceptionScore score = inception_score(scores.all(), options.is_splits);
     result[prefix + "is_mean"] = score.mean;
@@ -233,6 +241,7 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
   }
   const Tensor right = metrics.accuracy ? scores.all().argmax(1).eq(fake_labels).to(torch::kDouble) : Tensor();
   if (metrics.accuracy) result[prefix + "accuracy"] = right.mean().item<double>();
+  double intra = 0;
   for (int64_t label = 0; label < labels; ++label) {
     const auto place = static_cast<size_t>(label);
     const Tensor rows = fake_labels.eq(label).nonzero().view(-1);
@@ -240,11 +249,15 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
                           {"name", dataset.info().classes[place]},
                           {"real", dataset.label_counts()[place]},
                           {"generated", rows.numel()}};
-    if (metrics.fid) one[name] = frechet_distance(real_of_label[place].finish(), fake_of_label[place].finish());
+    if (metrics.fid) {
+      one[name] = frechet_distance(real_of_label[place].finish(), fake_of_label[place].finish());
+      intra += one[name].get<double>() / static_cast<double>(labels);
+    }
     if (metrics.is) one[prefix + "is"] = inception_score(scores.all().index_select(0, rows), 1).mean;
     if (metrics.accuracy) one[prefix + "accuracy"] = right.index_select(0, rows).mean().item<double>();
     result["labels"].push_back(one);
   }
+  if (metrics.fid && labels > 0) result["intra_" + name] = intra;
   return result;
 }
 

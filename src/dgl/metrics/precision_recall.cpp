@@ -74,19 +74,42 @@ double share_inside(const Points& points, const Points& centers, int64_t k) {
   return static_cast<double>(inside) / static_cast<double>(points.x.size(0));
 }
 
+/// Points of both sets, moved so that the real ones are about zero: distances do not depend on a common shift, but
+/// their precision does. Throws Error for sets that do not fit, or that have no more than k.
+struct Sets {
+  Sets(const Tensor& real, const Tensor& fake, int64_t k, const char* what)
+      : center((check_pair(real, fake, what), real.detach().mean(0, /*keepdim=*/false, torch::kDouble).cpu())),
+        real(moved(real)),
+        fake(moved(fake)) {
+    if (k >= 1 && std::min(real.size(0), fake.size(0)) > k) return;
+    fail("{}: {} real and {} fake features, expected more than k = {} of each", what, real.size(0), fake.size(0), k);
+  }
+  Tensor moved(const Tensor& rows) const { return rows.detach().to(torch::kCPU, torch::kDouble) - center; }
+
+  Tensor center;
+  Points real, fake;
+};
+
 }  // namespace
 
 PrecisionRecall precision_recall(const Tensor& real, const Tensor& fake, int64_t k) {
-  check_pair(real, fake, "precision and recall");
-  if (k < 1 || std::min(real.size(0), fake.size(0)) <= k) {
-    fail("precision and recall: {} real and {} fake features, expected more than k = {} of each", real.size(0),
-         fake.size(0), k);
-  }
-  // Distances do not depend on a common shift of all points, but their precision does: it is lower far from zero.
-  const Tensor center = real.detach().mean(0, /*keepdim=*/false, torch::kDouble).cpu();
-  const auto moved = [&](const Tensor& rows) { return rows.detach().to(torch::kCPU, torch::kDouble) - center; };
-  const Points a(moved(real)), b(moved(fake));
-  return {share_inside(b, a, k), share_inside(a, b, k)};
+  const Sets sets(real, fake, k, "precision and recall");
+  return {share_inside(sets.fake, sets.real, k), share_inside(sets.real, sets.fake, k)};
+}
+
+DensityCoverage density_coverage(const Tensor& real, const Tensor& fake, int64_t k) {
+  const Sets sets(real, fake, k, "density and coverage");
+  const Points& centers = sets.real;
+  const Tensor reach = squared_radii(centers, k) - kRounding * (centers.squares + centers.squares.max());
+  int64_t inside = 0;
+  Tensor covered = at::zeros({centers.x.size(0)}, torch::kBool);
+  for_each_block(sets.fake, centers, [&](const Tensor& squared) {
+    const Tensor within = squared.lt(reach);
+    inside += within.sum().item<int64_t>();
+    covered.logical_or_(within.any(0));
+  });
+  return {static_cast<double>(inside) / static_cast<double>(k * sets.fake.x.size(0)),
+          covered.to(torch::kDouble).mean().item<double>()};
 }
 
 }  // namespace dgl

@@ -18,4 +18,16 @@ struct PrecisionRecall {
 /// the radius up to rounding is inside. Throws Error if the dimensions differ, or if a set has no more than k samples.
 PrecisionRecall precision_recall(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = 3);
 
+/// Density, from 0 on and near 1 for equal distributions, and coverage in 0 … 1.
+struct DensityCoverage {
+  double density = 0, coverage = 0;
+};
+
+/// Returns density and coverage (Naeem et al. 2020, arXiv 2002.09797, eq. 3 and 4) of features `real` [n, d] and `fake`
+/// [m, d], as clovaai/generative-evaluation-prdc computes them: how many balls of real samples a fake feature lies in,
+/// as a share of k, and the share of real samples whose balls hold a fake feature. The balls are those of
+/// precision_recall(). Computes in float64. A distance that equals the radius up to rounding is outside. Throws Error
+/// as precision_recall() does.
+DensityCoverage density_coverage(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = 5);
+
 }  // namespace dgl
