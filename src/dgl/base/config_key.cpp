@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 
 namespace dgl {
@@ -12,7 +13,7 @@ void ConfigKey::assign(const nlohmann::json& node, const std::string& origin) co
   const std::string key = full_name();
   if (auto* text = std::get_if<std::string*>(&value)) {
     if (!node.is_string()) fail("{}: {}: expected a text in quotes", origin, key);
-    const auto given = node.get<std::string>();
+    const auto given = bytes_of(node.get<std::string>());
     if (!choices.empty() && std::find(choices.begin(), choices.end(), given) == choices.end()) {
       fail("{}: {} = \"{}\": expected {}", origin, key, given, fmt::join(choices, " or "));
     }
@@ -49,7 +50,11 @@ std::string ConfigKey::toml() const {
           return digits + (digits.find_first_of(".en") == std::string::npos ? ".0" : "");
         } else {
           std::ostringstream text;
-          text << toml::value<T>(*held);
+          if constexpr (std::is_same_v<T, std::string>) {
+            text << toml::value<T>(utf8_of(*held));
+          } else {
+            text << toml::value<T>(*held);
+          }
           return text.str();
         }
       },

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/torch.h"
 #include "dgl/nn/profile.h"
 
@@ -64,7 +65,7 @@ void run(const ProfileArguments& arguments, const CommonOptions& common) {
   if (arguments.json) {
     nlohmann::json result;
     for (const auto& [name, network] : rows) result[name] = network;
-    fmt::print("{}\n", result.dump());
+    fmt::print("{}\n", json_text(result));
     return;
   }
   fmt::print("{:<15}{:>14}{:>18}{:>20}{:>20}\n", "", "parameters", "MACs per image", "batch 1, ms", "batch 16, ms");

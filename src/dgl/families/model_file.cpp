@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 
@@ -79,7 +80,7 @@ TensorFile pack_model(const NetworkSet& model, bool shipped_only) {
     if (slot.average) put_module(file, slot.average_name() + ".", *slot.average);
     if (slot.best()) settings[slot.name] = slot.best()->settings();
   }
-  file.metadata[kKey] = settings.dump();
+  file.metadata[kKey] = json_text(settings);
   return file;
 }
 

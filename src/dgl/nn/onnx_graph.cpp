@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
@@ -29,8 +30,8 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
   graph.describe(fmt::format("A generator: {}{} to images [N, C, R, R], about -1 to 1 and not clamped; psi {:g}.",
                              spec.input ? "images" : "latents z of a normal distribution",
                              spec.classes > 0 ? fmt::format(", labels 0 to {}", spec.classes - 1) : "", psi));
-  graph.describe("settings", sampler.network().settings().dump());
-  graph.describe("info", info.dump());
+  graph.describe("settings", json_text(sampler.network().settings()));
+  graph.describe("info", json_text(info));
   return graph;
 }
 
@@ -42,8 +43,8 @@ OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nl
     fail("{}: that network of a {} is not written as ONNX by itself", origin, family);
   }
   graph.describe("One network of a model; images are about -1 to 1 and not clamped.");
-  graph.describe("settings", network.settings().dump());
-  graph.describe("info", info.dump());
+  graph.describe("settings", json_text(network.settings()));
+  graph.describe("info", json_text(info));
   return graph;
 }
 

@@ -10,6 +10,7 @@
 #include <regex>
 #include <utility>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 
@@ -38,7 +39,7 @@ bool is_fresh(const fs::path& path) {
 /// Throws Error if the new run needs files of the run that it replaces.
 void refuse_inputs_within(const fs::path& path, const Recipe& recipe) {
   std::vector<std::string> inputs{recipe.run.data, recipe.run.data_b, recipe.run.features, recipe.run.judge_features,
-                                  recipe.run.from_stage1};
+                                  recipe.run.from_stage1, recipe.run.from_model};
   for (const TeacherRecipe& teacher : recipe.guidance.teachers) inputs.push_back(teacher.file);
   for (const std::string& input : inputs) {
     if (input.empty()) continue;
@@ -133,7 +134,7 @@ void RunDirectory::prune(int64_t keep) const {
 }
 
 void RunDirectory::append_log(const nlohmann::json& line) const {
-  const std::string text = line.dump() + "\n";
+  const std::string text = json_text(line) + "\n";
   const int descriptor = ::open(log().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) fail("{}: cannot be written: {}", log().string(), std::strerror(errno));
   const bool whole =

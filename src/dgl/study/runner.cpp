@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/child_process.h"
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
@@ -197,7 +198,7 @@ class Runner {
   }
 
   void start(const StudyRun& run, Place& place) {
-    write_file(out_ / "inputs.json", nlohmann::json(noted_inputs_).dump(2) + "\n");
+    write_file(out_ / "inputs.json", json_text(noted_inputs_, 2) + "\n");
     if (has_begun(run)) {
       write_file(run.folder / "recipe.toml", recipe_toml(run.recipe));  // its files may have moved
     } else {
@@ -253,7 +254,7 @@ class Runner {
     StudyResults all = read_runs(study_, runs_, failures(), inputs_);
     for (size_t i = 0; i < elsewhere_.size(); ++i) merge_results(study_, all, elsewhere_[i], options_.with[i].string());
     // The output of a failed program may not be UTF-8.
-    return study_results(study_, all).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    return json_text(study_results(study_, all), 2) + "\n";
   }
 
   void write_results() {

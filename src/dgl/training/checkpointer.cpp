@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/json.h"
 #include "dgl/base/progress.h"
@@ -84,7 +85,7 @@ void Checkpointer::save(const std::filesystem::path& path) const {
   for (const auto* parts : {&student_, &guidance_}) {
     for (const StatefulPart& part : *parts) part.put(file);
   }
-  file.metadata[kStateKey] = session_.state.to_json().dump();
+  file.metadata[kStateKey] = json_text(session_.state.to_json());
   save_safetensors(path, file);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/text.h"
 #include "dgl/base/torch.h"
@@ -262,7 +263,7 @@ void RunRecorder::finish() {
   write_grid(directory_.sample("final"), draw_grid(result, best, *sampler), grid_.columns);
   save_model(directory_.model(), result);
   const nlohmann::json summary = make_summary(input);
-  write_file(directory_.summary(), summary.dump(2) + "\n");
+  write_file(directory_.summary(), json_text(summary, 2) + "\n");
   write_report(directory_.path());
   progress_.print(summary_table(summary));
 }
