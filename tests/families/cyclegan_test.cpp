@@ -7,6 +7,7 @@
 #include "dgl/families/cyclegan/networks.h"
 #include "dgl/families/cyclegan/objective.h"
 #include "dgl/families/cyclegan/samplers.h"
+#include "dgl/families/cyclegan/unet_generator.h"
 #include "dgl/families/import.h"
 #include "dgl/families/model_file.h"
 #include "dgl/formats/safetensors.h"
@@ -186,6 +187,44 @@ TEST(CycleGanFormats, ReadsGanCompression) {
             (std::vector<int64_t>{3, 8, 8, 8, 3}));
 }
 
+// Generators of pix2pix, in evaluation mode, with both norms.
+TEST(CycleGanFormats, ReadsUnets) {
+  const torch::NoGradGuard no_grad;
+  const TensorFile expected = load_safetensors(kCycleGanFiles / "unet/outputs.safetensors");
+  for (const std::string kind : {"batch", "instance"}) {
+    const NetworkSet model = imported_cyclegan({"unet/" + kind + "_net_G.pth"}, 32);
+    const auto sampler = translator_of(model, "a_to_b", "m").there;
+    EXPECT_EQ(sampler->input_multiple(), 32);
+    for (const std::string images : {"images", "wide"}) {
+      const Tensor made = sampler->sample({{}, {}, expected.at(images, "golden")});
+      EXPECT_LT(difference(made, expected.at(images == "wide" ? kind + "_wide" : kind, "golden")), 1e-5) << kind;
+    }
+    EXPECT_EQ(model.info["imported"].contains("made_up"), kind == "batch");
+    const auto network = model.network<TranslationGenerator>("generator_a_to_b");
+    const Tensor plain = network->forward(expected.at("images", "golden"));
+    network->set_activations(torch::kBFloat16);
+    EXPECT_LT(difference(network->forward(expected.at("images", "golden")), plain), 0.1) << kind;
+    int64_t numbers = 0;
+    for (const Tensor& p : network->parameters()) numbers += p.numel();
+    EXPECT_EQ(network->cost().params, numbers);
+    expect_error([&] { network->forward(torch::zeros({1, 3, 32, 48})); }, {"48 x 32", "multiples of 32"});
+    OnnxGraph graph;
+    EXPECT_TRUE(network->apply_to_onnx(graph));
+    expect_error([&] { find_checkpoint_format("gan-compression", "--to")->export_model(model, "m"); },
+                 {"U-Net, which gan-compression does not have"});
+  }
+  UnetShape shape;
+  EXPECT_EQ(shape.cost().params, 54413955);
+  EXPECT_NEAR(static_cast<double>(shape.cost().macs) / 1e9, 6.0482, 5e-5);
+  shape.norm = "instance";
+  EXPECT_EQ(shape.cost().params, 54409603);
+  shape.norm = "batch";
+  shape.channels.pop_back();
+  shape.resolution = 128;
+  EXPECT_EQ(shape.cost().params, 41828995);
+  EXPECT_NEAR(static_cast<double>(shape.cost().macs) / 1e9, 1.5058, 5e-5);
+}
+
 // To the bit, by the names that each program uses.
 TEST(CycleGanFormats, RoundTripsEveryNetwork) {
   const TemporaryFolder folder;
@@ -199,7 +238,11 @@ TEST(CycleGanFormats, RoundTripsEveryNetwork) {
     EXPECT_EQ(back.network(slot)->settings(), model.network(slot)->settings());
     const auto before = model.network(slot)->named_parameters(), after = back.network(slot)->named_parameters();
     for (const auto& item : before) EXPECT_TRUE(item.value().equal(after[item.key()])) << name << " " << item.key();
+    const auto buffers = model.network(slot)->named_buffers(), read = back.network(slot)->named_buffers();
+    for (const auto& item : buffers) EXPECT_TRUE(item.value().equal(read[item.key()])) << name << " " << item.key();
   };
+  check("unet/batch_net_G.pth", "generator_a_to_b", "cyclegan");
+  check("unet/instance_net_G.pth", "generator_a_to_b", "cyclegan");
   check("latest_net_G_A.pth", "generator_a_to_b", "cyclegan");
   check("latest_net_G_A.pth", "generator_a_to_b", "gan-compression");
   check("latest_net_G_B.pth", "generator_b_to_a", "cyclegan");
@@ -389,7 +432,15 @@ TEST(CycleGanNetworks, SettingsAreBounded) {
   refused("resolution", 18, {"m", "resolution = 18", "multiple of 4"});
   refused("channels", {4, 8, 16}, {"channels", "3 numbers, expected 5"});
   refused("hidden", nlohmann::json(std::vector<int64_t>(65, 4)), {"hidden"});
-  refused("architecture", "unet", {"unet", "resnet or mobile"});
+  refused("architecture", "unit", {"unit", "resnet or mobile or unet"});
+  const auto unet_refused = [&](const char* key, const nlohmann::json& value, const std::vector<std::string>& words) {
+    nlohmann::json json = UnetShape{.resolution = 32, .channels = {4, 8, 8}}.to_json();
+    json[key] = value;
+    expect_error([&] { family.make_network("generator_a_to_b", json, "m", INT64_MAX); }, words);
+  };
+  unet_refused("resolution", 20, {"m", "resolution = 20", "multiple of 8"});
+  unet_refused("channels", {4}, {"channels", "1 numbers, expected at least 2"});
+  unet_refused("norm", "none", {"norm = \"none\"", "batch or instance"});
   expect_error(
       [&] {
         family.make_network("generator_a_to_b", ResnetShape::usual(256, 3, "resnet", 16384 / 4, 64).to_json(), "m",

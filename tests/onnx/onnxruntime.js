@@ -163,6 +163,13 @@ async function cyclegan() {
   const onnx = exported(inWork("c"), 1);
   await compare("cyclegan", onnx, { images: tensors.a }, tensors.a_to_b, 1e-5);
   await compare("cyclegan, 24 x 16", onnx, { images: tensors.wide }, tensors.wide_a_to_b, 1e-5);
+  for (const norm of ["batch", "instance"]) {
+    run("import", golden(`unet/${norm}_net_G.pth`), "--resolution", "32", "--out", inWork("u.safetensors"), "--quiet");
+    const unet = readSafetensors(golden("unet/outputs.safetensors")).tensors;
+    const graph = exported(inWork("u"), 1);
+    await compare(`cyclegan, U-Net, ${norm}`, graph, { images: unet.images }, unet[norm], 1e-5);
+    await compare(`cyclegan, U-Net, ${norm}, 32 x 64`, graph, { images: unet.wide }, unet[`${norm}_wide`], 1e-5);
+  }
   await compare("cyclegan, b_to_a", exported(inWork("c"), 1, "--network", "b_to_a"), { images: tensors.b }, tensors.b_to_a, 1e-5);
   const outputs = readSafetensors(golden("gan-compression/outputs.safetensors")).tensors;
   for (const kind of ["resnet", "mobile", "sub_mobile"]) {

@@ -94,6 +94,9 @@ class Family {
   /// settings() of the network in a slot at these widths; null if these settings leave the slot empty. Throws Error if
   /// a layer would be left without channels.
   virtual nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const;
+  /// Sets the keys of [network] from which shape() makes networks as a model has them, as far as a recipe can say them:
+  /// a layer may have any width, a recipe's follow a rule. Images' size and labels are not its own to set.
+  virtual void describe(const NetworkSet& networks, FamilySettings& settings) const {}
   /// Builds a network from its settings(), its weights drawn from the default random generator. Throws Error, naming
   /// `origin`, for a missing key, a value out of range, or a network of more than `max_params` parameters, before
   /// anything is allocated.

@@ -1,5 +1,6 @@
 #include "dgl/families/unet_keys.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,23 @@ UNetSettings UNetFamilySettings::unet(const std::string& origin) const {
   s.attention = parse_whole_numbers(attention, origin + ": network.attention");
   s.groups = {groups, group_channels};
   return s;
+}
+
+std::string multiples_of(const std::vector<int64_t>& channels, int64_t base) {
+  std::vector<int64_t> multiples;
+  for (const int64_t maps : channels) multiples.push_back(std::max<int64_t>(1, maps / base));
+  return fmt::format("{}", fmt::join(multiples, ","));
+}
+
+void describe_unet(const UNetShape& shape, UNetFamilySettings& s) {
+  s.channels = shape.first_channels;
+  s.multiples = multiples_of(shape.channels, shape.first_channels);
+  s.blocks = shape.blocks;
+  std::vector<int64_t> sides;
+  for (const int64_t level : shape.attention) sides.push_back(shape.resolution >> level);
+  s.attention = fmt::format("{}", fmt::join(sides, ","));
+  s.groups = shape.groups.most;
+  s.group_channels = shape.groups.channels;
 }
 
 std::vector<ConfigKey> unet_keys(UNetFamilySettings& s) {

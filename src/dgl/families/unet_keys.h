@@ -21,6 +21,13 @@ struct UNetFamilySettings : FamilySettings {
   UNetSettings unet(const std::string& origin) const;
 };
 
+/// Sets what made networks of a shape at full width. Feature maps that are no multiples of the first layer's give a
+/// list of multiples that makes others.
+void describe_unet(const UNetShape& shape, UNetFamilySettings& settings);
+
+/// `channels` as multiples of `base`, as network.multiples has them.
+std::string multiples_of(const std::vector<int64_t>& channels, int64_t base);
+
 /// The keys of these settings.
 std::vector<ConfigKey> unet_keys(UNetFamilySettings& settings);
 

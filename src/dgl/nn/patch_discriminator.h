@@ -38,6 +38,7 @@ class PatchDiscriminator : public Discriminator {
  public:
   PatchDiscriminator(const PatchDiscriminatorShape& shape, const std::string& family);
 
+  const PatchDiscriminatorShape& shape() const { return shape_; }
   nlohmann::json settings() const override { return shape_.to_json(family_); }
   int64_t resolution() const override { return shape_.resolution; }
   int64_t channels() const override { return shape_.img_channels; }

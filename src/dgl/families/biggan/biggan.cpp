@@ -72,6 +72,18 @@ nlohmann::json BigGanFamily::shape(const FamilySettings& settings, const Widths&
                              : BigGanDiscriminatorShape::make(s, widths.discriminator).to_json();
 }
 
+void BigGanFamily::describe(const NetworkSet& networks, FamilySettings& settings) const {
+  auto& s = dynamic_cast<BigGanFamilySettings&>(settings);
+  const auto generator = networks.best<BigGanGenerator>("generator");
+  if (!generator) return;
+  const BigGanGeneratorShape& shape = generator->shape();
+  s.z_dim = shape.z_dim;
+  s.hierarchical = shape.hierarchical;
+  s.shared_dim = shape.shared_dim;
+  s.channels = shape.base_channels();
+  s.attention = shape.attention.empty() ? 0 : int64_t{8} << shape.attention.front();
+}
+
 std::shared_ptr<Network> BigGanFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                     const std::string& origin, int64_t max_params) const {
   if (slot == "generator") {

@@ -39,6 +39,7 @@ class BigGanFamily : public Family {
   void check(FamilySettings& settings, const std::string& origin) const override;
   std::vector<SlotSpec> slots() const override;
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  void describe(const NetworkSet& networks, FamilySettings& settings) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
   Cost cost(const std::string& slot, const nlohmann::json& shape) const override;

@@ -45,6 +45,8 @@ struct BigGanGeneratorShape {
   Cost cost() const;
   /// Returns the length of a chunk of the latent; z_dim if not hierarchical.
   int64_t chunk() const;
+  /// BigGanSettings::channels of a generator of this many at its end.
+  int64_t base_channels() const;
   /// Size of the condition of the blocks' batch norms; 0 if they have their own tables.
   int64_t condition_dim() const { return shared_dim + (hierarchical ? chunk() : 0); }
 };
@@ -162,6 +164,7 @@ class BigGanGenerator : public Generator {
  public:
   explicit BigGanGenerator(const BigGanGeneratorShape& shape);
 
+  const BigGanGeneratorShape& shape() const { return shape_; }
   nlohmann::json settings() const override { return shape_.to_json(); }
   int64_t z_dim() const override { return shape_.z_dim; }
   int64_t classes() const override { return shape_.classes; }

@@ -144,6 +144,8 @@ int64_t BigGanGeneratorShape::chunk() const {
   return hierarchical ? z_dim / (static_cast<int64_t>(channels.size()) + 1) : z_dim;
 }
 
+int64_t BigGanGeneratorShape::base_channels() const { return channels.back() / table_of(resolution).generator.back(); }
+
 Cost BigGanGeneratorShape::cost() const {
   CostCounter counter;
   counter.cost.params += classes * shared_dim;  // looked up, not multiplied

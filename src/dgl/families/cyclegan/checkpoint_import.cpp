@@ -8,6 +8,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/families/cyclegan/networks.h"
+#include "dgl/families/cyclegan/unet_generator.h"
 #include "dgl/nn/patch_discriminator.h"
 #include "dgl/nn/tensor_sizes.h"
 
@@ -17,6 +18,12 @@ namespace {
 
 // The second convolution of a block, which a dropout layer moves by one.
 constexpr const char *kSecondUnit = ".conv_block.5.", *kSecondUnitDropout = ".conv_block.6.";
+
+constexpr const char* kUnetTensor = "model.model.0.weight";  // that only a U-Net generator has
+
+bool is_batch_norm_unet(const NamedTensors& tensors) {
+  return tensors.count(kUnetTensor) && !tensors.count("model.model.0.bias");
+}
 
 /// `text` with `from` in the place of `to`, if it is there.
 std::string with_part(std::string text, const std::string& from, const std::string& to) {
@@ -83,6 +90,7 @@ class ResnetFormat : public CheckpointFormat {
     return dynamic_cast<const ResnetFormat*>(&other) != nullptr;
   }
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions& options) const override;
+  std::vector<std::string> made_up(const StateDict& dict) const override;
   bool can_export() const override { return true; }
   TensorFile export_model(const NetworkSet& model, const std::string& origin) const override;
 
@@ -105,6 +113,13 @@ std::shared_ptr<Network> ResnetFormat::import_network(const StateDict& dict, con
   const NamedTensors tensors = without_statistics(dict.tensors);
   // Twice the numbers at hand bound what is allocated, and let fill_network() name tensors that are missing.
   const int64_t most = 2 * count_numbers(tensors);
+  if (dict.role.slot.starts_with("generator") && tensors.count(kUnetTensor)) {
+    const auto shape = UnetShape::from_tensors(tensors, resolution, dict.origin);
+    check_size(shape.cost(), most, dict.origin);
+    auto network = std::make_shared<UnetGenerator>(shape);
+    fill_network(*network, tensors, dict, name());
+    return network;
+  }
   if (dict.role.slot.starts_with("generator")) {
     const ResnetShape shape = resnet_shape(tensors, resolution, dict.origin);
     check_size(shape.cost(), most, dict.origin);
@@ -121,6 +136,14 @@ std::shared_ptr<Network> ResnetFormat::import_network(const StateDict& dict, con
   return network;
 }
 
+std::vector<std::string> ResnetFormat::made_up(const StateDict& dict) const {
+  if (!is_batch_norm_unet(dict.tensors)) return {};
+  return {fmt::format(
+      "{}: a U-Net with batch norms translates with their stored statistics and without dropout, as the program does "
+      "with --eval",
+      dict.origin)};
+}
+
 TensorFile ResnetFormat::export_model(const NetworkSet& model, const std::string& origin) const {
   std::vector<std::string> names;
   for (const NetworkSlot& slot : model) names.push_back(slot.name);
@@ -130,14 +153,16 @@ TensorFile ResnetFormat::export_model(const NetworkSet& model, const std::string
   }
   const NetworkSlot& slot = *model.begin();
   const auto generator = std::dynamic_pointer_cast<ResnetGenerator>(slot.best());
+  const auto unet = std::dynamic_pointer_cast<UnetGenerator>(slot.best());
   const auto discriminator = std::dynamic_pointer_cast<PatchDiscriminator>(slot.best());
-  if (!generator && !discriminator) fail("{}: the {} is no network of {}", origin, slot.name, name());
+  if (!generator && !unet && !discriminator) fail("{}: the {} is no network of {}", origin, slot.name, name());
   const std::string reason = generator ? objection(generator->shape()) : "";
   if (!reason.empty()) fail("{}: the {} has {}", origin, slot.name, reason);
+  if (unet && has_dropout()) fail("{}: the {} is a U-Net, which {} does not have", origin, slot.name, name());
   TensorFile ours, out;
   put_module(ours, "", *slot.best());
   for (const auto& [own, tensor] : ours.tensors) {
-    out.tensors[generator ? generator_tensor(own) : discriminator_tensor(own)] = tensor;
+    out.tensors[discriminator ? discriminator_tensor(own) : generator ? generator_tensor(own) : own] = tensor;
   }
   return out;
 }
@@ -146,7 +171,7 @@ class CycleGanFormat : public ResnetFormat {
  public:
   std::string name() const override { return "cyclegan"; }
   std::vector<Signature> signatures() const override {
-    return {{"model.1.weight", "generator"}, {"model.0.weight", "discriminator"}};
+    return {{"model.1.weight", "generator"}, {kUnetTensor, "generator"}, {"model.0.weight", "discriminator"}};
   }
 
  protected:

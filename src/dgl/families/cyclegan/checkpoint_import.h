@@ -12,8 +12,8 @@ namespace dgl {
 // ImportOptions::resolution, or 256, that of the published networks. Statistics that earlier versions of PyTorch stored
 // of instance norms are ignored, as these programs do. Networks are exported one by one.
 
-/// Checkpoints of junyanz/pytorch-CycleGAN-and-pix2pix: ResNet generators with instance norms, and patch
-/// discriminators.
+/// Checkpoints of junyanz/pytorch-CycleGAN-and-pix2pix: ResNet generators with instance norms, U-Net generators, and
+/// patch discriminators.
 std::shared_ptr<const CheckpointFormat> cyclegan_format();
 
 /// Checkpoints of mit-han-lab/gan-compression: the same with a dropout layer in every block, mobile generators, and

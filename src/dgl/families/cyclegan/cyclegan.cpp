@@ -8,6 +8,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/families/cyclegan/checkpoint_import.h"
+#include "dgl/families/cyclegan/generator.h"
 #include "dgl/families/cyclegan/networks.h"
 #include "dgl/families/cyclegan/objective.h"
 #include "dgl/families/cyclegan/samplers.h"
@@ -118,18 +119,29 @@ nlohmann::json CycleGanFamily::shape(const FamilySettings& settings, const Width
   return PatchDiscriminatorShape::from_json(shape.to_json(name()), origin).to_json(name());
 }
 
+void CycleGanFamily::describe(const NetworkSet& networks, FamilySettings& settings) const {
+  auto& s = dynamic_cast<CycleGanSettings&>(settings);
+  for (const NetworkSlot& slot : networks) {
+    if (const auto* generator = dynamic_cast<const TranslationGenerator*>(slot.best().get())) {
+      s.architecture = generator->settings()["architecture"];
+      s.channels = generator->first_channels();
+      s.blocks = generator->blocks();
+    } else if (const auto* patch = dynamic_cast<const PatchDiscriminator*>(slot.best().get())) {
+      s.d_channels = patch->shape().channels;
+      s.d_layers = patch->shape().layers;
+      s.d_norm = patch->shape().norm;
+    }
+  }
+}
+
 std::shared_ptr<Network> CycleGanFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                       const std::string& origin, int64_t max_params) const {
-  if (is_generator(slot)) {
-    const auto shape = ResnetShape::from_json(json, origin);
-    check_size(shape.cost(), max_params, origin);
-    return std::make_shared<ResnetGenerator>(shape);
-  }
+  if (is_generator(slot)) return make_translation_generator(json, origin, max_params);
   return make_patch_discriminator(json, name(), origin, max_params);
 }
 
 Cost CycleGanFamily::cost(const std::string& slot, const nlohmann::json& json) const {
-  if (is_generator(slot)) return ResnetShape::from_json(json, "the recipe").cost();
+  if (is_generator(slot)) return translation_generator_cost(json, "the recipe");
   return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
 }
 
@@ -142,8 +154,8 @@ std::shared_ptr<Sampler> CycleGanFamily::sampler(const NetworkSet& networks) con
 }
 
 std::shared_ptr<Sampler> CycleGanFamily::translator(const NetworkSet& networks, const std::string& direction) const {
-  const auto generator = networks.best<ResnetGenerator>(kGenerator + direction);
-  const auto back = networks.best<ResnetGenerator>(kGenerator + (direction == kAToB ? kBToA : kAToB));
+  const auto generator = networks.best<TranslationGenerator>(kGenerator + direction);
+  const auto back = networks.best<TranslationGenerator>(kGenerator + (direction == kAToB ? kBToA : kAToB));
   return generator ? std::make_shared<Translation>(generator, back) : nullptr;
 }
 
@@ -151,11 +163,11 @@ void CycleGanFamily::check_networks(const NetworkSet& networks, const std::strin
   const NetworkSlot* first = nullptr;
   int64_t expected = 0;
   for (const NetworkSlot& slot : networks) {
-    const auto generator = std::dynamic_pointer_cast<ResnetGenerator>(slot.best());
+    const auto generator = std::dynamic_pointer_cast<TranslationGenerator>(slot.best());
     const auto discriminator = std::dynamic_pointer_cast<Discriminator>(slot.best());
     if (!generator && !discriminator) continue;
     const int64_t images = slot.pairs ? 2 : 1;
-    const int64_t channels = generator ? generator->shape().img_channels : discriminator->channels() / images;
+    const int64_t channels = generator ? generator->img_channels() : discriminator->channels() / images;
     if (!first) {
       first = &slot;
       expected = channels;

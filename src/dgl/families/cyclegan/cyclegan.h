@@ -52,6 +52,7 @@ class CycleGanFamily : public Family {
   std::vector<SlotSpec> slots() const override;
   /// Full width for the generator that a student keeps as it is; null for the discriminator of its images.
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  void describe(const NetworkSet& networks, FamilySettings& settings) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
   Cost cost(const std::string& slot, const nlohmann::json& shape) const override;

@@ -172,13 +172,7 @@ ResnetGenerator::ResnetGenerator(const ResnetShape& shape) : shape_(shape) {
   }
 }
 
-Tensor ResnetGenerator::forward(const Tensor& images) {
-  for (const int64_t dim : {2, 3}) {
-    const int64_t side = images.size(dim);
-    if (side % ResnetShape::kMultiple == 0 && side >= ResnetShape::kSmallest) continue;
-    fail("images of {} x {} pixels, expected multiples of {} from {} on", images.size(3), images.size(2),
-         ResnetShape::kMultiple, ResnetShape::kSmallest);
-  }
+Tensor ResnetGenerator::translate(const Tensor& images) {
   const ops::ReferenceScope scope(reference());
   const auto normalized = [](const Tensor& x) { return at::relu(instance_norm(x)); };
   // The first and the last convolution, which see pixels, are computed in float32.
@@ -243,28 +237,6 @@ ChannelLayout ResnetGenerator::channel_layout() const {
   }
   put_convolution_axes(layout, name_of(shape_.place_of_last()), in, "");
   return layout;
-}
-
-std::function<void()> ResnetGenerator::example_pass(int64_t batch, torch::Device device) {
-  const Tensor images = torch::randn({batch, shape_.img_channels, shape_.resolution, shape_.resolution}, device);
-  return [this, images] { forward(images); };
-}
-
-TensorMap ResnetGenerator::apply(const TensorMap& inputs, const std::string& origin) {
-  const Tensor& images = input_tensor(inputs, "images", {-1, shape_.img_channels, -1, -1}, origin);
-  try {
-    return {{"images", forward(images.to(torch::kFloat))}};
-  } catch (const Error& error) {
-    fail("{}: tensor {}", origin, error.what());
-  }
-}
-
-bool ResnetGenerator::apply_to_onnx(OnnxGraph& graph) const {
-  const std::vector<int64_t> sizes{shape_.img_channels, OnnxGraph::kAnySize, OnnxGraph::kAnySize};
-  const std::string images = graph.input("images", torch::kFloat, sizes);
-  // An input and an output of one graph have different names.
-  graph.output(to_onnx(graph, images), "output", sizes);
-  return true;
 }
 
 }  // namespace dgl

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/families/cyclegan/generator.h"
 #include "dgl/families/cyclegan/shape.h"
 #include "dgl/nn/network.h"
 #include "dgl/nn/unet_layers.h"
@@ -58,7 +58,7 @@ class ReflectingBlock : public torch::nn::Module {
 /// A generator that translates images, as junyanz/pytorch-CycleGAN-and-pix2pix builds it ("resnet_9blocks") and GAN
 /// Compression narrows it. Parameters have that program's names ("model.10.conv_block.1.weight"). It takes images of
 /// any sides that are multiples of ResnetShape::kMultiple, from kSmallest on. Fresh weights are N(0, 0.02), biases 0.
-class ResnetGenerator : public Network {
+class ResnetGenerator : public TranslationGenerator {
  public:
   explicit ResnetGenerator(const ResnetShape& shape);
 
@@ -67,19 +67,18 @@ class ResnetGenerator : public Network {
   Cost cost() const override { return shape_.cost(); }
   ChannelLayout channel_layout() const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
-  std::function<void()> example_pass(int64_t batch, torch::Device device) override;
-  /// `images` to `images`.
-  TensorMap apply(const TensorMap& inputs, const std::string& origin) override;
-  bool apply_to_onnx(OnnxGraph& graph) const override;
-
-  /// Translates images [N, C, H, W], about -1 … 1; the result is float32 in -1 … 1. Throws Error for sides that it
-  /// cannot take.
-  torch::Tensor forward(const torch::Tensor& images);
-  std::string to_onnx(OnnxGraph& graph, const std::string& images) const;
-  /// The weight of the last convolution.
-  const torch::Tensor& last_weight() const { return last_->weight(); }
+  int64_t resolution() const override { return shape_.resolution; }
+  int64_t img_channels() const override { return shape_.img_channels; }
+  int64_t first_channels() const override { return shape_.channels.front(); }
+  int64_t blocks() const override { return shape_.blocks(); }
+  int64_t multiple() const override { return ResnetShape::kMultiple; }
+  int64_t smallest_side() const override { return ResnetShape::kSmallest; }
+  std::string to_onnx(OnnxGraph& graph, const std::string& images) const override;
+  const torch::Tensor& last_weight() const override { return last_->weight(); }
 
  private:
+  torch::Tensor translate(const torch::Tensor& images) override;
+
   ResnetShape shape_;
   std::shared_ptr<Convolution> first_, last_;
   std::vector<std::shared_ptr<Convolution>> halving_;

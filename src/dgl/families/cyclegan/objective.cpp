@@ -33,7 +33,7 @@ CycleGanObjective::Domain CycleGanObjective::make_domain(const std::string& name
                                                          const NetworkSet& networks) const {
   return {.name = name,
           .direction = direction,
-          .into = networks.network<ResnetGenerator>("generator_" + direction),
+          .into = networks.network<TranslationGenerator>("generator_" + direction),
           .discriminator = networks.network<Discriminator>("discriminator_" + name),
           .pairs = networks.network<Discriminator>("pair_discriminator_" + name),
           .pool = ImagePool(settings_.pool, settings_.image()),

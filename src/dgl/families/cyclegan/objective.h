@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "dgl/families/cyclegan/cyclegan.h"
+#include "dgl/families/cyclegan/generator.h"
 #include "dgl/families/cyclegan/image_pool.h"
-#include "dgl/families/cyclegan/networks.h"
 #include "dgl/families/objective.h"
 #include "dgl/guidance/guided_loss.h"
 #include "dgl/losses/adversarial.h"
@@ -64,7 +64,7 @@ class CycleGanObjective : public Objective {
   struct Domain {
     std::string name;
     std::string direction;                         ///< whose translations are of this domain
-    std::shared_ptr<ResnetGenerator> into;         ///< makes images of this domain from the other's
+    std::shared_ptr<TranslationGenerator> into;    ///< makes images of this domain from the other's
     std::shared_ptr<Discriminator> discriminator;  ///< of this domain; null if `into` does not learn
     std::shared_ptr<Discriminator> pairs;          ///< of pairs of this domain; null if there is none
     ImagePool pool;                                ///< of images that were made of this domain

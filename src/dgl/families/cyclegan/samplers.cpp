@@ -7,12 +7,11 @@
 
 namespace dgl {
 
-Translation::Translation(std::shared_ptr<ResnetGenerator> generator, std::shared_ptr<ResnetGenerator> back)
+Translation::Translation(std::shared_ptr<TranslationGenerator> generator, std::shared_ptr<TranslationGenerator> back)
     : generator_(std::move(generator)), back_(std::move(back)) {}
 
 SampleSpec Translation::spec() const {
-  const ResnetShape& shape = generator_->shape();
-  const ImageShape image{shape.img_channels, shape.resolution, shape.resolution};
+  const ImageShape image{generator_->img_channels(), generator_->resolution(), generator_->resolution()};
   return {{}, 0, image, image};
 }
 

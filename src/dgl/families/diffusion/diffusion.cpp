@@ -98,6 +98,16 @@ nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widt
   return DenoiserShape::make(s.architecture("the recipe"), width).to_json();
 }
 
+void DiffusionFamily::describe(const NetworkSet& networks, FamilySettings& settings) const {
+  auto& s = dynamic_cast<DiffusionFamilySettings&>(settings);
+  const auto denoiser = networks.best<Denoiser>("denoiser");
+  if (!denoiser) return;
+  const DenoiserShape& shape = denoiser->shape();
+  describe_unet(shape, s);
+  s.precondition = to_text(shape.precondition);
+  s.solver = shape.solver;
+}
+
 std::shared_ptr<Network> DiffusionFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                        const std::string& origin, int64_t max_params) const {
   if (slot == "discriminator") return make_patch_discriminator(json, name(), origin, max_params);

@@ -156,6 +156,7 @@ class StyleGan2Generator : public Generator {
  public:
   explicit StyleGan2Generator(const StyleGan2GeneratorShape& shape);
 
+  const StyleGan2GeneratorShape& shape() const { return shape_; }
   nlohmann::json settings() const override { return shape_.to_json(); }
   int64_t z_dim() const override { return shape_.mapping.z_dim; }
   int64_t classes() const override { return shape_.mapping.classes; }
@@ -205,6 +206,7 @@ class StyleGan2Discriminator : public Discriminator {
  public:
   explicit StyleGan2Discriminator(const StyleGan2DiscriminatorShape& shape);
 
+  const StyleGan2DiscriminatorShape& shape() const { return shape_; }
   nlohmann::json settings() const override { return shape_.to_json(); }
   int64_t classes() const override { return shape_.mapping.classes; }
   int64_t resolution() const override { return shape_.resolution; }

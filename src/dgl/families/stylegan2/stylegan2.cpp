@@ -1,5 +1,6 @@
 #include "dgl/families/stylegan2/stylegan2.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -68,6 +69,28 @@ nlohmann::json StyleGan2Family::shape(const FamilySettings& settings, const Widt
   const StyleGan2Settings s = dynamic_cast<const StyleGan2FamilySettings&>(settings).architecture();
   return slot == "generator" ? StyleGan2GeneratorShape::make(s, widths.generator, widths.narrow_constant).to_json()
                              : StyleGan2DiscriminatorShape::make(s, widths.discriminator).to_json();
+}
+
+void StyleGan2Family::describe(const NetworkSet& networks, FamilySettings& settings) const {
+  StyleGan2Settings& n = dynamic_cast<StyleGan2FamilySettings&>(settings).network;
+  if (const auto generator = networks.best<StyleGan2Generator>("generator")) {
+    const StyleGan2GeneratorShape& shape = generator->shape();
+    n.z_dim = shape.mapping.z_dim;
+    n.w_dim = shape.mapping.w_dim();
+    n.mapping_layers = static_cast<int64_t>(shape.mapping.widths.size());
+    n.label_embed = shape.mapping.embed_dim == n.w_dim ? 0 : shape.mapping.embed_dim;
+    n.channel_max = 0;
+    for (const auto& [side, channels] : shape.channels) n.channel_max = std::max(n.channel_max, channels);
+    n.channel_base = shape.resolution * shape.channels.at(shape.resolution);
+    for (const auto& [side, channels] : shape.channels) {
+      if (channels < n.channel_max) n.channel_base = std::max(n.channel_base, side * channels);
+    }
+  }
+  if (const auto discriminator = networks.best<StyleGan2Discriminator>("discriminator")) {
+    const StyleGan2DiscriminatorShape& shape = discriminator->shape();
+    n.minibatch_std_group = shape.minibatch_std_group;
+    if (shape.mapping.classes > 0) n.label_layers = static_cast<int64_t>(shape.mapping.widths.size());
+  }
 }
 
 std::shared_ptr<Network> StyleGan2Family::make_network(const std::string& slot, const nlohmann::json& json,

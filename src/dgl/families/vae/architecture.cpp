@@ -23,6 +23,10 @@ class ArchitectureOf : public VaeArchitecture {
   nlohmann::json shape(const VaeSettings& settings, Rational width) const override {
     return Shape::make(settings, width).to_json();
   }
+  void describe(const nlohmann::json& json, VaeFamilySettings& settings) const override {
+    Shape::from_json(json, "the model").describe(settings);
+    settings.architecture = name();
+  }
   Cost cost(const std::string& slot, const nlohmann::json& json, const std::string& origin) const override {
     const auto shape = Shape::from_json(json, origin);
     return slot == "encoder" ? shape.encoder_cost() : shape.decoder_cost();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/families/vae/networks.h"
+#include "dgl/families/vae/vae.h"
 
 namespace dgl {
 
@@ -19,6 +20,8 @@ class VaeArchitecture {
   virtual std::string name() const = 0;
   /// settings() of its networks. Throws Error for settings that it cannot have.
   virtual nlohmann::json shape(const VaeSettings& settings, Rational width) const = 0;
+  /// Sets what made a network of these settings(), as far as settings can say it.
+  virtual void describe(const nlohmann::json& shape, VaeFamilySettings& settings) const = 0;
   /// Cost of the network in slot "encoder" or "decoder" of these settings().
   virtual Cost cost(const std::string& slot, const nlohmann::json& shape, const std::string& origin) const = 0;
   /// Builds the network in that slot. Throws Error as Family::make_network() does.

@@ -8,6 +8,7 @@
 
 #include "dgl/base/torch.h"
 #include "dgl/families/vae/networks.h"
+#include "dgl/families/vae/vae.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/unet_layers.h"
 
@@ -26,6 +27,8 @@ struct KlShape : UNetShape {
   static KlShape make(const VaeSettings& settings, Rational width);
   static KlShape from_json(const nlohmann::json& json, const std::string& origin);
   nlohmann::json to_json() const;
+  /// Sets what made it.
+  void describe(VaeFamilySettings& settings) const;
   Cost encoder_cost() const;
   Cost decoder_cost() const;
 

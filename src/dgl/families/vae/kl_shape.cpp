@@ -33,6 +33,11 @@ nlohmann::json KlShape::to_json() const {
   return json;
 }
 
+void KlShape::describe(VaeFamilySettings& settings) const {
+  describe_unet(*this, settings);
+  settings.z_channels = z_channels;
+}
+
 Cost KlShape::encoder_cost() const {
   CostCounter counter;
   int64_t in = first_channels, s = resolution;

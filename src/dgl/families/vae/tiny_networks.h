@@ -8,6 +8,7 @@
 
 #include "dgl/base/torch.h"
 #include "dgl/families/vae/networks.h"
+#include "dgl/families/vae/vae.h"
 #include "dgl/nn/rational.h"
 #include "dgl/nn/unet_layers.h"
 
@@ -43,6 +44,8 @@ struct TinyShape {
   static TinyShape make(const VaeSettings& settings, Rational width);
   static TinyShape from_json(const nlohmann::json& json, const std::string& origin);
   nlohmann::json to_json() const;
+  /// Sets what made it.
+  void describe(VaeFamilySettings& settings) const;
   std::vector<TinyLayer> encoder_layers() const;
   std::vector<TinyLayer> decoder_layers() const;
   Cost encoder_cost() const;

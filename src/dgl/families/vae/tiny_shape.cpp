@@ -54,6 +54,14 @@ nlohmann::json TinyShape::to_json() const {
           {"z_channels", z_channels}};
 }
 
+void TinyShape::describe(VaeFamilySettings& settings) const {
+  settings.channels = channels.front();
+  settings.multiples = multiples_of(channels, channels.front());
+  settings.blocks = blocks;
+  settings.attention = "";
+  settings.z_channels = z_channels;
+}
+
 std::vector<TinyLayer> TinyShape::encoder_layers() const {
   using Kind = TinyLayer::Kind;
   int64_t maps = channels.front();

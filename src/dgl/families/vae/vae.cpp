@@ -98,6 +98,15 @@ nlohmann::json VaeFamily::shape(const FamilySettings& settings, const Widths& wi
       .shape(s.at_full_width("the recipe"), whole ? Rational{} : widths.generator);
 }
 
+void VaeFamily::describe(const NetworkSet& networks, FamilySettings& settings) const {
+  auto& s = dynamic_cast<VaeFamilySettings&>(settings);
+  for (const NetworkSlot& slot : networks) {
+    if (slot.role == NetworkRole::discriminator || !slot.best()) continue;
+    const nlohmann::json shape = slot.best()->settings();
+    vae_architecture_of(shape, "the model").describe(shape, s);
+  }
+}
+
 std::shared_ptr<Network> VaeFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                  const std::string& origin, int64_t max_params) const {
   if (slot == "discriminator") return make_patch_discriminator(json, name(), origin, max_params);

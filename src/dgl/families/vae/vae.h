@@ -55,6 +55,7 @@ class VaeFamily : public Family {
   }
   /// Null for a discriminator where the settings have none.
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  void describe(const NetworkSet& networks, FamilySettings& settings) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
   Cost cost(const std::string& slot, const nlohmann::json& shape) const override;
