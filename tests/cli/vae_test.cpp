@@ -171,6 +171,24 @@ TEST_F(VaeProgram, AStudentWithTheLatentsOfItsTeacher) {
 }
 
 // TAESD's shape: trained, and a teacher of a narrower one that starts from it; or the student of another architecture.
+TEST_F(VaeProgram, BoostKeepsItsWidth) {
+  const Words boost{"boost", "--teacher", "vae/model.safetensors", "--data", "train.dgldata", "--recipe", "v.toml"};
+  const auto boosted = [&](const std::string& out, const Words& more) {
+    Words words = boost;
+    words.insert(words.end(), {"--out", out});
+    words.insert(words.end(), more.begin(), more.end());
+    expect_success(run(words));
+    return json_of(out + "/summary.json");
+  };
+  for (const auto& summary : {boosted("boosted", {}), boosted("boosted-from", {"--from-teacher"})}) {
+    EXPECT_EQ(summary["student"]["generator"]["params"], summary["teacher"]["generator"]["params"]);
+  }
+  EXPECT_TRUE(last_line("boosted-from")["loss"].contains("g_pair"));
+  // It begins where the teacher is, not where random weights are.
+  EXPECT_GT(json_of("boosted-from/summary.json")["student"]["psnr"].get<double>(),
+            json_of("boosted-from/summary.json")["teacher"]["psnr"].get<double>() - 3);
+}
+
 TEST_F(VaeProgram, ATinyArchitecture) {
   const Words tiny{"--set", "network.architecture=tiny", "--set", "network.attention="};
   const auto with = [](Words words, const Words& more) {

@@ -132,6 +132,18 @@ TEST_F(DiffusionRun, AStudentStartsFromItsTeacher) {
   EXPECT_LT(student("teacher"), student("random"));
 }
 
+TEST_F(DiffusionRun, BoostGoesOnFromItsTeacher) {
+  ASSERT_EQ(start(recipe("train"), "teacher"), 0);
+  Recipe made =
+      recipe("boost", "[guidance]\nlambda = 0\nstage1_kimg = 0.16\nstage2_kimg = 0.16\n[student]\nwidth = '1'\n");
+  made.guidance.teachers.at(0).file = (folder_ / "teacher/model.safetensors").string();
+  made.run.from_teacher = true;
+  ASSERT_EQ(start(made, "boosted"), 0);
+  const NetworkSet model = load_model(folder_ / "boosted/model.safetensors");
+  EXPECT_EQ(model.best<Denoiser>("denoiser")->shape().first_channels, 16);
+  EXPECT_LT(losses("boosted").front(), losses("teacher").front());
+}
+
 // A finished model is measured by other solvers than its own, and by what it makes of noisy images.
 TEST_F(DiffusionRun, IsMeasuredByCallsAndNoiseLevels) {
   ClassifierShape shape{"fd_gray", 8, 1, 4, 2};

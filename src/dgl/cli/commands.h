@@ -60,6 +60,10 @@ void add_run_options(CLI::App& command, RunOptions& options, bool recipe_require
 Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,
                       const std::string& text = "", const std::string& origin = "");
 
+/// The recipe, as TOML, that makes networks as a model has them: its own, if it says how it was trained, without how a
+/// student of it would start; else its family's defaults. Throws Error for networks that no recipe makes.
+std::string recipe_of_model(const std::string& file, bool quiet);
+
 /// Checks that an option is a number from `low` to `high`; CLI11's own checks let nan pass.
 CLI::Validator within(double low, double high);
 

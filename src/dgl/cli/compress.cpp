@@ -5,7 +5,6 @@
 #include "dgl/base/error.h"
 #include "dgl/base/paths.h"
 #include "dgl/cli/commands.h"
-#include "dgl/families/model_file.h"
 #include "dgl/training/train.h"
 
 namespace dgl {
@@ -65,13 +64,7 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   if (!options.width.empty()) options.overrides.push_back("student.width=" + options.width);
   std::string text;
   if (options.recipe.empty()) {
-    const NetworkSet teacher = load_model(options.teachers[0]);
-    if (!teacher.info.contains("recipe") || !teacher.info["recipe"].is_string()) {
-      fail("{}: does not say how it was trained; give a --recipe", options.teachers[0]);
-    }
-    // What it says of a start is how the teacher came about, if that was a student itself.
-    const Recipe own = parse_recipe(teacher.info["recipe"].get<std::string>(), options.teachers[0] + ": its recipe");
-    text = recipe_toml(own.with_default_start());
+    text = recipe_of_model(options.teachers[0], common.quiet);
   }
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
   recipe.teacher().file = absolute_path(options.teachers[0]);

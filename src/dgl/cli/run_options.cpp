@@ -1,9 +1,12 @@
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/paths.h"
 #include "dgl/cli/commands.h"
+#include "dgl/families/model_file.h"
+#include "dgl/families/model_settings.h"
 
 namespace dgl {
 
@@ -19,6 +22,23 @@ void add_run_options(CLI::App& command, RunOptions& options, bool recipe_require
   command.add_option("--seed", options.seed, "Random seed")->check(CLI::NonNegativeNumber);
   command.add_option("--precision", options.precision, "Precision of feature maps and convolutions: fp32 or bf16");
   command.add_flag("--overwrite", options.overwrite, "Replace an earlier run in --out");
+}
+
+std::string recipe_of_model(const std::string& file, bool quiet) {
+  const NetworkSet model = load_model(file);
+  const Family& family = family_of(model, file);
+  if (model.info.contains("recipe") && model.info["recipe"].is_string()) {
+    // What it says of a start is how the model came about, if that was a student itself, whose [network] was wider.
+    Recipe own = parse_recipe(model.info["recipe"].get<std::string>(), file + ": its recipe").with_default_start();
+    if (own.family == family.name()) describe_model(family, model, *own.network);
+    return recipe_toml(own);
+  }
+  Recipe recipe(family.name(), file);
+  recipe.network = Cloned<FamilySettings>(settings_of_model(family, model, file));
+  if (!quiet) {
+    fmt::print("{}: does not say how it was trained; its networks are the recipe's, all else is the default\n", file);
+  }
+  return recipe_toml(recipe);
 }
 
 Recipe resolve_recipe(const RunOptions& options, const CommonOptions& common, const std::string& command,

@@ -53,9 +53,10 @@ struct GuidanceRecipe {
 
 /// How a run was started, for `dgl resume`.
 struct RunRecipe {
-  std::string command;  ///< train, compress or boost
-  std::string data;     ///< packed set of the first data domain
-  std::string data_b;   ///< of the second, for a family that has two
+  std::string command;     ///< train, compress or boost
+  std::string data;        ///< packed set of the first data domain
+  std::string data_b;      ///< of the second, for a family that has two
+  std::string from_model;  ///< that `dgl train` starts from
   std::string from_stage1, features, judge_features, held_out_judge, test, test_b, styles, lpips, device = "auto";
   bool from_teacher = false;
   int64_t threads = 0;

@@ -253,6 +253,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "data", &r.run.data, ""},
       {"run", "data_b", &r.run.data_b, ""},
       {"run", "teacher", &teacher.file, ""},
+      {"run", "from_model", &r.run.from_model, ""},
       {"run", "from_stage1", &r.run.from_stage1, ""},
       {"run", "features", &r.run.features, ""},
       {"run", "judge_features", &r.run.judge_features, ""},

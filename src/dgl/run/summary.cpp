@@ -95,6 +95,7 @@ std::string reproduce_command(const Recipe& recipe) {
     if (!path.empty()) command += fmt::format(" {} {}", option, shell_word(path));
   };
   add("--teacher", recipe.teacher().file);
+  add("--from", recipe.run.from_model);
   add("--data", recipe.run.data);
   add("--data-b", recipe.run.data_b);
   add("--features", recipe.run.features);

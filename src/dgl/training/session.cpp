@@ -316,6 +316,8 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
     start_student(*session);
     check_alignment(*session);
     if (recipe.guidance.train_teacher) session->taught = make_taught(*session);
+  } else if (!recipe.run.from_model.empty()) {
+    start_from_model(*session);
   }
   broadcast_weights(*session);
   return session;

@@ -12,6 +12,7 @@
 #include "dgl/base/named_option.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
+#include "dgl/families/model_settings.h"
 #include "dgl/guidance/pair_term.h"
 #include "dgl/nn/inherit.h"
 #include "dgl/run/run_directory.h"
@@ -105,9 +106,9 @@ const Network& source_of(const TrainingSession& session, const NetworkSlot& slot
   return source;
 }
 
-/// Whether a slot is of a discriminator of pairs that the teacher has no counterpart of. It starts from random weights.
-bool is_new_pair_judge(const TrainingSession& session, const NetworkSlot& slot) {
-  const NetworkSlot* theirs = session.teacher->find(slot.name);
+/// Whether a slot is of a discriminator of pairs that a model has no counterpart of. It starts from random weights.
+bool is_new_pair_judge(const NetworkSet& model, const NetworkSlot& slot) {
+  const NetworkSlot* theirs = model.find(slot.name);
   return slot.pairs && (!theirs || !theirs->best());
 }
 
@@ -116,7 +117,7 @@ bool is_new_pair_judge(const TrainingSession& session, const NetworkSlot& slot) 
 void inherit_from_teacher(const TrainingSession& session) {
   const Recipe& recipe = session.recipe;
   for (const NetworkSlot& slot : session.student.networks) {
-    if (start_of(recipe, slot) != "teacher" || is_new_pair_judge(session, slot)) continue;
+    if (start_of(recipe, slot) != "teacher" || is_new_pair_judge(*session.teacher, slot)) continue;
     inherit_weights(source_of(session, slot), *slot.network, recipe.keep_channels, recipe.teacher().file);
     if (slot.average) copy_weights(*slot.network, *slot.average);
   }
@@ -161,15 +162,13 @@ void begin_from_stage1(TrainingSession& session) {
   }
 }
 
-/// Starts stage 2 from the teacher's own networks, with what it has no discriminator of made anew.
-void begin_from_teacher(TrainingSession& session) {
-  const NetworkSet& teacher = *session.teacher;
-  const std::string& file = session.recipe.teacher().file;
+/// Starts all networks from a model's own, with what it has no discriminator of made anew.
+void begin_from(TrainingSession& session, const NetworkSet& model, const std::string& file) {
   for (const NetworkSlot& slot : session.student.networks) {
-    if (is_new_pair_judge(session, slot)) continue;
-    const NetworkSlot* theirs = teacher.find(slot.name);
+    if (is_new_pair_judge(model, slot)) continue;
+    const NetworkSlot* theirs = model.find(slot.name);
     if (!theirs || !theirs->best()) {
-      if (slot.role != NetworkRole::discriminator) fail("{}: the teacher has no {} to start from", file, slot.name);
+      if (slot.role != NetworkRole::discriminator) fail("{}: has no {} to start from", file, slot.name);
       session.notes.push_back(fmt::format("{}: has no {}; it starts from random weights", file, slot.name));
       continue;
     }
@@ -177,14 +176,15 @@ void begin_from_teacher(TrainingSession& session) {
     if (!theirs->network) session.notes.push_back(fmt::format("{}: the {} starts from its average", file, slot.name));
     const Network &network = theirs->network ? *theirs->network : *theirs->average, &average = *theirs->best();
     if (network.settings() != slot.network->settings()) {
-      fail("{}: the teacher's networks differ from the recipe's at width {}, so they cannot be its start", file,
-           session.recipe.width);
+      const auto found = contradictions(session.family(), *session.recipe.network, model);
+      fail("{}: its {} differs from the recipe's, so it cannot be the start{}{}", file, slot.name,
+           found.empty() ? "" : ": ", fmt::join(found, ", "));
     }
     copy_weights(network, *slot.network);
     if (slot.average) copy_weights(average, *slot.average);
   }
-  if (teacher.info.contains("kimg") && teacher.info["kimg"].is_number()) {
-    session.state.images = std::llround(teacher.info["kimg"].get<double>() * 1000);
+  if (model.info.contains("kimg") && model.info["kimg"].is_number()) {
+    session.state.images = std::llround(model.info["kimg"].get<double>() * 1000);
   }
 }
 
@@ -203,11 +203,46 @@ std::optional<std::string> objection(const Check& check) {
 std::optional<std::string> cannot_inherit(const TrainingSession& session, bool discriminators) {
   return objection([&] {
     for (const NetworkSlot& slot : session.student.networks) {
-      if ((slot.role == NetworkRole::discriminator) != discriminators || is_new_pair_judge(session, slot)) continue;
+      if ((slot.role == NetworkRole::discriminator) != discriminators || is_new_pair_judge(*session.teacher, slot))
+        continue;
       kept_channels(source_of(session, slot), *slot.network, session.recipe.keep_channels,
                     session.recipe.teacher().file);
     }
   });
+}
+
+/// Whether a student makes images of the same size as its teacher, of the same family: a smaller network for the same.
+bool stands_in(const TrainingSession& session) {
+  const std::string& file = session.recipe.teacher().file;
+  const Family& family = family_of(*session.teacher, file);
+  const auto teacher = family.sampler(*session.teacher);
+  return &family == &session.family() && teacher && teacher->spec().output == session.recipe.network->image();
+}
+
+/// Throws Error for a recipe that makes other networks than the teacher's, where they could be of the same kind.
+void refuse_contradiction(const TrainingSession& session) {
+  const std::string& file = session.recipe.teacher().file;
+  if (!stands_in(session)) return;
+  const auto found = contradictions(session.family(), *session.recipe.network, *session.teacher);
+  if (found.empty()) return;
+  fail("{}: the recipe contradicts this teacher: {}; expected the same, or student.init = \"random\"", file,
+       fmt::join(found, ", "));
+}
+
+/// Throws Error for a generator of more parameters than its teacher's.
+void refuse_larger(const TrainingSession& session) {
+  const std::string& file = session.recipe.teacher().file;
+  if (!stands_in(session)) return;
+  for (const NetworkSlot& slot : session.student.networks) {
+    const NetworkSlot* theirs = session.teacher->find(slot.name);
+    if (slot.role == NetworkRole::discriminator || !theirs || !theirs->best()) continue;
+    const int64_t own = slot.network->cost().params, most = theirs->best()->cost().params;
+    if (own <= most) continue;
+    fail(
+        "{}: the student's {} has {} parameters, the teacher's {}; a student has no more: --width, or the recipe's "
+        "[network]",
+        file, slot.name, own, most);
+  }
 }
 
 /// Whether the family has a phase of distillation.
@@ -234,12 +269,14 @@ void resolve_start(TrainingSession& session) {
     init = "random";
     if (!wanted) return;
     if (const auto reason = cannot_inherit(session, discriminators)) {
+      if (!discriminators) refuse_contradiction(session);
       session.notes.push_back(fmt::format("{}: random weights, since the teacher's do not fit: {}", key, *reason));
     } else {
       init = "teacher";
     }
   };
   resolve(recipe.init, "student.init", compresses, false);
+  if (compresses) refuse_larger(session);
   resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
   const bool stands_for_teachers = session.student.objective->originals() == Originals::teacher;
   bool learns_images =
@@ -293,7 +330,17 @@ void start_student(TrainingSession& session) {
   inherit_from_teacher(session);
   freeze_discriminators(session);
   if (!recipe.run.from_stage1.empty()) begin_from_stage1(session);
-  if (recipe.run.from_teacher) begin_from_teacher(session);
+  if (recipe.run.from_teacher) begin_from(session, *session.teacher, recipe.teacher().file);
+}
+
+void start_from_model(TrainingSession& session) {
+  const std::string& file = session.recipe.run.from_model;
+  const NetworkSet model = load_model(file);
+  const Family& family = family_of(model, file);
+  if (&family != &session.family())
+    fail("{}: a {}, where the recipe is of a {}", file, family.name(), session.recipe.family);
+  begin_from(session, model, file);
+  freeze_discriminators(session);
 }
 
 }  // namespace dgl
