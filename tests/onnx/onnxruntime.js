@@ -164,7 +164,7 @@ async function cyclegan() {
   await compare("cyclegan", onnx, { images: tensors.a }, tensors.a_to_b, 1e-5);
   await compare("cyclegan, 24 x 16", onnx, { images: tensors.wide }, tensors.wide_a_to_b, 1e-5);
   for (const norm of ["batch", "instance"]) {
-    run("import", golden(`unet/${norm}_net_G.pth`), "--resolution", "32", "--out", inWork("u.safetensors"), "--quiet");
+    run("import", golden(`unet/${norm}_net_G.pth`), "--resolution", "32", "--out", inWork("u"), "--overwrite");
     const unet = readSafetensors(golden("unet/outputs.safetensors")).tensors;
     const graph = exported(inWork("u"), 1);
     await compare(`cyclegan, U-Net, ${norm}`, graph, { images: unet.images }, unet[norm], 1e-5);
@@ -191,6 +191,14 @@ async function asset(name, count, psi) {
   const { images } = readSafetensors(inWork("i.safetensors")).tensors;
   // Trained networks round more than the small random ones: 9e-6 was seen.
   await compare(`${name}, psi ${psi}`, exported(model, psi), inputs, images, 1e-4);
+  // Weights of fewer bits are off by what they were rounded to.
+  for (const [precision, bound] of [["fp16", 0.03], ["int8", 0.4]]) {
+    const onnx = exported(model, psi, "--precision", precision);
+    const share = fs.statSync(onnx).size / fs.statSync(exported(model, psi)).size;
+    console.log(`${name}, ${precision}: ${share.toFixed(2)} of the bytes`);
+    if (share > (precision === "fp16" ? 0.65 : 0.45)) failed = true;
+    await compare(`${name}, psi ${psi}, ${precision}`, exported(model, psi, "--precision", precision), inputs, images, bound);
+  }
 }
 
 (async () => {

@@ -6,6 +6,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/export_precision.h"
 #include "dgl/cli/format_names.h"
 #include "dgl/cli/solver_options.h"
 #include "dgl/families/import.h"
@@ -23,6 +24,7 @@ struct ExportArguments {
   std::string model, out, to, network;
   double psi = 1;
   SolverChoice solver;
+  PrecisionArguments precision;
   bool overwrite = false;
 };
 
@@ -74,19 +76,44 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
   }
   if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
   if (arguments.psi != 1 && !arguments.network.empty()) throw UsageError("--psi goes with a whole model");
+  const WeightPrecision weights = parse_weight_precision(arguments.precision.precision, "--precision");
+  const bool rounds = weights != WeightPrecision::fp32;
+  if (rounds && !onnx) throw UsageError("--precision goes with x.onnx");
+  if (!rounds && !(arguments.precision.data.empty() && arguments.precision.features.empty())) {
+    throw UsageError("--data and --features compare a model before and after --precision fp16 or int8");
+  }
+  if (arguments.precision.data.empty() && !arguments.precision.features.empty()) {
+    throw UsageError("--features: expected --data with the images that distances are to");
+  }
   refuse_existing(out, arguments.overwrite);
   const NetworkSet model = load_model(arguments.model);
   if (onnx && !arguments.network.empty()) {
     const Network& network = *slot_of(model, arguments.network, arguments.model).best();
-    onnx_graph(network, arguments.model + ": " + arguments.network, model.info).save(out);
+    onnx_graph(network, arguments.model + ": " + arguments.network, model.info, weights).save(out);
     if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
     return;
   }
   if (onnx) {
     const auto sampler = sampler_of(model, arguments.model);
     apply_solver_options(*sampler, arguments.solver, arguments.model);
-    onnx_graph(*sampler, arguments.psi, model.info).save(out);
-    if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
+    const OnnxGraph full = onnx_graph(*sampler, arguments.psi, model.info);
+    if (!rounds) {
+      full.save(out);
+      if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
+      return;
+    }
+    round_weights(model, weights);
+    const OnnxGraph graph = onnx_graph(*sampler, arguments.psi, model.info, weights);
+    graph.save(out);
+    if (common.quiet) return;
+    fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
+    print_precision({.model = arguments.model,
+                     .rounded = &model,
+                     .bytes = full.bytes().size(),
+                     .rounded_bytes = graph.bytes().size(),
+                     .psi = arguments.psi,
+                     .solver = arguments.solver},
+                    arguments.precision, common);
     return;
   }
   NetworkSet exported = model;
@@ -135,6 +162,7 @@ void add_export(CLI::App& app, CommonOptions& common) {
       ->check(within(-10, 10))
       ->capture_default_str();
   add_solver_options(*command, a->solver);
+  add_precision_options(*command, a->precision);
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

@@ -13,7 +13,7 @@ namespace dgl {
 namespace {
 
 constexpr int64_t kIrVersion = 7, kOperatorSet = 13;
-constexpr int64_t kFloatType = 1, kInt64Type = 7;  // TensorProto.DataType
+constexpr int64_t kFloatType = 1, kInt8Type = 3, kInt64Type = 7, kHalfType = 10;  // TensorProto.DataType
 constexpr int64_t kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3,
                   kIntsAttribute = 7;  // AttributeProto.AttributeType
 
@@ -101,6 +101,16 @@ std::string OnnxGraph::input(const std::string& name, torch::ScalarType type, at
   return name;
 }
 
+std::string OnnxGraph::store(const std::string& name, const torch::Tensor& contiguous, int64_t type) {
+  const std::string free = unique(name);
+  Message tensor;
+  for (const int64_t size : contiguous.sizes()) tensor.integer(1, size);
+  tensor.integer(2, type).text(8, free);
+  tensor.text(9, {static_cast<const char*>(contiguous.data_ptr()), contiguous.nbytes()});
+  constants_ += Message().message(5, tensor).bytes();
+  return free;
+}
+
 std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& value) {
   // The graph keeps the tensors, so that no other can take their place in memory.
   const auto [first, last] = stored_.equal_range(value.data_ptr());
@@ -112,14 +122,20 @@ std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& va
   }
   const bool whole = value.scalar_type() == torch::kLong;
   const torch::Tensor plain = value.detach().to(torch::kCPU, whole ? torch::kLong : torch::kFloat).contiguous();
-  const std::string free = unique(name);
-  Message tensor;
-  for (const int64_t size : plain.sizes()) tensor.integer(1, size);
-  tensor.integer(2, whole ? kInt64Type : kFloatType).text(8, free);
-  tensor.text(9, {static_cast<const char*>(plain.data_ptr()), plain.nbytes()});
-  constants_ += Message().message(5, tensor).bytes();
-  stored_.emplace(value.data_ptr(), std::pair{value.detach(), free});
-  return free;
+  std::string values;
+  if (weights_ == WeightPrecision::fp32 || !is_rounded_weight(plain)) {
+    values = store(name, plain, whole ? kInt64Type : kFloatType);
+  } else if (weights_ == WeightPrecision::fp16) {
+    const std::string half = store(name, rounded(plain, weights_).to(torch::kHalf).contiguous(), kHalfType);
+    values = node("Cast", {half}, {{"to", kFloatType}});
+  } else {
+    const QuantizedTensor quantized = quantize_int8(plain);
+    const std::string numbers = store(name, quantized.numbers.contiguous(), kInt8Type);
+    const std::string steps = store(name + "_steps", quantized.steps.contiguous(), kFloatType);
+    values = node("DequantizeLinear", {numbers, steps}, {{"axis", quantized.axis}});
+  }
+  stored_.emplace(value.data_ptr(), std::pair{value.detach(), values});
+  return values;
 }
 
 std::string OnnxGraph::node(const std::string& op, const std::vector<std::string>& inputs,

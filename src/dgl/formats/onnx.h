@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "dgl/formats/quantize.h"
+
 namespace dgl {
 
 /// A graph of ONNX operators (https://onnx.ai, IR version 7, operator set 13). It is built in the order of execution
@@ -22,6 +24,9 @@ class OnnxGraph {
   using Attribute = std::variant<int64_t, double, std::string, std::vector<int64_t>>;
   using Attributes = std::vector<std::pair<std::string, Attribute>>;
   static constexpr int64_t kAnySize = -1;
+
+  /// A graph whose weights (is_rounded_weight()) are stored in this precision, each with an operator that expands it.
+  explicit OnnxGraph(WeightPrecision weights = WeightPrecision::fp32) : weights_(weights) {}
 
   /// While an object lives, names are prefixed by `name` and a dot.
   class Scope {
@@ -41,7 +46,8 @@ class OnnxGraph {
   /// Adds an input [N, sizes…] of kFloat or kLong with any N. A size of kAnySize may be any too. The scope does not
   /// change its name.
   std::string input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes);
-  /// Stores a tensor in the file, as int64 if it is kLong and else as float32. Returns its name, which is that of an
+  /// Stores a tensor in the file, as int64 if it is kLong and else as float32, or in the graph's precision of weights.
+  /// Returns the name of its values, which is that of an
   /// earlier call if the tensor shares all its memory with that call's: weights that are used twice are stored once.
   std::string constant(const std::string& name, const torch::Tensor& value);
   /// Adds an operator with one output. Returns the output's name.
@@ -65,7 +71,10 @@ class OnnxGraph {
 
  private:
   std::string unique(const std::string& name);
+  /// Adds an initializer. `type` is that of TensorProto.DataType. Returns its name.
+  std::string store(const std::string& name, const torch::Tensor& contiguous, int64_t type);
 
+  WeightPrecision weights_;
   std::string scope_, text_;
   std::map<std::string, std::string> properties_;
   std::set<std::string> names_;

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
@@ -180,7 +179,7 @@ std::string header_text(const TensorFile& file, const std::vector<const NamedTen
                       {"data_offsets", {offset, offset + bytes}}};
       offset += bytes;
     }
-    std::string text = json_text(header);
+    std::string text = header.dump();
     text.append((8 - text.size() % 8) % 8, ' ');
     if (text.size() > kMaxHeader)
       fail_file("{}: a header of {} bytes, expected at most {}", origin, text.size(), kMaxHeader);

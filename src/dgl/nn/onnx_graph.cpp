@@ -13,10 +13,10 @@
 
 namespace dgl {
 
-OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info) {
+OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info, WeightPrecision weights) {
   torch::NoGradGuard no_grad;
   const SampleSpec spec = sampler.spec();
-  OnnxGraph graph;
+  OnnxGraph graph(weights);
   Sampler::ConditionNames names;
   if (!spec.latent_shape.empty()) names.latents = graph.input("z", torch::kFloat, spec.latent_shape);
   if (spec.classes > 0) names.labels = graph.input("labels", torch::kLong, {});
@@ -35,9 +35,10 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
   return graph;
 }
 
-OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nlohmann::json& info) {
+OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nlohmann::json& info,
+                     WeightPrecision weights) {
   torch::NoGradGuard no_grad;
-  OnnxGraph graph;
+  OnnxGraph graph(weights);
   if (!network.apply_to_onnx(graph)) {
     const std::string family = network.settings().value("family", "");
     fail("{}: that network of a {} is not written as ONNX by itself", origin, family);
