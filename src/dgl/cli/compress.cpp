@@ -4,7 +4,11 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/paths.h"
+#include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
+#include "dgl/data/dataset.h"
+#include "dgl/recipe/labels.h"
+#include "dgl/training/budget.h"
 #include "dgl/training/train.h"
 
 namespace dgl {
@@ -16,6 +20,7 @@ struct StudentOptions : RunOptions {
   std::vector<std::string> teachers;
   std::string width, from_stage1, schedule, weight;
   std::vector<double> lambdas;
+  Budget budget;  // in place of a width
   double stage1_kimg = -1, stage2_kimg = -1;
   bool from_teacher = false;
 };
@@ -67,6 +72,14 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
     text = recipe_of_model(options.teachers[0], common.quiet);
   }
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
+  if (options.budget.any()) {
+    // Labels decide on widths' costs too.
+    recipe = with_labels_of(Dataset(recipe.run.data), std::move(recipe));
+    const BudgetedWidth chosen = width_within(recipe, options.budget, parse_device(common.device));
+    recipe.width = chosen.width.text();
+    recipe.run.budget = budget_text(options.budget, chosen);
+    if (!common.quiet) fmt::print("budget of {}\n", recipe.run.budget);
+  }
   recipe.teacher().file = absolute_path(options.teachers[0]);
   auto& teachers = recipe.guidance.teachers;
   for (size_t i = 1; i < options.teachers.size(); ++i) {
@@ -85,7 +98,15 @@ void add_compress(CLI::App& app, CommonOptions& common) {
   CLI::App* command = app.add_subcommand("compress", "Train a narrow student that starts from its teacher");
   auto options = std::make_shared<StudentOptions>();
   add_student_options(*command, *options);
-  command->add_option("--width", options->width, "Share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
+  auto* width =
+      command->add_option("--width", options->width, "Share of the feature maps that the student keeps: 1/2, 1/4, 3/8");
+  const auto limit = [&](const char* name, auto& value, const char* help) {
+    command->add_option(name, value, help)->check(within(1e-6, 1e18))->excludes(width);
+  };
+  limit("--latency-ms", options->budget.latency_ms,
+        "In place of --width: the largest width whose generators take no longer on this machine for one image");
+  limit("--macs", options->budget.macs, "The same for multiply-adds of an image");
+  limit("--params", options->budget.params, "The same for the generators' parameters");
   command->callback([options, &common] { common.status = run_student(*options, common, "compress"); });
 }
 

@@ -61,6 +61,7 @@ struct RunRecipe {
   bool from_teacher = false;
   int64_t threads = 0;
   std::string fingerprint;  ///< of the packed sets (training/continuation.h); "" of a run that an earlier version began
+  std::string budget;       ///< of the student's generators, and the width that keeps within it (training/budget.h)
   std::string changes;      ///< what `dgl resume` changed, and when
 };
 

@@ -266,6 +266,7 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
       {"run", "device", &r.run.device, ""},
       {"run", "threads", &r.run.threads, "", 0, 1024},
       {"run", "fingerprint", &r.run.fingerprint, "What tells the packed sets from others"},
+      {"run", "budget", &r.run.budget, "What the student's generators were to cost, and the width that was chosen"},
       {"run", "changes", &r.run.changes, "What `dgl resume` changed of the recipe, and when"},
   };
   for (ConfigKey& key : r.family_info().keys(*r.network)) keys.push_back(std::move(key));

@@ -396,6 +396,7 @@ std::string facts_section(const RunFacts& facts) {
   const double seconds = summary.number("seconds").value_or(facts.log.seconds);
   if (seconds > 0) add("Training time", time_text(seconds));
   add("Device", summary.text("device").value_or(""));
+  add("Budget", summary.text("budget").value_or(""));
   if (summary.number("processes").value_or(1) > 1) add("Processes", plain(summary.number("processes")));
   add("Threads", plain(summary.number("threads")));
   add("Precision", summary.text("precision").value_or(""));

@@ -148,6 +148,7 @@ nlohmann::json make_summary(const SummaryInput& input) {
                               {"resize", input.data.resize}}},
                             {"stages", stages}};
   if (state.cpu_seconds >= 0) summary["cpu_seconds"] = state.cpu_seconds;
+  if (!recipe.run.budget.empty()) summary["budget"] = recipe.run.budget;
   if (!input.grid_rows.empty()) summary["grid_rows"] = input.grid_rows;
   if (!input.metric.empty()) {
     summary["metric"] = input.metric;
@@ -217,6 +218,7 @@ std::string summary_table(const nlohmann::json& summary) {
       row(before + of + behind, at({"translations", key}));
     }
   }
+  if (summary.contains("budget")) text += fmt::format("budget of {}\n", summary["budget"].get<std::string>());
   for (const auto& stage : summary["stages"]) {
     text +=
         fmt::format("stage {} ({}, lambda {:g}): {:g} to {:g} kimg in {}", stage["stage"].get<int64_t>(),
