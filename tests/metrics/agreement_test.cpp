@@ -5,6 +5,7 @@
 #include "dgl/metrics/frechet.h"
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/kid.h"
+#include "dgl/metrics/mmd.h"
 #include "dgl/metrics/precision_recall.h"
 #include "hashed.h"
 #include "metrics/feature_statistics.h"
@@ -58,6 +59,29 @@ TEST(DensityCoverageAgreement, WithTheAuthorsProgram) {
         density_coverage(golden.at(sets + ".real", kGolden), golden.at(sets + ".fake", kGolden));
     EXPECT_NEAR(found.density, density, 1e-12) << name;
     EXPECT_NEAR(found.coverage, coverage, 1e-12) << name;
+  }
+}
+
+// What compute_authpct of dgm-eval makes of the same features.
+TEST(AuthenticityAgreement, WithDgmEval) {
+  const TensorFile golden = load_safetensors(kGolden);
+  for (const auto& [name, expected] : {std::pair{"full", 100.0}, {"singular", 0.0}, {"far", 92.35880279541016}}) {
+    const std::string sets = name;
+    const Tensor real = golden.at(sets + ".real", kGolden), fake = golden.at(sets + ".fake", kGolden);
+    EXPECT_NEAR(authentic_percentage(real, fake), expected, 1e-5) << name;
+    EXPECT_EQ(authentic_percentage(real, real), 0) << name;
+  }
+}
+
+// What the PyTorch port of CMMD's program, sayakpaul/cmmd-pytorch, makes of the same features in float64.
+TEST(MmdAgreement, WithTheProgramOfCmmd) {
+  const TensorFile golden = load_safetensors(kGolden);
+  for (const auto& [name, expected] :
+       {std::pair{"full", 8.98034745878662}, {"singular", 7.14524550328427}, {"far", 75.90238511500979}}) {
+    const std::string sets = name;
+    const Tensor real = golden.at(sets + ".real", kGolden), fake = golden.at(sets + ".fake", kGolden);
+    EXPECT_NEAR(rbf_mmd(real, fake), expected, 1e-10 * expected) << name;
+    EXPECT_NEAR(rbf_mmd(real, real), 0, 1e-9);
   }
 }
 

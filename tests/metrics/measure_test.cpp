@@ -5,6 +5,7 @@
 #include "dgl/metrics/classifier.h"
 #include "dgl/metrics/dataset_statistics.h"
 #include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/mmd.h"
 #include "dgl/metrics/precision_recall.h"
 #include "drawn_set.h"
 
@@ -76,7 +77,7 @@ TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   const PrecisionRecall shares = precision_recall(real, fake);
   const InceptionScore score = inception_score(at::cat(logits), 10);
 
-  const nlohmann::json found = run("fid,kid,is,pr,dc");
+  const nlohmann::json found = run("fid,kid,is,pr,dc,mmd,auth");
   const auto near = [&](const char* key, double expected) {
     EXPECT_NEAR(found[key].get<double>(), expected, 1e-4 * std::abs(expected) + 1e-12) << key;
   };
@@ -85,6 +86,8 @@ TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   near("fd_bars_kid_std", kid.deviation);
   near("fd_bars_precision", shares.precision);
   near("fd_bars_recall", shares.recall);
+  near("fd_bars_authentic", authentic_percentage(real, fake));
+  near("fd_bars_mmd", rbf_mmd(real, fake));
   near("fd_bars_density", density_coverage(real, fake).density);
   near("fd_bars_coverage", density_coverage(real, fake).coverage);
   near("fd_bars_is_mean", score.mean);
@@ -148,7 +151,8 @@ TEST_F(Measure, OnlyWhatIsAskedFor) {
 
 TEST_F(Measure, Errors) {
   for (const char* text : {"", "fid,", "fd", "fid kid"}) {
-    expect_error([&] { MetricSet::parse(text, "--metrics"); }, {"--metrics", "fid, kid, is, pr, dc and accuracy"});
+    expect_error([&] { MetricSet::parse(text, "--metrics"); },
+                 {"--metrics", "fid, kid, is, pr, dc, mmd, auth and accuracy"});
   }
   options_.kid.subset_size = 71;
   expect_error([&] { run("kid"); }, {"90 real and 70 generated", "--kid-subset-size 71"});

@@ -34,7 +34,7 @@ struct EvalArguments : EvalSets {
   SolverChoice solver;
   KidOptions kid;
   int64_t is_splits = 10;
-  bool each_label = false, json = false;
+  bool each_label = false, clean = false, json = false;
 };
 
 /// "fid 2.970  (…)": each number, or list of them, on a line of its own, a deviation behind its mean.
@@ -213,7 +213,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
   MeasureOptions options;
   options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
-  const auto features = load_feature_network(arguments.features);
+  const auto features = load_feature_network(arguments.features, arguments.clean);
   features->to(device);
   options.samples = {.count = arguments.samples,
                      .batch = arguments.batch,
@@ -277,7 +277,8 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->required();
   command
       ->add_option("--metrics", a->metrics,
-                   "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), accuracy (fid has this name "
+                   "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), mmd, auth (the share that is "
+                   "no copy of a real image), accuracy (fid has this name "
                    "only with Inception)")
       ->capture_default_str();
   command->add_option("--samples", a->samples, "Number of images to draw")
@@ -298,7 +299,9 @@ void add_eval(CLI::App& app, CommonOptions& common) {
                       "For an autoencoder: weights of LPIPS on VGG16, or a checkpoint that holds them, to compare "
                       "reconstructions with");
   add_metric_options(*command, a->kid, a->is_splits);
-  command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is, pr and dc")
+  command->add_flag("--clean-fid", a->clean,
+                    "Resize images for the Inception network as clean-fid does; the distance is called clean_fid");
+  command->add_option("--memory", a->memory, "Memory limit in GiB for features held by kid, is, pr, dc, mmd and auth")
       ->check(within(0, 1e6))
       ->capture_default_str();
   command->add_flag("--each-label", a->each_label, "Compute fid, is and accuracy for each label's images too")

@@ -20,14 +20,14 @@ namespace {
 
 struct FeaturesArguments {
   std::string images, features, out;
-  bool overwrite = false;
+  bool clean = false, overwrite = false;
 };
 
 void run(const FeaturesArguments& arguments, const CommonOptions& common) {
   refuse_existing(arguments.out, arguments.overwrite);
   const auto device = parse_device(common.device);
   Progress progress(common.quiet);
-  const auto network = load_feature_network(arguments.features);
+  const auto network = load_feature_network(arguments.features, arguments.clean);
   network->to(device);
   const auto set = open_set(arguments.images, 0, [&](const std::string& line) { progress.print(line); });
   std::vector<torch::Tensor> features, logits, labels;
@@ -35,11 +35,12 @@ void run(const FeaturesArguments& arguments, const CommonOptions& common) {
   for_each_batch(*set, kStatisticsBatch, [&](const torch::Tensor& images, const torch::Tensor& batch, int64_t done) {
     const Activations found = network->activations(images.to(device));
     features.push_back(found.features.cpu());
-    logits.push_back(found.logits.cpu());
+    if (found.logits.defined()) logits.push_back(found.logits.cpu());
     if (batch.defined()) labels.push_back(batch);
     progress.update(progress_bar("images", done, set->info().count, now_seconds() - start));
   });
-  TensorFile file{{{"features", at::cat(features)}, {"logits", at::cat(logits)}}, {}};
+  TensorFile file{{{"features", at::cat(features)}}, {}};
+  if (!logits.empty()) file.tensors["logits"] = at::cat(logits);
   if (!labels.empty()) file.tensors["labels"] = at::cat(labels);
   file.metadata["dgl_features"] =
       nlohmann::json({{"distance", network->distance_name()}, {"resize", set->info().resize}}).dump();
@@ -63,6 +64,7 @@ void add_features(CLI::App& app, CommonOptions& common) {
       ->required();
   command->add_option("--out", a->out, "Safetensors file with features [N, d], logits [N, k] and labels [N], if any")
       ->required();
+  command->add_flag("--clean-fid", a->clean, "Resize images for the Inception network as clean-fid does");
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

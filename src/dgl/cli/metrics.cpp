@@ -15,6 +15,7 @@
 #include "dgl/metrics/inception_score.h"
 #include "dgl/metrics/kid.h"
 #include "dgl/metrics/measure.h"
+#include "dgl/metrics/mmd.h"
 #include "dgl/metrics/precision_recall.h"
 
 namespace dgl {
@@ -64,7 +65,8 @@ void run(const MetricsArguments& arguments) {
   MetricSet wanted{.fid = true};
   if (chosen) wanted = MetricSet::parse(arguments.metrics, "--metrics");
   if (wanted.accuracy)
-    throw UsageError("--metrics accuracy: features in files have no labels; expected fid, kid, is, pr and dc");
+    throw UsageError(
+        "--metrics accuracy: features in files have no labels; expected fid, kid, is, pr, dc, mmd and auth");
   const int64_t least = wanted.dc ? kDensityNeighbors + 1 : wanted.pr ? kNeighbors + 1 : 2;
   const torch::Tensor real = table(real_file, "features", arguments.real, least);
   const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
@@ -81,6 +83,7 @@ void run(const MetricsArguments& arguments) {
     allow(wanted.kid, "kid", rows >= arguments.kid.subset_size,
           fewer(arguments.kid.subset_size) + " (--kid-subset-size)");
     allow(wanted.pr, "pr", rows > kNeighbors, fewer(kNeighbors + 1));
+    wanted.mmd = wanted.auth = true;
     allow(wanted.dc, "dc", rows > kDensityNeighbors, fewer(kDensityNeighbors + 1));
     const bool scores = fake_file.contains("logits");
     const bool enough = scores && fake_file.at("logits", arguments.fake).dim() == 2 &&
@@ -120,6 +123,14 @@ void run(const MetricsArguments& arguments) {
     result["coverage"] = found.coverage;
     words += fmt::format("density {:.7g}\ncoverage {:.7g}\n", found.density, found.coverage);
   }
+  if (wanted.mmd) {
+    result["mmd"] = rbf_mmd(real, fake);
+    words += fmt::format("mmd {:.7g}\n", result["mmd"].get<double>());
+  }
+  if (wanted.auth) {
+    result["authentic"] = authentic_percentage(real, fake);
+    words += fmt::format("authentic {:.7g} %\n", result["authentic"].get<double>());
+  }
   if (wanted.is) {
     const InceptionScore score = inception_score(fake_file.at("logits", arguments.fake), arguments.is_splits);
     result["is_mean"] = score.mean;
@@ -132,8 +143,9 @@ void run(const MetricsArguments& arguments) {
 }  // namespace
 
 void add_metrics(CLI::App& app, CommonOptions&) {
-  CLI::App* command = app.add_subcommand(
-      "metrics", "Compute FID, KID, precision and recall, density and coverage, and IS from features in files");
+  CLI::App* command = app.add_subcommand("metrics",
+                                         "Compute FID, KID, precision and recall, density and coverage, MMD, the share "
+                                         "that is no copy, and IS from features in files");
   auto a = std::make_shared<MetricsArguments>();
   command->add_option("--real", a->real, "Safetensors file with features [N, d] of real images")->required();
   command
@@ -141,7 +153,7 @@ void add_metrics(CLI::App& app, CommonOptions&) {
                    "Safetensors file with features [N, d] of generated images, and logits [N, k] for IS")
       ->required();
   command->add_option("--metrics", a->metrics,
-                      "Comma-separated metrics: fid, kid, is, pr, dc (default: all that the files allow)");
+                      "Comma-separated metrics: fid, kid, is, pr, dc, mmd, auth (default: all that the files allow)");
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a] { run(*a); });

@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "dgl/base/byte_text.h"
-#include "dgl/base/torch.h"
-#include "dgl/nn/profile.h"
-
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
 #include "dgl/families/model_file.h"
+#include "dgl/nn/profile.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/training/networks.h"
 

@@ -53,32 +53,44 @@ const Kernel& kernel_of(ResizeFilter filter) {
 }
 
 /// The weights of one output pixel and the first input pixel that they apply to.
-struct Window {
+template <class Weight>
+struct WindowOf {
   int64_t first = 0;
-  std::vector<int32_t> weights;
+  std::vector<Weight> weights;
 };
+using ExactWindow = WindowOf<double>;
+using Window = WindowOf<int32_t>;
 
-std::vector<Window> windows(int64_t from, int64_t to, const Kernel& kernel) {
+std::vector<ExactWindow> exact_windows(int64_t from, int64_t to, const Kernel& kernel) {
   const double scale = static_cast<double>(from) / static_cast<double>(to), widened = std::max(scale, 1.0);
   const double support = kernel.support * widened;
-  std::vector<Window> result(static_cast<size_t>(to));
+  std::vector<ExactWindow> result(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
-    Window& window = result[static_cast<size_t>(i)];
+    ExactWindow& window = result[static_cast<size_t>(i)];
     // Rounded as PIL does it.  NOLINTBEGIN(bugprone-incorrect-roundings)
     window.first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
     const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
     // NOLINTEND(bugprone-incorrect-roundings)
-    std::vector<double> weights;
     double sum = 0;
     for (int64_t x = window.first; x < end; ++x) {
-      weights.push_back(kernel.weight((static_cast<double>(x) - center + 0.5) * (1 / widened)));
-      sum += weights.back();
+      window.weights.push_back(kernel.weight((static_cast<double>(x) - center + 0.5) * (1 / widened)));
+      sum += window.weights.back();
     }
-    for (const double weight : weights) {
-      const double share = weight / sum;
+    for (double& weight : window.weights) weight /= sum;
+  }
+  return result;
+}
+
+/// The same in fixed point.
+std::vector<Window> windows(int64_t from, int64_t to, const Kernel& kernel) {
+  std::vector<Window> result;
+  for (const ExactWindow& exact : exact_windows(from, to, kernel)) {
+    Window window{exact.first, {}};
+    for (const double share : exact.weights) {
       window.weights.push_back(static_cast<int32_t>(share * (1 << kPrecision) + (share < 0 ? -0.5 : 0.5)));
     }
+    result.push_back(window);
   }
   return result;
 }
@@ -165,6 +177,41 @@ SourceImage resize(const SourceImage& image, int64_t size, ResizeFilter filter) 
   // A pass that keeps the size is the identity. Pillow skips it too.
   const SourceImage narrow = image.width == size ? image : resize_rows(image, size, kernel);
   return narrow.height == size ? narrow : resize_columns(narrow, size, kernel);
+}
+
+std::vector<float> resize_exactly(const SourceImage& image, int64_t size, ResizeFilter filter) {
+  const Kernel& kernel = kernel_of(filter);
+  const int64_t channels = image.channels, row = size * channels;
+  std::vector<float> narrow;  // [height, size, channels]
+  narrow.reserve(static_cast<size_t>(image.height * row));
+  const auto across = exact_windows(image.width, size, kernel), down = exact_windows(image.height, size, kernel);
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (const ExactWindow& window : across) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const uint8_t* at = image.pixels.data() + (y * image.width + window.first) * channels + c;
+        double sum = 0;
+        for (const double weight : window.weights) {
+          sum += weight * *at;
+          at += channels;
+        }
+        narrow.push_back(static_cast<float>(sum));
+      }
+    }
+  }
+  std::vector<float> out;
+  out.reserve(static_cast<size_t>(size * row));
+  for (const ExactWindow& window : down) {
+    for (int64_t x = 0; x < row; ++x) {
+      const float* at = narrow.data() + window.first * row + x;
+      double sum = 0;
+      for (const double weight : window.weights) {
+        sum += weight * static_cast<double>(*at);
+        at += row;
+      }
+      out.push_back(static_cast<float>(sum));
+    }
+  }
+  return out;
 }
 
 SourceImage with_channels(const SourceImage& image, int64_t channels) {

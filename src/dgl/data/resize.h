@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "dgl/data/source.h"
 
@@ -25,6 +26,11 @@ std::string resize_filter_words(ResizeFilter filter);
 /// Pillow's Image.resize with BOX, BICUBIC or LANCZOS byte for byte: weights in 22-bit fixed point, rows first, each
 /// pass rounded to uint8.
 SourceImage resize(const SourceImage& image, int64_t size, ResizeFilter filter = ResizeFilter::lanczos);
+
+/// The same without rounding: float32 [size, size, channels], which a filter with negative weights takes a little below
+/// 0 or above 255. Equal to Pillow's resize of single channels in its mode F, as clean-fid (Parmar et al. 2022, arXiv
+/// 2104.11222) does, up to the last digits.
+std::vector<float> resize_exactly(const SourceImage& image, int64_t size, ResizeFilter filter);
 
 /// Converts an image to gray (ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded as in Pillow) or to RGB (three equal
 /// channels).

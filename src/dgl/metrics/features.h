@@ -37,7 +37,8 @@ class FeatureNetwork {
 };
 
 /// Reads a feature network: a Classifier (settings in the metadata) or the FID Inception network (recognized by its
-/// keys). Throws Error if the file is neither.
-std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path);
+/// keys), or that of DINOv2 or CLIP. Throws Error if the file is none of these. `clean` asks for clean-fid's resizing,
+/// which is for the Inception network alone.
+std::shared_ptr<FeatureNetwork> load_feature_network(const std::filesystem::path& path, bool clean = false);
 
 }  // namespace dgl

@@ -6,6 +6,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
+#include "dgl/metrics/resized_images.h"
 #include "dgl/ops/common.h"
 
 namespace dgl {
@@ -215,6 +216,14 @@ Tensor Inception::block_e(const std::string& name, const Tensor& x, bool max_poo
                  1);
 }
 
+Tensor Inception::resized(const Tensor& images_u8) const {
+  if (!clean_) return resize_bilinear_tf1(images_u8.to(torch::kFloat), kSide);
+  return each_resized(images_u8, [](const SourceImage& image) {
+    const std::vector<float> made = resize_exactly(image, kSide, ResizeFilter::bicubic);
+    return torch::tensor(at::ArrayRef<float>(made)).view({kSide, kSide, image.channels}).clamp(0, 255);
+  });
+}
+
 InceptionOutputs Inception::outputs(const Tensor& images_u8) {
   if (images_u8.scalar_type() != torch::kByte || images_u8.dim() != 4 || images_u8.numel() == 0 ||
       (images_u8.size(1) != 1 && images_u8.size(1) != 3)) {
@@ -223,7 +232,7 @@ InceptionOutputs Inception::outputs(const Tensor& images_u8) {
   }
   torch::NoGradGuard no_grad;
   InceptionOutputs outputs;
-  Tensor x = resize_bilinear_tf1(images_u8.to(torch::kFloat), kSide).sub_(128).div_(128);
+  Tensor x = resized(images_u8).sub_(128).div_(128);
   x = ops::working_layout(x.expand({-1, 3, -1, -1}));
   x = chain("Conv2d_", {"1a_3x3", "2a_3x3", "2b_3x3"}, x);
   x = at::max_pool2d(x, 3, 2);

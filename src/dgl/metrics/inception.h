@@ -34,7 +34,10 @@ class Inception : public FeatureNetwork {
   /// missing, unknown, or has the wrong shape or type.
   Inception(const TensorFile& weights, const std::string& origin);
 
-  std::string distance_name() const override { return "fid"; }
+  /// Resizes images outside of the network as clean-fid does: Pillow's antialiased bicubic filter without rounding,
+  /// clamped to 0 … 255. The distance is then called `clean_fid`.
+  void use_clean_resizing() { clean_ = true; }
+  std::string distance_name() const override { return clean_ ? "clean_fid" : "fid"; }
   int64_t dimensions() const override { return 2048; }
   int64_t classes() const override { return 1008; }
   torch::Tensor features(const torch::Tensor& images_u8) override { return outputs(images_u8).pool2048; }
@@ -62,6 +65,10 @@ class Inception : public FeatureNetwork {
   torch::Tensor block_d(const std::string& name, const torch::Tensor& x) const;
   torch::Tensor block_e(const std::string& name, const torch::Tensor& x, bool max_pool) const;
 
+  /// Images [N, C, H, W] uint8 as [N, C, 299, 299] float32, from 0 to 255.
+  torch::Tensor resized(const torch::Tensor& images_u8) const;
+
+  bool clean_ = false;
   std::map<std::string, Layer> layers_;
   torch::Tensor fc_weight_, fc_bias_;
 };

@@ -12,6 +12,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/metrics/dataset_statistics.h"
 #include "dgl/metrics/inception_score.h"
+#include "dgl/metrics/mmd.h"
 #include "dgl/metrics/precision_recall.h"
 #include "dgl/metrics/reconstruction.h"
 #include "dgl/metrics/statistics_cache.h"
@@ -84,6 +85,9 @@ void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int
   if (options.metrics.dc && std::min(real, fake) <= kDensityNeighbors) {
     fail("dc: {} real and {} generated images, expected more than {} of each", real, fake, kDensityNeighbors);
   }
+  if (options.metrics.is && network.classes() == 0) {
+    fail("is: the feature network {} has no class scores", network.distance_name());
+  }
   if (options.metrics.is && fake < options.is_splits) {
     fail("is: {} generated images, expected at least --is-splits {}", fake, options.is_splits);
   }
@@ -101,8 +105,9 @@ void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int
 
 MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
   MetricSet set;
-  const std::pair<const char*, bool*> names[] = {{"fid", &set.fid}, {"kid", &set.kid}, {"is", &set.is},
-                                                 {"pr", &set.pr},   {"dc", &set.dc},   {"accuracy", &set.accuracy}};
+  const std::pair<const char*, bool*> names[] = {
+      {"fid", &set.fid}, {"kid", &set.kid}, {"is", &set.is},     {"pr", &set.pr},
+      {"dc", &set.dc},   {"mmd", &set.mmd}, {"auth", &set.auth}, {"accuracy", &set.accuracy}};
   for (size_t first = 0; first <= text.size();) {
     const size_t comma = std::min(text.find(',', first), text.size());
     const std::string word = text.substr(first, comma - first);
@@ -110,7 +115,8 @@ MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
         std::find_if(std::begin(names), std::end(names), [&](const auto& n) { return word == n.first; });
     if (found == std::end(names)) {
       throw UsageError(fmt::format(
-          "{} {}: expected fid, kid, is, pr, dc and accuracy, or some of them, with commas between", key, text));
+          "{} {}: expected fid, kid, is, pr, dc, mmd, auth and accuracy, or some of them, with commas between", key,
+          text));
     }
     *found->second = true;
     first = comma + 1;
@@ -122,7 +128,7 @@ uint64_t held_bytes(const MetricSet& metrics, int64_t real, int64_t fake, int64_
                     const FeatureNetwork& network) {
   // Rows are float32. Comparisons of neighbors make two float64 copies of the features, the Inception score three of
   // the class scores. There are two covariances per label.
-  const int64_t feature = metrics.pr || metrics.dc ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
+  const int64_t feature = metrics.pr || metrics.dc || metrics.mmd || metrics.auth ? 4 + 2 * 8 : metrics.kid ? 4 : 0;
   const int64_t score = metrics.is ? 4 + 3 * 8 : metrics.accuracy ? 4 : 0;
   const int64_t covariances = metrics.fid ? 2 * labels : 0;
   return static_cast<uint64_t>((real + fake) * network.dimensions() * feature + fake * network.classes() * score +
@@ -234,6 +240,8 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
     result[prefix + "density"] = found.density;
     result[prefix + "coverage"] = found.coverage;
   }
+  if (metrics.mmd) result[prefix + "mmd"] = rbf_mmd(real_rows.all(), fake_rows.all());
+  if (metrics.auth) result[prefix + "authentic"] = authentic_percentage(real_rows.all(), fake_rows.all());
   if (metrics.is) {
     const InceptionScore score = inception_score(scores.all(), options.is_splits);
     result[prefix + "is_mean"] = score.mean;

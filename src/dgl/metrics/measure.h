@@ -15,13 +15,13 @@ namespace dgl {
 
 /// The metrics to compute.
 struct MetricSet {
-  bool fid = false, kid = false, is = false, pr = false, dc = false, accuracy = false;
+  bool fid = false, kid = false, is = false, pr = false, dc = false, mmd = false, auth = false, accuracy = false;
 
-  /// Parses a comma-separated subset of "fid,kid,is,pr,dc,accuracy". Throws UsageError, naming `key`, for anything
-  /// else.
+  /// Parses a comma-separated subset of "fid,kid,is,pr,dc,mmd,auth,accuracy". Throws UsageError, naming `key`, for
+  /// anything else.
   static MetricSet parse(const std::string& text, const std::string& key);
   /// True if the features of all images must be held in memory.
-  bool holds_features() const { return kid || pr || dc; }
+  bool holds_features() const { return kid || pr || dc || mmd || auth; }
   /// True if the class scores of all generated images must be held in memory.
   bool holds_scores() const { return is || accuracy; }
 };
@@ -61,8 +61,8 @@ ImageSource images_of(const Dataset& set);
 /// Accuracy is the share of a conditional generator's images that the network classifies as their label.
 ///
 /// The keys of the result with the Inception network are fid, kid_mean, kid_std, precision, recall, density, coverage,
-/// is_mean, is_std, accuracy. With another network, whose distance is `fd_x`, they are fd_x, fd_x_kid_mean and so on,
-/// because the short names are reserved for the Inception network. In addition:
+/// mmd, authentic, is_mean, is_std, accuracy. With another network, whose distance is `fd_x`, they are fd_x,
+/// fd_x_kid_mean and so on, because the short names are reserved for the Inception network. In addition:
 /// - psnr, ssim and, with a network for it, lpips of images that reconstruct others (metrics/reconstruction.h)
 /// - statistics_cached: true if the set's statistics came from the cache
 /// - intra_fid, or intra_fd_x, with `each_label`: the mean of the distances of all labels

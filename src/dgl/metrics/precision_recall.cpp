@@ -112,4 +112,16 @@ DensityCoverage density_coverage(const Tensor& real, const Tensor& fake, int64_t
           covered.to(torch::kDouble).mean().item<double>()};
 }
 
+double authentic_percentage(const Tensor& real, const Tensor& fake) {
+  const Sets sets(real, fake, 1, "authenticity");
+  const Points& centers = sets.real;
+  const Tensor reach = squared_radii(centers, 1) + kRounding * (centers.squares + centers.squares.max());
+  int64_t authentic = 0;
+  for_each_block(sets.fake, centers, [&](const Tensor& squared) {
+    const auto [distance, nearest] = squared.min(1);
+    authentic += distance.gt(reach.index_select(0, nearest)).sum().item<int64_t>();
+  });
+  return 100 * static_cast<double>(authentic) / static_cast<double>(sets.fake.x.size(0));
+}
+
 }  // namespace dgl

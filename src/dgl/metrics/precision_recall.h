@@ -30,4 +30,10 @@ struct DensityCoverage {
 /// as precision_recall() does.
 DensityCoverage density_coverage(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = 5);
 
+/// Returns the percentage of fake features that are no copies (Alaa et al. 2022, arXiv 2102.08921, section 4, as
+/// marcojira/fls computes it): those farther from the real feature nearest to them than that one is from its own
+/// nearest other. Low if a generator has memorized its training images. Computes in float64; a distance that is equal
+/// up to rounding counts as a copy's. Throws Error as precision_recall() does with k = 1.
+double authentic_percentage(const torch::Tensor& real, const torch::Tensor& fake);
+
 }  // namespace dgl
