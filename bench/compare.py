@@ -3,6 +3,7 @@
 
     python3 bench/compare.py [--stylegan2-ada CHECKOUT] [--biggan CHECKOUT] [--latent-diffusion CHECKOUT]
                              [--ddim CHECKOUT] [--cyclegan CHECKOUT] [--dgl build/dgl] [--runs 5] [--configs 32,64]
+                             [--peer-precision fp32,bf16] [--peer-python python3] [--device cuda]
 
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
 StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
@@ -10,8 +11,13 @@ step, as `dgl bench` counts them; a step of an autoencoder or of a diffusion mod
 discriminator; one of a CycleGAN is of both generators and both discriminators, without its pool of images. Prints the medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16
 latents to images, of an autoencoder images to reconstructions, of a diffusion model one call of its network, of a
 CycleGAN translations in both directions.
+
+--peer-precision bf16 runs the peer under torch.autocast, beside which dgl's bf16 is set; fp32 is set beside fp32, and
+without a bf16 peer dgl's bf16 is too. --peer-python is another Python with another PyTorch, as of a newer system; the
+version stands in the table. On a GPU every measurement ends with a synchronization.
 """
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -35,35 +41,64 @@ CONFIGS = {
 }
 
 
-def median_seconds(work, budget):
-    work()
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or (time.perf_counter() - start < budget and len(times) < 50):
-        before = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - before)
-    return statistics.median(times)
+class Place:
+    """Where and how a peer runs."""
+
+    def __init__(self, threads, device="cpu", precision="fp32"):
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        self.torch, self.device, self.precision = torch, torch.device(device), precision
+
+    def autocast(self):
+        return self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=self.precision == "bf16")
+
+    def synchronize(self):
+        if self.device.type == "cuda":
+            self.torch.cuda.synchronize()
+
+    def median_seconds(self, work, budget):
+        def timed():
+            before = time.perf_counter()
+            with self.autocast():
+                work()
+            self.synchronize()
+            return time.perf_counter() - before
+
+        timed()
+        times, start = [], time.perf_counter()
+        while len(times) < 3 or (time.perf_counter() - start < budget and len(times) < 50):
+            times.append(timed())
+        return statistics.median(times)
+
+    def peak_memory_bytes(self):
+        if self.device.type == "cuda":
+            return self.torch.cuda.max_memory_allocated()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def randn(self, *sizes):
+        return self.torch.randn(*sizes, device=self.device)
 
 
-def run_biggan(path, config, threads, budget=1.5):
+def run_biggan(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import torch
     from BigGAN import Discriminator, Generator
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
     shape = dict(resolution=config["resolution"], n_classes=10)
-    generator = Generator(G_ch=config["channels"], dim_z=config["z_dim"], G_attn="0", G_shared=False, **shape).train()
-    discriminator = Discriminator(D_ch=config["channels"], D_attn="0", **shape).train()
+    generator = Generator(G_ch=config["channels"], dim_z=config["z_dim"], G_attn="0", G_shared=False, **shape)
+    generator.to(place.device).train()
+    discriminator = Discriminator(D_ch=config["channels"], D_attn="0", **shape).to(place.device).train()
     batch = config["batch"]
-    real = torch.randn(batch, 3, config["resolution"], config["resolution"])
+    real = place.randn(batch, 3, config["resolution"], config["resolution"])
     networks = dict(G=generator, D=discriminator)
 
     def phase(key):
         for k, network in networks.items():
             network.requires_grad_(k == key)
         networks[key].optim.zero_grad()
-        z, labels = torch.randn(batch, config["z_dim"]), torch.randint(10, (batch,))
+        z, labels = place.randn(batch, config["z_dim"]), torch.randint(10, (batch,), device=place.device)
         with torch.set_grad_enabled(key == "G"):
             fake = generator(z, generator.shared(labels))
         if key == "G":
@@ -74,33 +109,32 @@ def run_biggan(path, config, threads, budget=1.5):
         loss.backward()
         networks[key].optim.step()
 
-    step = sum(median_seconds(lambda: phase(key), budget) for key in ("D", "G"))
+    step = sum(place.median_seconds(lambda: phase(key), budget) for key in ("D", "G"))
     result = dict(step=step, images_per_second=batch / step,
-                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                  peak_memory_bytes=place.peak_memory_bytes())
     generator.eval().requires_grad_(False)
     for n in (1, 16):
-        z, labels = torch.randn(n, config["z_dim"]), torch.zeros(n, dtype=torch.long)
+        z = place.randn(n, config["z_dim"])
+        labels = torch.zeros(n, dtype=torch.long, device=place.device)
         with torch.no_grad():
-            result[f"sample_{n}"] = median_seconds(lambda: generator(z, generator.shared(labels)), budget)
+            result[f"sample_{n}"] = place.median_seconds(lambda: generator(z, generator.shared(labels)), budget)
     return result
 
 
-def run_vae(path, config, threads, budget=1.5):
+def run_vae(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import torch
     from ldm.modules.diffusionmodules.model import Decoder, Encoder
     from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
     z, side = config["z_channels"], config["resolution"]
     shape = dict(double_z=True, z_channels=z, resolution=side, in_channels=3, out_ch=3, ch=config["channels"],
                  ch_mult=config["multiples"], num_res_blocks=config["blocks"], attn_resolutions=[], dropout=0.0)
-    encoder = torch.nn.Sequential(Encoder(**shape), torch.nn.Conv2d(2 * z, 2 * z, 1))
-    decoder = torch.nn.Sequential(torch.nn.Conv2d(z, z, 1), Decoder(**shape))
+    encoder = torch.nn.Sequential(Encoder(**shape), torch.nn.Conv2d(2 * z, 2 * z, 1)).to(place.device)
+    decoder = torch.nn.Sequential(torch.nn.Conv2d(z, z, 1), Decoder(**shape)).to(place.device)
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=4.5e-6, betas=(0.5, 0.9))
     batch = config["batch"]
-    real = torch.randn(batch, 3, side, side)
+    real = place.randn(batch, 3, side, side)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -109,53 +143,51 @@ def run_vae(path, config, threads, budget=1.5):
         loss.backward()
         optimizer.step()
 
-    seconds = median_seconds(step, budget)
+    seconds = place.median_seconds(step, budget)
     result = dict(step=seconds, images_per_second=batch / seconds,
-                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                  peak_memory_bytes=place.peak_memory_bytes())
     for n in (1, 16):
-        images = torch.randn(n, 3, side, side)
+        images = place.randn(n, 3, side, side)
         with torch.no_grad():
             result[f"sample_{n}"] = median_seconds(
                 lambda: decoder(DiagonalGaussianDistribution(encoder(images)).mode()), budget)
     return result
 
 
-def run_ddpm(path, config, threads, budget=1.5):
+def run_ddpm(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import torch
     from types import SimpleNamespace
     from models.diffusion import Model
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
     side, batch = config["resolution"], config["batch"]
     network = Model(SimpleNamespace(
         model=SimpleNamespace(type="simple", ch=config["channels"], out_ch=3, ch_mult=config["multiples"], dropout=0.0,
                               num_res_blocks=config["blocks"], attn_resolutions=[config["attention"]], in_channels=3,
                               resamp_with_conv=True),
-        data=SimpleNamespace(image_size=side), diffusion=SimpleNamespace(num_diffusion_timesteps=1000)))
+        data=SimpleNamespace(image_size=side), diffusion=SimpleNamespace(num_diffusion_timesteps=1000))).to(place.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-4)
-    real = torch.randn(batch, 3, side, side)
-    alphas = (1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0)
+    real = place.randn(batch, 3, side, side)
+    alphas = (1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0).to(place.device)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        times, noise = torch.randint(1000, (batch,)), torch.randn_like(real)
+        times, noise = torch.randint(1000, (batch,), device=place.device), torch.randn_like(real)
         a = alphas[times].view(-1, 1, 1, 1)
         (network(a.sqrt() * real + (1 - a).sqrt() * noise, times.float()) - noise).square().mean().backward()
         optimizer.step()
 
-    seconds = median_seconds(step, budget)
+    seconds = place.median_seconds(step, budget)
     result = dict(step=seconds, images_per_second=batch / seconds,
-                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                  peak_memory_bytes=place.peak_memory_bytes())
     for n in (1, 16):
-        x, times = torch.randn(n, 3, side, side), torch.full((n,), 500.0)
+        x, times = place.randn(n, 3, side, side), torch.full((n,), 500.0, device=place.device)
         with torch.no_grad():
-            result[f"sample_{n}"] = median_seconds(lambda: network(x, times), budget)
+            result[f"sample_{n}"] = place.median_seconds(lambda: network(x, times), budget)
     return result
 
 
-def run_cyclegan(path, config, threads, budget=1.5):
+def run_cyclegan(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import functools
     import itertools
@@ -163,15 +195,14 @@ def run_cyclegan(path, config, threads, budget=1.5):
     norm = functools.partial(torch.nn.InstanceNorm2d, affine=False, track_running_stats=False)
     from models.networks import NLayerDiscriminator, ResnetGenerator
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    g_ab, g_ba = (ResnetGenerator(3, 3, config["channels"], norm, n_blocks=config["blocks"]) for _ in "ab")
-    d_a, d_b = (NLayerDiscriminator(3, 64, config["d_layers"], norm_layer=norm) for _ in "ab")
+    g_ab, g_ba = (ResnetGenerator(3, 3, config["channels"], norm, n_blocks=config["blocks"]).to(place.device)
+                  for _ in "ab")
+    d_a, d_b = (NLayerDiscriminator(3, 64, config["d_layers"], norm_layer=norm).to(place.device) for _ in "ab")
     g_optimizer, d_optimizer = (
         torch.optim.Adam(itertools.chain(*(n.parameters() for n in networks)), lr=2e-4, betas=(0.5, 0.999))
         for networks in ((g_ab, g_ba), (d_a, d_b)))
     batch, side = config["batch"], config["resolution"]
-    a, b = torch.rand(2, batch, 3, side, side) * 2 - 1
+    a, b = torch.rand(2, batch, 3, side, side, device=place.device) * 2 - 1
     difference = lambda x, y: (x - y).abs().mean()
 
     def step():
@@ -191,33 +222,36 @@ def run_cyclegan(path, config, threads, budget=1.5):
             (0.5 * ((judge(real) - 1).square().mean() + judge(fake).square().mean())).backward()
         d_optimizer.step()
 
-    seconds = median_seconds(step, budget)
+    seconds = place.median_seconds(step, budget)
     result = dict(step=seconds, images_per_second=batch / seconds,
-                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                  peak_memory_bytes=place.peak_memory_bytes())
     for n in (1, 16):
-        images = torch.rand(n, 3, side, side)
+        images = torch.rand(n, 3, side, side, device=place.device)
         with torch.no_grad():
-            result[f"sample_{n}"] = median_seconds(lambda: (g_ab(images), g_ba(images)), budget)
+            result[f"sample_{n}"] = place.median_seconds(lambda: (g_ab(images), g_ba(images)), budget)
     return result
 
 
-def run_stylegan2(path, config, threads, budget=1.5):
+def run_stylegan2(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import torch
+    from torch_utils import misc
+    # Checks that autocast and newer versions of PyTorch stumble over.
+    misc.assert_shape = lambda tensor, shape: None
+    misc.suppress_tracer_warnings = contextlib.nullcontext
     from training.loss import StyleGAN2Loss
     from training.networks import Discriminator, Generator
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
     channels = dict(channel_base=config["channel_base"], channel_max=config["channel_max"])
     generator = Generator(z_dim=config["z_dim"], c_dim=0, w_dim=config["z_dim"], img_resolution=config["resolution"],
                           img_channels=3, mapping_kwargs=dict(num_layers=config["mapping_layers"]),
-                          synthesis_kwargs=channels).train()
+                          synthesis_kwargs=channels).to(place.device).train()
     discriminator = Discriminator(c_dim=0, img_resolution=config["resolution"], img_channels=3,
-                                  epilogue_kwargs=dict(mbstd_group_size=4), **channels).train()
-    loss = StyleGAN2Loss(torch.device("cpu"), generator.mapping, generator.synthesis, discriminator, r1_gamma=1)
+                                  epilogue_kwargs=dict(mbstd_group_size=4), **channels).to(place.device).train()
+    loss = StyleGAN2Loss(place.device, generator.mapping, generator.synthesis, discriminator, r1_gamma=1)
     batch = config["batch"]
-    real, labels = torch.randn(batch, 3, config["resolution"], config["resolution"]), torch.zeros(batch, 0)
+    real = place.randn(batch, 3, config["resolution"], config["resolution"])
+    labels = torch.zeros(batch, 0, device=place.device)
     networks = dict(G=generator, D=discriminator)
     optimizers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0, 0.99)) for k, n in networks.items()}
 
@@ -226,23 +260,23 @@ def run_stylegan2(path, config, threads, budget=1.5):
         for k, network in networks.items():
             network.requires_grad_(k == key)
         optimizers[key].zero_grad(set_to_none=True)
-        loss.accumulate_gradients(phase=name, real_img=real, real_c=labels, gen_z=torch.randn(batch, config["z_dim"]),
+        loss.accumulate_gradients(phase=name, real_img=real, real_c=labels, gen_z=place.randn(batch, config["z_dim"]),
                                   gen_c=labels, sync=True, gain=interval)
         optimizers[key].step()
 
-    step = sum(median_seconds(lambda: phase(name, interval), budget) / interval
+    step = sum(place.median_seconds(lambda: phase(name, interval), budget) / interval
                for name, interval in (("Gmain", 1), ("Greg", 4), ("Dmain", 1), ("Dreg", 16)))
     result = dict(step=step, images_per_second=batch / step,
-                  peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                  peak_memory_bytes=place.peak_memory_bytes())
     generator.eval().requires_grad_(False)
     for n in (1, 16):
-        z = torch.randn(n, config["z_dim"])
+        z = place.randn(n, config["z_dim"])
         with torch.no_grad():
-            result[f"sample_{n}"] = median_seconds(lambda: generator(z, None, noise_mode="const"), budget)
+            result[f"sample_{n}"] = place.median_seconds(lambda: generator(z, None, noise_mode="const"), budget)
     return result
 
 
-def run_dgl(binary, config, precision, threads):
+def run_dgl(binary, config, precision, threads, device):
     network = {k: v for k, v in config.items() if k not in ("batch", "d_layers")}
     family = ("cyclegan" if "d_layers" in config else "vae" if "z_channels" in config
               else "diffusion" if "multiples" in config else "biggan" if "channels" in config else "stylegan2")
@@ -262,8 +296,9 @@ def run_dgl(binary, config, precision, threads):
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as recipe:
         recipe.write("\n".join(lines) + "\n")
         recipe.flush()
-        out = subprocess.run([binary, "bench", "--recipe", recipe.name, "--precision", precision, "--threads", str(threads),
-                              "--json"], check=True, capture_output=True, text=True).stdout
+        out = subprocess.run([binary, "bench", "--recipe", recipe.name, "--precision", precision, "--threads",
+                              str(threads), "--device", device, "--json"], check=True, capture_output=True,
+                             text=True).stdout
     return json.loads(out)
 
 
@@ -278,6 +313,9 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half,cyclegan,cyclegan-256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--peer-precision", default="fp32", help="fp32, or fp32,bf16: the peer under autocast too")
+    parser.add_argument("--peer-python", default=sys.executable, help="the Python that runs the peers")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
 
@@ -296,30 +334,45 @@ def main():
     if arguments.run_peer:
         name = arguments.run_peer
         _, path, run = peer_of(name)
-        print(json.dumps(run(path, CONFIGS[name], arguments.threads)))
+        place = Place(arguments.threads, arguments.device, arguments.peer_precision)
+        print(json.dumps({**run(path, CONFIGS[name], place), "torch": place.torch.__version__}))
         return
     keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
-    print("| configuration | quantity | peer | dgl fp32 | ratio | dgl bf16 | ratio |")
-    print("|---|---|---|---|---|---|---|")
+    precisions, peers = ("fp32", "bf16"), arguments.peer_precision.split(",")
+    if any(peer not in precisions for peer in peers):
+        parser.error(f"--peer-precision {arguments.peer_precision}: expected fp32, bf16 or both")
+    titles = [f"peer {peer}" for peer in peers]
+    print(f"| configuration | quantity | torch | {' | '.join(titles)} | dgl fp32 | ratio | dgl bf16 | ratio |")
+    print("|---" * (7 + len(peers)) + "|")
     for name in arguments.configs.split(","):
-        peer = list(peer_of(name)[:2])
-        if not peer[1]:
+        option, checkout = peer_of(name)[:2]
+        if not checkout:
             continue
-        precisions = ("fp32", "bf16")
-        runs = {who: [] for who in ("peer", *precisions)}
+        runs = {who: [] for who in (*titles, *precisions)}
         for _ in range(arguments.runs):
-            out = subprocess.run([sys.executable, __file__, *peer, "--threads", str(arguments.threads), "--run-peer", name],
-                                 check=True, capture_output=True, text=True).stdout
-            runs["peer"].append(json.loads(out.splitlines()[-1]))
+            for peer, title in zip(peers, titles):
+                out = subprocess.run([arguments.peer_python, "-O", __file__, option, checkout, "--threads",
+                                      str(arguments.threads), "--device", arguments.device, "--peer-precision", peer,
+                                      "--run-peer", name], check=True, stdout=subprocess.PIPE, text=True).stdout
+                runs[title].append(json.loads(out.splitlines()[-1]))
             for precision in precisions:
-                runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads))
+                runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads,
+                                               arguments.device))
+        version = runs[titles[0]][0]["torch"]
         for key in keys:
+            if any(key not in run for results in runs.values() for run in results):
+                continue  # dgl does not say how much of a GPU's memory it took
             middle = {who: statistics.median(run[key] for run in results) for who, results in runs.items()}
             inverse = key.startswith("sample")
             scale, unit = {"images_per_second": (1, "images/s"), "peak_memory_bytes": (2**-20, "MiB")}.get(key, (1e3, "ms"))
-            row = f"| {name} | {key.replace('_bytes', '').replace('_', ' ')}, {unit} | {middle['peer'] * scale:.4g} |"
+            quantity = key.replace("_bytes", "").replace("_", " ")
+            row = f"| {name} | {quantity}, {unit} | {version} |"
+            for title in titles:
+                row += f" {middle[title] * scale:.4g} |"
             for precision in precisions:
-                ratio = middle["peer"] / middle[precision] if inverse else middle[precision] / middle["peer"]
+                # Like beside like, where the peer ran in that precision.
+                peer = middle.get(f"peer {precision}", middle[titles[0]])
+                ratio = peer / middle[precision] if inverse else middle[precision] / peer
                 row += f" {middle[precision] * scale:.4g} | {ratio:.2f} |"
             print(row, flush=True)
 
