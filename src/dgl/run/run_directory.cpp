@@ -38,8 +38,8 @@ bool is_fresh(const fs::path& path) {
 
 /// Throws Error if the new run needs files of the run that it replaces.
 void refuse_inputs_within(const fs::path& path, const Recipe& recipe) {
-  std::vector<std::string> inputs{recipe.run.data, recipe.run.data_b, recipe.run.features, recipe.run.judge_features,
-                                  recipe.run.from_stage1, recipe.run.from_model};
+  std::vector<std::string> inputs{recipe.run.data,           recipe.run.data_b,      recipe.run.features,
+                                  recipe.run.judge_features, recipe.run.from_stage1, recipe.run.from_model};
   for (const TeacherRecipe& teacher : recipe.guidance.teachers) inputs.push_back(teacher.file);
   for (const std::string& input : inputs) {
     if (input.empty()) continue;
