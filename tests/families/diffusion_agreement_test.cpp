@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "dgl/base/torch.h"
+#include "dgl/families/diffusion/ddpm_denoiser.h"
 #include "dgl/families/diffusion/objective.h"
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/import.h"
@@ -24,7 +25,7 @@ NetworkSet imported_ddim() { return import_model({kDiffusionFiles / "ddim.ckpt"}
 class DiffusionAgreement : public ::testing::Test {
  protected:
   DiffusionAgreement()
-      : network_(imported_ddim().best<Denoiser>("denoiser")),
+      : network_(imported_ddim().best<DdpmDenoiser>("denoiser")),
         expected_(load_safetensors(kDiffusionFiles / "ddim.safetensors")) {}
   Tensor expected(const std::string& name) const { return expected_.at(name, "golden"); }
   Tensor drawn(Precondition precondition, const Solver& solver) const {
@@ -32,7 +33,7 @@ class DiffusionAgreement : public ::testing::Test {
     return DiffusionSampler(with_settings(*network_, precondition, solver)).sample({expected("z"), {}, {}});
   }
 
-  std::shared_ptr<Denoiser> network_;
+  std::shared_ptr<DdpmDenoiser> network_;
   TensorFile expected_;
 };
 
@@ -93,12 +94,12 @@ TEST_F(DiffusionAgreement, HeunOfEdm) {
 // The list that ddim's training writes holds the network and its average.
 TEST(DiffusionImport, ReadsNetworkAndAverageOfATrainingCheckpoint) {
   const NetworkSet model = imported_ddim();
-  const auto network = model.network<Denoiser>("denoiser");
+  const auto network = model.network<DdpmDenoiser>("denoiser");
   const NetworkSlot& slot = model.at("denoiser", "model");
   ASSERT_TRUE(slot.average);
   const auto bias = [](const torch::nn::Module& module) { return module.named_parameters()["conv_out.bias"]; };
   EXPECT_TRUE((bias(*slot.network) - bias(*slot.average) - 1).abs().max().item<float>() < 2e-3);
-  const DenoiserShape& shape = network->shape();
+  const DdpmShape& shape = network->shape();
   EXPECT_EQ(shape.channels, (std::vector<int64_t>{32, 64}));
   EXPECT_EQ(shape.attention, (std::vector<int64_t>{1}));
   EXPECT_EQ(shape.precondition, Precondition::eps);
@@ -120,12 +121,12 @@ TensorFile renamed(const TensorFile& file, const std::vector<std::pair<std::stri
 
 TEST(DiffusionImport, RoundTripsOfBothFormatsAreExact) {
   const NetworkSet model = imported_ddim();
-  const auto before = model.best<Denoiser>("denoiser");
+  const auto before = model.best<DdpmDenoiser>("denoiser");
   const TemporaryFolder folder;
   const auto expect_same = [&](const TensorFile& file) {
     save_safetensors(folder / "x.safetensors", file);
     const NetworkSet again = import_model({folder / "x.safetensors"}, {.from = {}, .resolution = 8});
-    const auto after = again.network<Denoiser>("denoiser");
+    const auto after = again.network<DdpmDenoiser>("denoiser");
     ASSERT_TRUE(after);
     EXPECT_EQ(after->settings(), before->settings());
     for (const auto& item : before->named_parameters()) {
@@ -170,7 +171,7 @@ TEST(DiffusionImport, RefusesWhatDoesNotFit) {
   file.tensors.emplace("add_embedding.weight", torch::zeros({2}));
   refused(file, 8, {"x.safetensors", "missing: up_blocks.0.resnets.1.norm1.bias", "unknown: add_embedding.weight"});
   NetworkSet edm;
-  edm.add({.name = "denoiser", .network = with_settings(*model.best<Denoiser>("denoiser"), Precondition::edm, {})});
+  edm.add({.name = "denoiser", .network = with_settings(*model.best<DdpmDenoiser>("denoiser"), Precondition::edm, {})});
   for (const char* format : {"ddpm", "diffusers"}) {
     expect_error([&] { find_checkpoint_format(format, "--to")->export_model(edm, "m"); }, {"m", "edm", format, "eps"});
   }

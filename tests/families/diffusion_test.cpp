@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dgl/base/torch.h"
+#include "dgl/families/diffusion/ddpm_denoiser.h"
 #include "dgl/families/diffusion/objective.h"
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/model_file.h"
@@ -32,7 +33,7 @@ TEST(DiffusionSizes, AgreeWithTheReference) {
   s.multiples = {1, 2, 2, 2};
   s.attention = {16};
   const auto expect_size = [&](const DenoiserRow& row) {
-    const Cost cost = DenoiserShape::make(s, row.width).cost();
+    const Cost cost = DdpmShape::make(s, row.width).cost();
     EXPECT_EQ(cost.params, row.params) << row.width.text();
     EXPECT_NEAR(static_cast<double>(cost.macs) / 1e9, row.macs, 1e-4) << row.width.text();
   };
@@ -74,9 +75,9 @@ DenoiserSettings small_denoiser(int64_t classes = 0) {
   return s;
 }
 
-std::shared_ptr<Denoiser> made_denoiser(Rational width = {}, int64_t classes = 0) {
+std::shared_ptr<DdpmDenoiser> made_denoiser(Rational width = {}, int64_t classes = 0) {
   torch::manual_seed(1);
-  return std::make_shared<Denoiser>(DenoiserShape::make(small_denoiser(classes), width));
+  return std::make_shared<DdpmDenoiser>(DdpmShape::make(small_denoiser(classes), width));
 }
 
 TEST(Diffusion, CountedParametersAreTheAllocatedOnes) {
@@ -129,7 +130,7 @@ TEST(Diffusion, DropoutActsOnlyWithARandomGenerator) {
 // EDM's factors keep inputs and targets at a deviation of 1; eps leaves what it sees at that of DDPM's images.
 TEST(Diffusion, ScalingIsThatOfItsPapers) {
   const Tensor sigma = torch::tensor({0.01f, 0.5f, 80.0f});
-  const Scaling edm = scaling_of(Precondition::edm, sigma);
+  const Scaling edm = scaling_of(Precondition::edm, sigma, 250);
   EXPECT_TRUE((edm.in.square() * (sigma.square() + 0.25)).allclose(torch::ones({3})));
   EXPECT_NEAR(edm.skip[1].item<double>(), 0.5, 1e-6);
   EXPECT_NEAR(edm.out[1].item<double>(), 0.25 / std::sqrt(0.5), 1e-6);
@@ -141,7 +142,8 @@ TEST(Diffusion, ScalingIsThatOfItsPapers) {
   const auto middle = static_cast<float>((levels[500] + levels[501]) / 2);
   const Tensor asked =
       torch::tensor({0.0001f, static_cast<float>(levels[417]), middle * 0.9999f, middle * 1.0001f, 1e6f});
-  EXPECT_TRUE(scaling_of(Precondition::eps, asked).noise.equal(torch::tensor({0.0f, 417.0f, 500.0f, 501.0f, 999.0f})));
+  EXPECT_TRUE(
+      scaling_of(Precondition::eps, asked, 250).noise.equal(torch::tensor({0.0f, 417.0f, 500.0f, 501.0f, 999.0f})));
 }
 
 TEST(Diffusion, NoiseLevelsAreThoseOfTheFormulas) {
@@ -218,7 +220,7 @@ TEST(Diffusion, StartsFromATeacher) {
   const torch::NoGradGuard no_grad;
   const auto wide = made_denoiser({}, 3), narrow = made_denoiser({1, 2}, 3);
   torch::manual_seed(2);
-  const auto equal = std::make_shared<Denoiser>(wide->shape());
+  const auto equal = std::make_shared<DdpmDenoiser>(wide->shape());
   const Tensor x = torch::randn({2, 1, 8, 8}), times = torch::tensor({1.0f, 500.0f}), labels = torch::tensor({2, 0});
   for (const char* rule : {"strided", "norm"}) {
     inherit_weights(*wide, *equal, rule, "teacher");
@@ -255,8 +257,8 @@ TEST(Diffusion, DroppedChannelsThatCarryNothingAreNotMissed) {
   torch::manual_seed(3);
   DenoiserSettings s = small_denoiser();
   s.groups = {.most = 4096, .channels = 1};  // every channel by itself
-  const auto wide = std::make_shared<Denoiser>(DenoiserShape::make(s, {})),
-             narrow = std::make_shared<Denoiser>(DenoiserShape::make(s, {1, 2}));
+  const auto wide = std::make_shared<DdpmDenoiser>(DdpmShape::make(s, {})),
+             narrow = std::make_shared<DdpmDenoiser>(DdpmShape::make(s, {1, 2}));
   inherit_weights(*wide, *narrow, "strided", "teacher");
   const ChannelLayout layout = narrow->channel_layout();
   const auto kept = kept_channels(*wide, *narrow, "strided", "teacher");
@@ -365,7 +367,7 @@ TEST(Diffusion, SettingsThatCannotBeBuiltAreRefused) {
                           Rational width = {}) {
     DenoiserSettings s = small_denoiser();
     change(s);
-    expect_error([&] { DenoiserShape::make(s, width); }, words);
+    expect_error([&] { DdpmShape::make(s, width); }, words);
   };
   refused([](DenoiserSettings& s) { s.multiples = {1, 1, 1, 1, 1}; }, {"resolution = 8", "multiple of 16"});
   refused([](DenoiserSettings& s) { s.attention = {5}; }, {"network.attention = 5"});

@@ -2,7 +2,7 @@
 
 #include "dgl/base/files.h"
 #include "dgl/data/packed.h"
-#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/denoiser.h"
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/model_file.h"
 #include "dgl/formats/safetensors.h"
@@ -31,9 +31,7 @@ class DiffusionRun : public ::testing::Test {
     writer.finish();
   }
   Recipe recipe(const std::string& command, const std::string& more = "") const {
-    Recipe made = parse_recipe(R"(
-family = "diffusion"
-[network]
+    Recipe made = parse_recipe("family = 'diffusion'\n[network]\narchitecture = '" + architecture_ + R"('
 resolution = 8
 img_channels = 1
 channels = 16
@@ -80,6 +78,7 @@ ema_kimg = 0.05
     return all;
   }
 
+  std::string architecture_ = "ddpm";
   TemporaryFolder folder_;
 };
 
@@ -142,6 +141,28 @@ TEST_F(DiffusionRun, BoostGoesOnFromItsTeacher) {
   const NetworkSet model = load_model(folder_ / "boosted/model.safetensors");
   EXPECT_EQ(model.best<Denoiser>("denoiser")->shape().first_channels, 16);
   EXPECT_LT(losses("boosted").front(), losses("teacher").front());
+}
+
+// The same of EDM's architectures: the student of one is a network of the same kind.
+TEST_F(DiffusionRun, StudentsOfEdmsArchitecturesStartFromTheirTeachers) {
+  for (const char* architecture : {"ddpm++", "ncsn++"}) {
+    architecture_ = architecture;
+    ASSERT_EQ(start(recipe("train"), "teacher"), 0);
+    EXPECT_LT(losses("teacher").back(), losses("teacher").front());
+    const auto student = [&](const std::string& init) {
+      Recipe made = recipe("compress",
+                           "[guidance]\nlambda = 0\nstage1_kimg = 0.16\nstage2_kimg = 0.16\n[student]\nwidth = '1/2'\n"
+                           "init = '" +
+                               init + "'\n");
+      made.guidance.teachers.at(0).file = (folder_ / "teacher/model.safetensors").string();
+      EXPECT_EQ(start(made, "student"), 0);
+      const auto denoiser = load_model(folder_ / "student/model.safetensors").best<Denoiser>("denoiser");
+      EXPECT_EQ(denoiser->architecture(), architecture);
+      EXPECT_EQ(denoiser->shape().first_channels, 8);
+      return losses("student").front();
+    };
+    EXPECT_LT(student("teacher"), student("random")) << architecture;
+  }
 }
 
 // A finished model is measured by other solvers than its own, and by what it makes of noisy images.

@@ -15,7 +15,8 @@ struct ChannelAxis {
   bool input = false;                 ///< whether the tensor is a weight that takes these channels for its input
   int64_t repeats = 1;                ///< consecutive entries that belong to one channel
   int64_t extra = 0;                  ///< entries behind those of the channels
-  std::string scaled_by{};            ///< tensor [channels] that multiplies an input's channels before; empty: none
+  bool evenly = false;      ///< whether evenly spaced channels stay by every rule, as the frequencies of an embedding
+  std::string scaled_by{};  ///< tensor [channels] that multiplies an input's channels before; empty: none
 };
 
 /// The axes of a network's parameters and buffers by name, one for each dimension. A tensor that is absent has the same

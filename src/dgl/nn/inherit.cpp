@@ -76,11 +76,12 @@ class ChannelChoice {
   }
 
  private:
-  /// Whether a tensor makes the channels of a group: its first dimension counts them. Others are fixed numbers.
+  /// Whether a tensor makes the channels of a group, so that its weights may choose among them: its first dimension
+  /// counts them. Others are fixed numbers.
   bool is_made(const std::string& name) const {
     return std::any_of(layout_.begin(), layout_.end(), [&](const auto& item) {
       const auto names = groups_on(item.second.at(0));
-      return std::find(names.begin(), names.end(), name) != names.end();
+      return !item.second[0].evenly && std::find(names.begin(), names.end(), name) != names.end();
     });
   }
 

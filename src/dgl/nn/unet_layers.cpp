@@ -163,6 +163,26 @@ std::string ResidualBlock::put_axes(ChannelLayout& layout, const std::string& na
   return out;
 }
 
+Tensor attend(const Tensor& queries, const Tensor& keys, const Tensor& values) {
+  const Tensor query = ops::to_float32(as_tokens(queries)), key = ops::to_float32(as_tokens(keys)),
+               value = ops::to_float32(as_tokens(values));
+  const double scale = 1 / std::sqrt(static_cast<double>(queries.size(1)));
+  const Tensor weights = at::softmax(at::bmm(query, key.transpose(1, 2)) * scale, -1);
+  const Tensor attended = at::bmm(weights, value).to(queries.scalar_type());
+  return attended.view({queries.size(0), queries.size(2), queries.size(3), queries.size(1)}).permute({0, 3, 1, 2});
+}
+
+std::string attend_to_onnx(OnnxGraph& graph, const std::string& queries, const std::string& keys,
+                           const std::string& values, int64_t channels, int64_t height, int64_t width) {
+  const auto rows = [&](const std::string& maps) { return onnx_reshape(graph, maps, {0, 0, -1}); };  // [N, C, H * W]
+  const std::string scale =
+      graph.constant("scale", torch::tensor(1 / std::sqrt(static_cast<double>(channels)), torch::kFloat));
+  const std::string scores = graph.node("MatMul", {onnx_turned(graph, rows(queries)), rows(keys)});
+  const std::string weights = graph.node("Softmax", {graph.node("Mul", {scores, scale})}, {{"axis", int64_t{-1}}});
+  const std::string attended = graph.node("MatMul", {rows(values), onnx_turned(graph, weights)});
+  return onnx_reshape(graph, attended, {0, 0, height, width});
+}
+
 AttentionBlock::AttentionBlock(int64_t channels, const GroupRule& rule) {
   norm_ = register_module("norm", std::make_shared<GroupNorm>(channels, rule, /*silu=*/false));
   q_ = register_module("q", std::make_shared<Convolution>(channels, channels, 1));
@@ -173,26 +193,16 @@ AttentionBlock::AttentionBlock(int64_t channels, const GroupRule& rule) {
 
 Tensor AttentionBlock::forward(const Tensor& x) {
   const Tensor h = norm_->forward(x);
-  const Tensor query = ops::to_float32(as_tokens(q_->forward(h))), key = ops::to_float32(as_tokens(k_->forward(h))),
-               value = ops::to_float32(as_tokens(v_->forward(h)));
-  const double scale = 1 / std::sqrt(static_cast<double>(x.size(1)));
-  const Tensor weights = at::softmax(at::bmm(query, key.transpose(1, 2)) * scale, -1);
-  const Tensor attended = at::bmm(weights, value).to(x.scalar_type());
-  const Tensor maps = attended.view({x.size(0), x.size(2), x.size(3), x.size(1)}).permute({0, 3, 1, 2});
-  return x + proj_out_->forward(maps);
+  // One after the other, since gradients are summed in the reverse order.
+  const Tensor queries = q_->forward(h), keys = k_->forward(h), values = v_->forward(h);
+  return x + proj_out_->forward(attend(queries, keys, values));
 }
 
 std::string AttentionBlock::to_onnx(OnnxGraph& graph, const std::string& x, int64_t height, int64_t width) const {
   const std::string h = add_to_graph(graph, "norm", *norm_, x);
-  const auto rows = [&](const char* name, const Convolution& conv) {  // [N, C, H * W]
-    return onnx_reshape(graph, add_to_graph(graph, name, conv, h), {0, 0, -1});
-  };
-  const auto channels = static_cast<double>(q_->weight().size(0));
-  const std::string scale = graph.constant("scale", torch::tensor(1 / std::sqrt(channels), torch::kFloat));
-  const std::string scores = graph.node("MatMul", {onnx_turned(graph, rows("q", *q_)), rows("k", *k_)});
-  const std::string weights = graph.node("Softmax", {graph.node("Mul", {scores, scale})}, {{"axis", int64_t{-1}}});
-  const std::string attended = graph.node("MatMul", {rows("v", *v_), onnx_turned(graph, weights)});
-  const std::string maps = onnx_reshape(graph, attended, {0, 0, height, width});
+  const std::string queries = add_to_graph(graph, "q", *q_, h), keys = add_to_graph(graph, "k", *k_, h),
+                    values = add_to_graph(graph, "v", *v_, h);
+  const std::string maps = attend_to_onnx(graph, queries, keys, values, q_->weight().size(0), height, width);
   return graph.node("Add", {x, add_to_graph(graph, "proj_out", *proj_out_, maps)});
 }
 

@@ -107,6 +107,13 @@ class ResidualBlock : public torch::nn::Module {
   std::shared_ptr<Convolution> conv1_, conv2_, shortcut_;  // no shortcut_ if the input is added unchanged
 };
 
+/// Attention of one head over all pixels: what queries make of keys and values, all [N, C, H, W]. Scores and softmax
+/// are float32.
+torch::Tensor attend(const torch::Tensor& queries, const torch::Tensor& keys, const torch::Tensor& values);
+/// The same in a graph, of maps of `channels` times `height` x `width` pixels.
+std::string attend_to_onnx(OnnxGraph& graph, const std::string& queries, const std::string& keys,
+                           const std::string& values, int64_t channels, int64_t height, int64_t width);
+
 /// Self-attention of one head over all pixels, added to its input. Scores and softmax are float32.
 class AttentionBlock : public torch::nn::Module {
  public:

@@ -12,7 +12,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
-#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/ddpm_denoiser.h"
 #include "dgl/nn/tensor_sizes.h"
 
 namespace dgl {
@@ -34,15 +34,15 @@ int64_t usual_resolution(int64_t levels) {
 }
 
 /// `tensors` are those of `dict`, perhaps by other names.
-DenoiserShape denoiser_shape(const NamedTensors& tensors, const Renaming& named, int64_t resolution,
-                             const StateDict& dict) {
+DdpmShape denoiser_shape(const NamedTensors& tensors, const Renaming& named, int64_t resolution,
+                         const StateDict& dict) {
   const std::string& origin = dict.origin;
   const TensorSizes size(tensors, origin);
   const auto convolution_of = [&](int64_t level, int64_t i) {
     return named(fmt::format("down.{}.block.{}.conv1.weight", level, i));
   };
-  constexpr int64_t kMost = 64;  // of levels and blocks; DenoiserShape::from_json() knows what is allowed
-  DenoiserShape shape{};
+  constexpr int64_t kMost = 64;  // of levels and blocks; DdpmShape::from_json() knows what is allowed
+  DdpmShape shape{};
   for (int64_t level = 0; level < kMost && size.has(convolution_of(level, 0)); ++level) {
     shape.channels.push_back(size(convolution_of(level, 0), 4, 0));
     if (size.has(named(fmt::format("down.{}.attn.0.norm.weight", level)))) shape.attention.push_back(level);
@@ -59,11 +59,11 @@ DenoiserShape denoiser_shape(const NamedTensors& tensors, const Renaming& named,
   if (const std::string labels = named("label_emb.weight"); size.has(labels)) shape.classes = size(labels, 2, 0);
   shape.precondition = Precondition::eps;
   shape.solver = {.name = "euler", .steps = 50, .grid = "uniform"};
-  return DenoiserShape::from_json(shape.to_json(), origin);
+  return DdpmShape::from_json(shape.to_json(), origin);
 }
 
 /// The numbers of groups that its norms have.
-std::set<int64_t> group_counts(const DenoiserShape& shape) {
+std::set<int64_t> group_counts(const DdpmShape& shape) {
   std::set<int64_t> counts{shape.groups.groups(shape.first_channels)};
   for (const int64_t channels : shape.channels) counts.insert(shape.groups.groups(channels));
   // Blocks on the way up take feature maps of the way down beside their input.
@@ -86,9 +86,9 @@ class DenoiserFormat : public CheckpointFormat {
 
  protected:
   /// A model's denoiser. Throws Error (naming `origin`) for a model that this format cannot express.
-  std::shared_ptr<Denoiser> denoiser_of(const NetworkSet& model, const std::string& origin) const {
-    auto denoiser = model.best<Denoiser>("denoiser");
-    if (!denoiser) fail("{}: has no denoiser of a diffusion model, which {} is for", origin, name());
+  std::shared_ptr<DdpmDenoiser> denoiser_of(const NetworkSet& model, const std::string& origin) const {
+    auto denoiser = model.best<DdpmDenoiser>("denoiser");
+    if (!denoiser) fail("{}: has no denoiser of the architecture ddpm, which {} is for", origin, name());
     const std::set<int64_t> groups = group_counts(denoiser->shape());
     if (groups.size() > 1) {
       fail("{}: the denoiser has norms of different numbers of groups ({}), for which {} has one", origin,
@@ -114,7 +114,7 @@ class DdpmFormat : public DenoiserFormat {
     const auto same = [](const std::string& name) { return name; };
     const auto shape = denoiser_shape(tensors, same, options.resolution, dict);
     check_size(shape.cost(), kMostOfFile * count_numbers(tensors), dict.origin);
-    auto network = std::make_shared<Denoiser>(shape);
+    auto network = std::make_shared<DdpmDenoiser>(shape);
     fill_network(*network, tensors, dict, name());
     return network;
   }
@@ -210,7 +210,7 @@ class DiffusersFormat : public DenoiserFormat {
     const auto named = [&](const std::string& ours) { return diffusers_name(ours, levels, attention); };
     const auto shape = denoiser_shape(dict.tensors, named, options.resolution, dict);
     check_size(shape.cost(), kMostOfFile * count_numbers(dict.tensors), dict.origin);
-    auto network = std::make_shared<Denoiser>(shape);
+    auto network = std::make_shared<DdpmDenoiser>(shape);
     NamedTensors rest = dict.tensors, tensors;
     std::vector<std::string> missing, unknown;
     for (const auto& item : network->named_parameters()) {
@@ -245,7 +245,7 @@ class DiffusersFormat : public DenoiserFormat {
   bool has_settings() const override { return true; }
   /// As huggingface.co/google/ddpm-cifar10-32 has them, which is pesser/pytorch_diffusion's network.
   nlohmann::json export_settings(const NetworkSet& model, const std::string& origin) const override {
-    const DenoiserShape& shape = denoiser_of(model, origin)->shape();
+    const DdpmShape& shape = denoiser_of(model, origin)->shape();
     std::vector<std::string> down, up;
     for (int64_t level = 0; level < shape.levels(); ++level) {
       down.emplace_back(shape.attends(level) ? "AttnDownBlock2D" : "DownBlock2D");

@@ -9,6 +9,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/families/diffusion/architecture.h"
 #include "dgl/families/diffusion/checkpoint_import.h"
 #include "dgl/families/diffusion/objective.h"
 #include "dgl/families/diffusion/samplers.h"
@@ -17,9 +18,10 @@
 
 namespace dgl {
 
-DenoiserSettings DiffusionFamilySettings::architecture(const std::string& origin) const {
+DenoiserSettings DiffusionFamilySettings::denoiser(const std::string& origin) const {
   DenoiserSettings s;
   static_cast<UNetSettings&>(s) = unet(origin);
+  s.architecture = architecture;
   s.classes = labels();
   s.precondition = parse_precondition(precondition, origin + ": network.precondition");
   s.solver = solver;
@@ -33,7 +35,12 @@ std::vector<ConfigKey> DiffusionFamily::keys(FamilySettings& settings) const {
   keys.insert(keys.end(), unet.begin(), unet.end());
   keys.insert(
       keys.end(),
-      {{"network", "conditional", &s.conditional, "Whether the denoiser takes labels"},
+      {{"network", "architecture", &s.architecture,
+        "Layers of the denoiser: ddpm, DDPM's U-Net; ddpm++ and ncsn++, those of EDM, of which the second sees the "
+        "image "
+        "at every level of the way down",
+        0, 0, denoiser_architectures()},
+       {"network", "conditional", &s.conditional, "Whether the denoiser takes labels"},
        {"network", "dropout", &s.dropout, "Share of numbers that residual blocks drop in training", 0, 0.9},
        {"network",
         "precondition",
@@ -83,7 +90,7 @@ void DiffusionFamily::check(FamilySettings& settings, const std::string& origin)
   check_image(settings, origin);
   const auto& s = dynamic_cast<DiffusionFamilySettings&>(settings);
   check_part(s.part, s.discriminator, origin);
-  check_solver(s.solver, s.architecture(origin).precondition, origin + ": network");
+  check_solver(s.solver, s.denoiser(origin).precondition, origin + ": network");
 }
 
 std::vector<SlotSpec> DiffusionFamily::slots() const {
@@ -95,7 +102,7 @@ nlohmann::json DiffusionFamily::shape(const FamilySettings& settings, const Widt
   const auto& s = dynamic_cast<const DiffusionFamilySettings&>(settings);
   if (slot == "discriminator") return own_discriminator_shape(s.discriminator, s, widths.discriminator, name());
   const Rational width = s.part == kDiscriminatorAlone ? Rational{} : widths.generator;
-  return DenoiserShape::make(s.architecture("the recipe"), width).to_json();
+  return shape_of_denoiser(s.denoiser("the recipe"), width);
 }
 
 void DiffusionFamily::describe(const NetworkSet& networks, FamilySettings& settings) const {
@@ -104,6 +111,7 @@ void DiffusionFamily::describe(const NetworkSet& networks, FamilySettings& setti
   if (!denoiser) return;
   const DenoiserShape& shape = denoiser->shape();
   describe_unet(shape, s);
+  s.architecture = denoiser->architecture();
   s.precondition = to_text(shape.precondition);
   s.solver = shape.solver;
 }
@@ -111,14 +119,12 @@ void DiffusionFamily::describe(const NetworkSet& networks, FamilySettings& setti
 std::shared_ptr<Network> DiffusionFamily::make_network(const std::string& slot, const nlohmann::json& json,
                                                        const std::string& origin, int64_t max_params) const {
   if (slot == "discriminator") return make_patch_discriminator(json, name(), origin, max_params);
-  const auto shape = DenoiserShape::from_json(json, origin);
-  check_size(shape.cost(), max_params, origin);
-  return std::make_shared<Denoiser>(shape);
+  return make_denoiser(json, origin, max_params);
 }
 
 Cost DiffusionFamily::cost(const std::string& slot, const nlohmann::json& json) const {
   if (slot == "discriminator") return PatchDiscriminatorShape::from_json(json, "the recipe").cost();
-  return DenoiserShape::from_json(json, "the recipe").cost();
+  return denoiser_cost(json, "the recipe");
 }
 
 std::unique_ptr<Objective> DiffusionFamily::objective(const FamilySettings& settings,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/denoiser.h"
 #include "dgl/families/own_discriminator.h"
 #include "dgl/families/unet_keys.h"
 
@@ -19,6 +19,7 @@ struct DiffusionFamilySettings : UNetFamilySettings {
     attention = "16";
   }
 
+  std::string architecture = "ddpm";  ///< one of denoiser_architectures()
   std::string precondition = "edm";
   Solver solver;
   double dropout = 0;                         ///< of residual blocks, in training
@@ -35,11 +36,11 @@ struct DiffusionFamilySettings : UNetFamilySettings {
 
   std::unique_ptr<FamilySettings> clone() const override { return std::make_unique<DiffusionFamilySettings>(*this); }
   /// Throws Error (naming `origin` and the key) for lists and names that are not known.
-  DenoiserSettings architecture(const std::string& origin) const;
+  DenoiserSettings denoiser(const std::string& origin) const;
 };
 
 /// Diffusion models (Ho et al. 2020, arXiv 2006.11239) in the framework of Karras et al. 2022 (arXiv 2206.00364): one
-/// denoiser, and in training perhaps a discriminator of its few-step samples.
+/// denoiser of an architecture of architecture.h, and in training perhaps a discriminator of its few-step samples.
 class DiffusionFamily : public Family {
  public:
   std::string name() const override { return "diffusion"; }

@@ -64,13 +64,13 @@ Precondition parse_precondition(const std::string& text, const std::string& key)
 
 const char* to_text(Precondition precondition) { return precondition == Precondition::edm ? "edm" : "eps"; }
 
-Scaling scaling_of(Precondition precondition, const Tensor& sigma) {
+Scaling scaling_of(Precondition precondition, const Tensor& sigma, double noise_factor) {
   if (precondition == Precondition::eps) {
     return {at::ones_like(sigma), -sigma, (1 + sigma.square()).rsqrt(), nearest_time(sigma)};
   }
   constexpr double kVariance = kDataDeviation * kDataDeviation;
   const Tensor sum = sigma.square() + kVariance;
-  return {kVariance / sum, sigma * kDataDeviation * sum.rsqrt(), sum.rsqrt(), kNoiseFactor * sigma.log()};
+  return {kVariance / sum, sigma * kDataDeviation * sum.rsqrt(), sum.rsqrt(), noise_factor * sigma.log()};
 }
 
 const std::vector<double>& ddpm_noise_levels() {

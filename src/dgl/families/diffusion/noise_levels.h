@@ -27,17 +27,14 @@ const char* to_text(Precondition precondition);
 ///     c_skip   sd^2 / (sigma^2 + sd^2), sd = 0.5             1
 ///     c_out    sigma sd / sqrt(sigma^2 + sd^2)               -sigma
 ///     c_in     1 / sqrt(sigma^2 + sd^2)                      1 / sqrt(1 + sigma^2)
-///     c_noise  250 ln sigma: 1000 times EDM's, so that       the time whose noise level is nearest
-///              embeddings of times 0 … 1000 see it
+///     c_noise  `noise_factor` ln sigma                       the time whose noise level is nearest
 struct Scaling {
   torch::Tensor skip, out, in, noise;
 };
-Scaling scaling_of(Precondition precondition, const torch::Tensor& sigma);
+Scaling scaling_of(Precondition precondition, const torch::Tensor& sigma, double noise_factor);
 
 /// Standard deviation of images that EDM's factors assume.
 constexpr double kDataDeviation = 0.5;
-/// c_noise of EDM's factors over ln sigma.
-constexpr double kNoiseFactor = 250;
 /// Number of DDPM's times.
 constexpr int64_t kTimes = 1000;
 /// The noise levels of DDPM's times, ascending from 0.01 to 157: sqrt((1 - abar_t) / abar_t), abar_t the product of

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/families/diffusion/denoiser.h"
 #include "dgl/families/diffusion/diffusion.h"
-#include "dgl/families/diffusion/networks.h"
 #include "dgl/families/objective.h"
 #include "dgl/families/own_discriminator.h"
 

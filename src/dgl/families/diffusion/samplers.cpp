@@ -112,7 +112,7 @@ std::string DiffusionSampler::to_onnx(OnnxGraph& graph, const ConditionNames& co
   };
   const auto sum = [&](const std::string& a, const std::string& b) { return graph.node("Add", {a, b}); };
   const auto denoised = [&](const std::string& x, double sigma) {
-    const Scaling scaling = scaling_of(shape.precondition, torch::tensor({sigma}, torch::kFloat));
+    const Scaling scaling = denoiser_->scaling(torch::tensor({sigma}, torch::kFloat));
     const auto number = [](const Tensor& t) { return static_cast<double>(t.item<float>()); };
     // Times [N] of one value: the latents' first numbers times 0, plus it.
     const std::string count = graph.node("ReduceSum",

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/denoiser.h"
 #include "dgl/nn/sampler.h"
 
 namespace dgl {

@@ -1,12 +1,10 @@
-#include "dgl/families/diffusion/networks.h"
+#include "dgl/families/diffusion/ddpm_denoiser.h"
 
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "dgl/base/error.h"
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 
@@ -14,8 +12,8 @@ namespace dgl {
 
 using torch::Tensor;
 
-Denoiser::Level Denoiser::make_level(torch::nn::Module& parent, int64_t level,
-                                     const std::vector<int64_t>& inputs) const {
+DdpmDenoiser::Level DdpmDenoiser::make_level(torch::nn::Module& parent, int64_t level,
+                                             const std::vector<int64_t>& inputs) const {
   Level made;
   const int64_t out = shape_.channels[static_cast<size_t>(level)];
   auto blocks = add_folder(parent, "block"), attentions = add_folder(parent, "attn");
@@ -30,9 +28,8 @@ Denoiser::Level Denoiser::make_level(torch::nn::Module& parent, int64_t level,
   return made;
 }
 
-Denoiser::Denoiser(const DenoiserShape& shape) : shape_(shape) {
-  const int64_t half = shape.first_channels / 2;
-  frequencies_ = at::exp(torch::arange(half, torch::kFloat) * (-std::log(10000.0) / static_cast<double>(half - 1)));
+DdpmDenoiser::DdpmDenoiser(const DdpmShape& shape) : shape_(shape) {
+  frequencies_ = even_frequencies(shape.first_channels / 2);
   auto dense = add_folder(*add_folder(*this, "temb"), "dense");
   embedding1_ = dense->register_module("0", std::make_shared<LinearLayer>(shape.first_channels, shape.embedding()));
   embedding2_ = dense->register_module("1", std::make_shared<LinearLayer>(shape.embedding(), shape.embedding()));
@@ -80,17 +77,15 @@ Denoiser::Denoiser(const DenoiserShape& shape) : shape_(shape) {
   conv_out_ = register_module("conv_out", std::make_shared<Convolution>(in, shape.img_channels, 3));
 }
 
-Tensor Denoiser::embed(const Tensor& times, const Tensor& labels) {
-  const Tensor angles = times.to(torch::kFloat).unsqueeze(1) * frequencies_.to(times.device());
-  Tensor embedding = embedding2_->forward(at::silu(embedding1_->forward(at::cat({angles.sin(), angles.cos()}, 1))));
+Tensor DdpmDenoiser::embed(const Tensor& times, const Tensor& labels) {
+  Tensor embedding = embedding2_->forward(at::silu(embedding1_->forward(waves_of(times, frequencies_))));
   if (label_embedding_.defined()) embedding = embedding + label_embedding_.index_select(0, labels);
   return at::silu(embedding);
 }
 
-Tensor Denoiser::forward(const Tensor& x, const Tensor& times, const Tensor& labels, const Dropout& dropout) {
-  const ops::ReferenceScope scope(reference());
+Tensor DdpmDenoiser::predict(const Tensor& x, const Tensor& times, const Tensor& labels, const Dropout& dropout) {
   const Tensor embedding = embed(times, labels);
-  std::vector<Tensor> skips{conv_in_->forward(ops::working_layout(x)).to(activations_)};
+  std::vector<Tensor> skips{conv_in_->forward(ops::working_layout(x)).to(activations())};
   const auto attended = [](const Level& level, size_t i, const Tensor& h) {
     return level.attention.empty() ? h : level.attention[i]->forward(h);
   };
@@ -113,41 +108,7 @@ Tensor Denoiser::forward(const Tensor& x, const Tensor& times, const Tensor& lab
   return conv_out_->forward(ops::to_float32(norm_out_->forward(h)));
 }
 
-Denoised Denoiser::denoise(const Tensor& x, const Tensor& sigma, const Tensor& labels, const Dropout& dropout) {
-  const Scaling scaling = scaling_of(shape_.precondition, sigma);
-  const auto scaled = [](const Tensor& images, const Tensor& factors) { return images * factors.view({-1, 1, 1, 1}); };
-  const Tensor output = forward(scaled(x, scaling.in), scaling.noise, labels, dropout);
-  return {output, scaled(x, scaling.skip) + scaled(output, scaling.out)};
-}
-
-std::function<void()> Denoiser::example_pass(int64_t batch, torch::Device device) {
-  const Tensor x = torch::randn({batch, shape_.img_channels, shape_.resolution, shape_.resolution}, device);
-  const Tensor sigma = torch::ones({batch}, device);
-  const Tensor labels =
-      shape_.classes > 0 ? torch::zeros({batch}, torch::dtype(torch::kLong).device(device)) : Tensor();
-  return [this, x, sigma, labels] { denoise(x, sigma, labels); };
-}
-
-TensorMap Denoiser::apply(const TensorMap& inputs, const std::string& origin) {
-  const bool denoises = inputs.contains("x");
-  const Tensor x = input_tensor(inputs, denoises ? "x" : "images",
-                                {-1, shape_.img_channels, shape_.resolution, shape_.resolution}, origin)
-                       .to(torch::kFloat);
-  const Tensor labels = input_labels(inputs, shape_.classes, x.size(0), origin);
-  if (!denoises && inputs.contains("t")) {
-    const Tensor times = input_tensor(inputs, "t", {x.size(0)}, origin).to(torch::kFloat);
-    if (!times.isfinite().all().item<bool>()) fail("{}: tensor t: expected finite numbers", origin);
-    return {{"output", forward(x, times, labels)}};
-  }
-  const Tensor sigma = input_tensor(inputs, "sigma", {x.size(0)}, origin).to(torch::kFloat);
-  if (!(sigma.isfinite() & (sigma > 0)).all().item<bool>()) {
-    fail("{}: tensor sigma: expected finite numbers above 0", origin);
-  }
-  if (denoises) return {{"denoised", denoise(x, sigma, labels).images}};
-  return {{"output", forward(x, scaling_of(shape_.precondition, sigma).noise, labels)}};
-}
-
-ChannelLayout Denoiser::channel_layout() const {
+ChannelLayout DdpmDenoiser::channel_layout() const {
   ChannelLayout layout;
   // Sines and cosines of the same frequencies. No weight decides which stay: a narrow network has evenly spaced
   // frequencies of its own, and those of evenly spaced channels are nearest to them.
