@@ -1,5 +1,6 @@
 #include "cli/program_test_case.h"
 #include "dgl/base/torch.h"
+#include "dgl/formats/checkpoint.h"
 #include "dgl/formats/safetensors.h"
 
 namespace dgl::test {
@@ -115,6 +116,59 @@ TEST_F(DiffusionProgram, RefusesWhatItCannotDo) {
   expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "network.steps", "1 to 1000"});
   folder_.put("r.toml", "family = 'diffusion'\n[training]\nsigma_std = -1\n");
   expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "training.sigma_std", "0 to 10"});
+}
+
+/// Networks of NVlabs/edm, with labels as its training pickles one and without as a state dict.
+class EdmProgram : public ProgramTest {
+ protected:
+  static std::string file(const std::string& name) {
+    return std::string(DGL_SOURCE_DIR) + "/tests/golden/diffusion/" + name;
+  }
+  static TensorFile golden(const std::string& name) { return load_safetensors(file(name + ".safetensors")); }
+};
+
+TEST_F(EdmProgram, ImportsSamplesAndExports) {
+  for (const auto& [name, end] : {std::pair<std::string, std::string>{"edm-ddpmpp", ".pkl"}, {"edm-ncsnpp", ".pt"}}) {
+    const TensorFile expected = golden(name);
+    const std::string said = expect_done({"import", file(name + end), "--out", "m.safetensors"}).out;
+    EXPECT_NE(said.find(end == ".pkl" ? "ema.model.map_augment.weight is left out" : "EDMPrecond"), std::string::npos)
+        << said;
+    TensorFile latents{{{"z", expected.at("z", name)}}, {}};
+    if (expected.contains("labels")) latents.tensors.emplace("labels", expected.at("labels", name));
+    save_safetensors(folder_ / "z.safetensors", latents);
+    expect_done({"sample", "--model", "m.safetensors", "--latents", "z.safetensors", "--sampler", "heun", "--steps",
+                 "5", "--out", "i.safetensors", "--overwrite"});
+    const torch::Tensor images = load_safetensors(folder_ / "i.safetensors").at("images", "i"),
+                        heun = expected.at("heun", name);
+    EXPECT_LT((images - heun).abs().max().item<double>(), 1e-4 * heun.abs().max().item<double>()) << name;
+    expect_done({"sample", "--model", "m.safetensors", "-n", "4", "--sampler", "heun", "--steps", "18", "--out",
+                 "grid.png", "--overwrite"});
+    expect_done({"profile", "--model", "m.safetensors"});
+    expect_done({"export", "--model", "m.safetensors", "--to", "edm", "--out", "back.safetensors"});
+    expect_done({"import", "back.safetensors", "--out", "again.safetensors"});
+    const TensorFile before = load_safetensors(folder_ / "m.safetensors"),
+                     after = load_safetensors(folder_ / "again.safetensors");
+    const std::string slot = end == ".pkl" ? "denoiser_ema." : "denoiser.";
+    ASSERT_FALSE(before.with_prefix(slot).empty());
+    for (const auto& [tensor, value] : before.with_prefix(slot)) {
+      EXPECT_TRUE(after.at("denoiser." + tensor, "again").equal(value)) << tensor;
+    }
+    for (const char* out : {"m.safetensors", "back.safetensors", "again.safetensors"}) fs::remove(folder_ / out);
+  }
+}
+
+TEST_F(EdmProgram, RefusesOtherNetworksInOneLine) {
+  TensorFile plain = load_checkpoint(file("edm-ncsnpp.pt"));
+  plain.tensors.emplace("model.out_norm.weight", torch::ones({8}));
+  save_safetensors(folder_ / "adm.safetensors", plain);
+  expect_refused({"import", "adm.safetensors", "--out", "out"}, {"adm.safetensors", "DhariwalUNet (ADM)"});
+  plain.tensors.erase("model.out_norm.weight");
+  plain.tensors.erase("model.enc.8x8_block0.affine.bias");
+  save_safetensors(folder_ / "less.safetensors", plain);
+  expect_refused({"import", "less.safetensors", "--out", "out"},
+                 {"less.safetensors", "missing: model.enc.8x8_block0.affine.bias"});
+  folder_.put("r.toml", "family = 'diffusion'\n[network]\narchitecture = 'adm'\n");
+  expect_refused({"profile", "--recipe", "r.toml"}, {"r.toml", "network.architecture", "ncsn++"});
 }
 
 }  // namespace

@@ -154,6 +154,24 @@ async function diffusion(name) {
   }
 }
 
+// A network of NVlabs/edm beside what that program makes of it, and its samplers of few steps beside `dgl sample`.
+async function edm(name, file) {
+  const golden = (of) => path.join(source, "tests/golden/diffusion", of);
+  run("import", golden(file), "--out", inWork(name), "--quiet");
+  const { tensors } = readSafetensors(golden(`${name}.safetensors`));
+  run("export", "--model", inWork(name), "--network", "denoiser", "--out", inWork("x.onnx"), "--overwrite");
+  await compare(`${name}, denoiser`, inWork("x.onnx"), tensors, tensors.denoised, 1e-5);
+  const { z, labels } = tensors;
+  const inputs = labels ? { z, labels } : { z };
+  writeSafetensors(inWork("z.safetensors"), inputs);
+  await compare(`${name}, heun 5`, exported(inWork(name), 1, "--sampler", "heun", "--steps", "5"), inputs, tensors.heun, 1e-4);
+  const options = ["--sampler", "renoise", "--steps", "4"];
+  run("sample", "--model", inWork(name), "--latents", inWork("z.safetensors"), "--out", inWork("i.safetensors"), "--overwrite",
+    ...options);
+  const { images } = readSafetensors(inWork("i.safetensors")).tensors;
+  await compare(`${name}, renoise 4`, exported(inWork(name), 1, ...options), inputs, images, 1e-4);
+}
+
 // Translations, of images of two sizes by one graph.
 async function cyclegan() {
   const golden = (name) => path.join(source, "tests/golden/cyclegan", name);
@@ -219,6 +237,8 @@ async function asset(name, count, psi) {
     await parts(name, `vae/${name}.safetensors`);
   }
   await diffusion("ddim");
+  await edm("edm-ddpmpp", "edm-ddpmpp.pkl");
+  await edm("edm-ncsnpp", "edm-ncsnpp.pt");
   await cyclegan();
   await asset("mnist32-teacher.safetensors", 70, 0.7);
   await asset("mnist32-biggan-teacher.safetensors", 33, 1);

@@ -15,6 +15,8 @@ using Wanted = std::function<bool(const std::string& name)>;
 /// Key of the metadata of a file that NVIDIA's programs wrote: JSON, for each network, by its key in the file, the
 /// arguments by name that it was made with.
 constexpr const char* kNetworkArguments = "network_arguments";
+/// Key of the name of a network's class among its arguments there.
+constexpr const char* kClassArgument = "class_name";
 
 /// Loads the tensors of a PyTorch checkpoint, a file that torch.save wrote. Reads the zip archives of torch 1.6 and
 /// later, the older format, and the .pkl of NVIDIA's programs. Nested dicts, and networks saved as objects, become

@@ -9,6 +9,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/formats/bytes.h"
+#include "dgl/formats/checkpoint.h"
 
 namespace dgl {
 
@@ -75,7 +76,7 @@ class TensorFinder {
       if (key.kind != Kind::text && key.kind != Kind::integer) continue;
       const std::string name = prefix + key_text(key, prefix);
       if (state) {
-        if (depth == 0) keep_arguments(name, *state);
+        if (depth == 0) keep_arguments(name, value, *state);
         visit_network(*state, name + ".", depth + 1);
       } else if (value.kind == Kind::dict) {
         visit(value, name + ".", depth + 1);
@@ -119,10 +120,8 @@ class TensorFinder {
     if (value.kind != Kind::inert || value.items.empty()) return nullptr;
     const PickleValue* state = &pickle_.at(value.items.back());
     if (maker(value) == kPersistence) {
-      // Its argument is a dict: {"type": "class", "module_src": …, "class_name": …, "state": {…}}.
-      const PickleValue& arguments = pickle_.at(value.items[0]);
-      if (arguments.kind != Kind::sequence || arguments.items.size() != 1) return nullptr;
-      state = member(pickle_.at(arguments.items[0]), "state", Kind::dict);
+      const PickleValue* const saved = persistent_argument(value);
+      state = saved ? member(*saved, "state", Kind::dict) : nullptr;
     }
     const bool is_network =
         state && member(*state, "_parameters", Kind::dict) && member(*state, "_modules", Kind::dict);
@@ -142,9 +141,22 @@ class TensorFinder {
     return nullptr;
   }
 
-  void keep_arguments(const std::string& name, const PickleValue& state) {
+  /// Keeps what a network was made with: the arguments by name, and its class if NVIDIA's persistence saved it.
+  void keep_arguments(const std::string& name, const PickleValue& value, const PickleValue& state) {
     const PickleValue* arguments = member(state, "_init_kwargs", Kind::dict);
     if (arguments) found_.arguments[name] = json_of(*arguments, 0);
+    const PickleValue* saved = persistent_argument(value);
+    const PickleValue* made_of = saved ? member(*saved, "class_name", Kind::text) : nullptr;
+    if (made_of) found_.arguments[name][kClassArgument] = json_of(*made_of, 0);
+  }
+
+  /// The dict that NVIDIA's persistence gives to what would make a network: {"type": "class", "module_src": …,
+  /// "class_name": …, "state": {…}}. Null for anything else.
+  const PickleValue* persistent_argument(const PickleValue& value) const {
+    if (maker(value) != kPersistence) return nullptr;
+    const PickleValue& arguments = pickle_.at(value.items[0]);
+    const bool is_one = arguments.kind == Kind::sequence && arguments.items.size() == 1;
+    return is_one ? &pickle_.at(arguments.items[0]) : nullptr;
   }
 
   /// A plain value as JSON; null for what is none.

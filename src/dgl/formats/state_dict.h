@@ -12,7 +12,8 @@ namespace dgl {
 /// What a pickle holds of networks.
 struct FoundTensors {
   std::map<std::string, const PickleTensor*> tensors;  ///< by dotted name
-  /// Of networks that NVIDIA's persistence saved, by their key: the arguments by name that they were made with.
+  /// Of networks that NVIDIA's persistence saved, by their key: the arguments by name that they were made with,
+  /// and under kClassArgument the name of their class.
   nlohmann::json arguments;
 };
 

@@ -17,4 +17,12 @@ std::shared_ptr<const CheckpointFormat> ddpm_format();
 /// its config.json says otherwise is not in the tensors and not known here.
 std::shared_ptr<const CheckpointFormat> diffusers_format();
 
+/// Networks of NVlabs/edm: a SongUNet in an EDMPrecond. They lie in the pickles that its training writes (`ema` becomes
+/// the average; what it was made with is read, its source is not run), in the network of its training state (`net`), or
+/// in a state dict with or without "model." in front of its names. Shape, labels and filters are in the tensors; that
+/// the network is preconditioned as EDMPrecond does it with sigma_data = 0.5 is in pickles alone and else is taken to
+/// be so. Images are drawn as generate.py draws them, by 18 steps of second order, unless a sampler is chosen.
+/// `map_augment`, which acts on labels of augmentations in training, is left out.
+std::shared_ptr<const CheckpointFormat> edm_format();
+
 }  // namespace dgl

@@ -170,7 +170,7 @@ nlohmann::json DiffusionFamily::own_measures(const NetworkSet& networks, const t
 }
 
 std::vector<std::shared_ptr<const CheckpointFormat>> DiffusionFamily::checkpoint_formats() const {
-  return {ddpm_format(), diffusers_format()};
+  return {ddpm_format(), diffusers_format(), edm_format()};
 }
 
 }  // namespace dgl
