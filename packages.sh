@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages (12 or later) that dgl needs, those of them that are missing.
-# Usage: ./packages.sh GROUP...    with the groups build, tools, browser, npm
+# Usage: ./packages.sh GROUP...    with the groups build, tools, browser, python, npm
 set -euo pipefail
 
 build=(
@@ -10,6 +10,7 @@ build=(
 )
 tools=(clang-format clang-tidy)
 browser=(chromium fonts-dejavu-core)
+python=(python3-torch python3-numpy python3-pip python3-setuptools python3-wheel)
 npm=(npm ca-certificates)
 
 wanted=()
@@ -18,9 +19,10 @@ for group in "$@"; do
     build) wanted+=("${build[@]}") ;;
     tools) wanted+=("${tools[@]}") ;;
     browser) wanted+=("${browser[@]}") ;;
+    python) wanted+=("${python[@]}") ;;
     npm) wanted+=("${npm[@]}") ;;
     *)
-      echo "packages.sh: no group $group; there are build, tools, browser and npm" >&2
+      echo "packages.sh: no group $group; there are build, tools, browser, python and npm" >&2
       exit 2
       ;;
   esac

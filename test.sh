@@ -2,7 +2,8 @@
 # Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many
 # passed, failed and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4
 # (AVX-512 without bfloat16) builds and tests for less than this processor has, in a build folder of its own. With
-# CI=true chromium and ONNX Runtime are installed too, for the tests of the report in a browser and of exported models.
+# CI=true chromium, ONNX Runtime and PyTorch are installed too, for the tests of the report in a browser, of exported
+# models and of the Python package.
 # Then also: the format of the sources, the examples against an installed tree, the readers of files under
 # AddressSanitizer and UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller
 # instruction set.
@@ -53,7 +54,7 @@ summary() {
 step "Packages"
 groups=(build)
 if [[ ${CI:-} == true ]]; then
-  groups+=(browser tools)
+  groups+=(browser python tools)
   if ! command -v npm > /dev/null; then groups+=(npm); fi
 fi
 ./packages.sh "${groups[@]}"
