@@ -1,12 +1,13 @@
-"""CycleGAN's generators (Zhu et al. 2017, arXiv 1703.10593; the ResNet of Johnson et al. 2016, arXiv 1603.08155), as
-src/dgl/families/cyclegan/networks.cpp computes them. Layers have the places of that family's list of layers
-(src/dgl/families/cyclegan/shape.h), which is where the tensors' names come from."""
+"""CycleGAN's generators (Zhu et al. 2017, arXiv 1703.10593), as src/dgl/families/cyclegan/ computes them: the ResNet of
+Johnson et al. 2016 (arXiv 1603.08155) and the U-Net of Isola et al. 2017 (arXiv 1611.07004). Layers have the places of
+that family's lists of layers (shape.h, unet_generator.cpp), which is where the tensors' names come from."""
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .errors import DglError
@@ -15,12 +16,11 @@ from .sampling import batches
 from .settings import MAX_MAPS, Settings
 from .unet import convolution
 
-INSTANCE_EPSILON = 1e-5
-MULTIPLE = 4
-"""That sides of images are multiples of, from SMALLEST on."""
-SMALLEST = 8
+NORM_EPSILON = 1e-5
 MOST_BLOCKS = 64
 OUTER_LAYERS = 5
+FEWEST_UNET_LEVELS, MOST_UNET_LEVELS = 2, 12
+ARCHITECTURES = ("resnet", "mobile", "unet")
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 
@@ -42,7 +42,7 @@ class Reflect(nn.Module):
 
 
 def instance_norm(channels: int) -> nn.InstanceNorm2d:
-    return nn.InstanceNorm2d(channels, eps=INSTANCE_EPSILON)
+    return nn.InstanceNorm2d(channels, eps=NORM_EPSILON)
 
 
 class SeparableConvolution(nn.Module):
@@ -84,15 +84,17 @@ class ReflectingBlock(nn.Module):
 
 
 class ResnetGenerator(nn.Module):
-    """Images [N, C, H, W] of one domain to images of the other. Sides are multiples of 4 from 8 on."""
+    """Images [N, C, H, W] of one domain to images of the other (networks.cpp). Sides are multiples of 4 from 8 on."""
+
+    multiple, smallest = 4, 8
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.resolution = settings.integer("resolution", SMALLEST, 4096)
-        if self.resolution % MULTIPLE:
-            raise settings.fail("resolution", f"a multiple of {MULTIPLE}")
+        self.resolution = settings.integer("resolution", self.smallest, 4096)
+        if self.resolution % self.multiple:
+            raise settings.fail("resolution", f"a multiple of {self.multiple}")
         self.channels = settings.integer("img_channels", 1, 16)
-        separable = settings.choice("architecture", ("resnet", "mobile")) == "mobile"
+        separable = settings.choice("architecture", ARCHITECTURES) == "mobile"
         maps = settings.integers("channels", 1, MAX_MAPS, OUTER_LAYERS)
         if len(maps) != OUTER_LAYERS:
             raise settings.fail("channels", f"{OUTER_LAYERS} numbers")
@@ -113,6 +115,78 @@ class ResnetGenerator(nn.Module):
         return self.model(images)
 
 
+class StoredNorm(nn.Module):
+    """Batch norm by stored statistics, in training mode too."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, device=META))
+        self.bias = nn.Parameter(torch.empty(channels, device=META))
+        self.register_buffer("running_mean", torch.empty(channels, device=META))
+        self.register_buffer("running_var", torch.empty(channels, device=META))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=NORM_EPSILON)
+
+
+class UnetBlock(nn.Module):
+    """A level of a U-Net: a convolution that halves the side, what is ``within``, and one that doubles it.
+
+    All but the outermost give their input [N, outer, H, W] and, behind it, what they made of it: [N, 2 outer, H, W].
+    """
+
+    def __init__(self, outer: int, inner: int, batch_norm: bool, within: Optional["UnetBlock"], outermost: bool) -> None:
+        super().__init__()
+
+        def norm(channels: int) -> nn.Module:
+            return StoredNorm(channels) if batch_norm else instance_norm(channels)
+
+        self.outermost = outermost
+        down = convolution(outer, inner, 4, stride=2, padding=1, bias=not batch_norm)
+        both = inner if within is None else 2 * inner
+        up = nn.ConvTranspose2d(both, outer, 4, stride=2, padding=1, bias=outermost or not batch_norm, device=META)
+        layers: List[nn.Module] = [down] if outermost else [nn.LeakyReLU(0.2), down]
+        if within is not None:
+            layers += [within] if outermost else [norm(inner), within]
+        layers += [nn.ReLU(), up, nn.Tanh() if outermost else norm(outer)]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made = self.model(x)
+        return made if self.outermost else torch.cat([x, made], 1)
+
+
+class UnetGenerator(nn.Module):
+    """Images [N, C, H, W] of one domain to images of the other (unet_generator.cpp). Sides are multiples of 2 to the
+    power of the number of levels."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.channels = settings.integer("img_channels", 1, 16)
+        maps = settings.integers("channels", 1, MAX_MAPS, MOST_UNET_LEVELS)
+        if len(maps) < FEWEST_UNET_LEVELS:
+            raise settings.fail("channels", f"at least {FEWEST_UNET_LEVELS} numbers")
+        self.multiple = self.smallest = 2 ** len(maps)
+        self.resolution = settings.integer("resolution", self.smallest, 4096)
+        if self.resolution % self.multiple:
+            raise settings.fail("resolution", f"a multiple of {self.multiple}")
+        batch_norm = settings.choice("norm", ("batch", "instance")) == "batch"
+        block: Optional[UnetBlock] = None
+        for level in reversed(range(len(maps))):
+            outer = maps[level - 1] if level else self.channels
+            block = UnetBlock(outer, maps[level], batch_norm, block, outermost=level == 0)
+        assert block is not None
+        self.model = block
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.model(images)
+
+
+def _generator(settings: Settings) -> nn.Module:
+    unet = settings.choice("architecture", ARCHITECTURES) == "unet"
+    return UnetGenerator(settings) if unet else ResnetGenerator(settings)
+
+
 class CycleGAN(GenerativeModel):
     """A CycleGAN: ``generator_a_to_b`` and ``generator_b_to_a``, one of which a file may lack.
 
@@ -126,21 +200,24 @@ class CycleGAN(GenerativeModel):
         super().__init__()
         self.directions = [name for name in DIRECTIONS if f"generator_{name}" in networks]
         for name in self.directions:
-            generator = ResnetGenerator(networks[f"generator_{name}"])
+            generator = _generator(networks[f"generator_{name}"])
             self.add_module(f"generator_{name}", generator)
             self.resolution = self.resolution or generator.resolution
             self.channels = generator.channels
 
     def forward(self, images: torch.Tensor, direction: str = "a_to_b") -> torch.Tensor:
-        """The translations [N, C, H, W] in -1..1 of images, whose sides are multiples of 4 from 8 on."""
+        """The translations [N, C, H, W] in -1..1 of images, whose sides are multiples of 4 from 8 on, or
+        of U-Nets of 2 to the power of the number of levels."""
         if direction not in self.directions:
             raise DglError(f"direction = {direction!r}: the model has {' and '.join(self.directions)}")
+        generator = getattr(self, f"generator_{direction}")
+        multiple, smallest = generator.multiple, generator.smallest
         height, width = images.shape[2:]
-        if height % MULTIPLE or width % MULTIPLE or min(height, width) < SMALLEST:
+        if height % multiple or width % multiple or min(height, width) < smallest:
             raise DglError(
-                f"images of {width} x {height} pixels: expected multiples of {MULTIPLE} from {SMALLEST} on"
+                f"images of {width} x {height} pixels: expected multiples of {multiple} from {smallest} on"
             )
-        return getattr(self, f"generator_{direction}")(images.to(self.dtype))
+        return generator(images.to(self.dtype))
 
     @torch.no_grad()
     def translate(

@@ -345,6 +345,13 @@ class AgreesWithTheReferences(PackageTest):
             self.assert_near(one(golden["images"]), golden[kind], SMALL, f"gan-compression, {kind}")
         with self.assertRaisesRegex(dgl.DglError, "b_to_a.*the model has a_to_b"):
             one(golden["images"], "b_to_a")
+        golden = read_safetensors(GOLDEN / "cyclegan/unet/outputs.safetensors")
+        for norm in ("batch", "instance"):
+            unet = dgl.load(self.imported(f"cyclegan/unet/{norm}_net_G.pth", options=("--resolution", 32)))
+            self.assert_near(unet.train()(golden["images"]), golden[norm], SMALL, f"U-Net, {norm}")
+            self.assert_near(unet(golden["wide"]), golden[f"{norm}_wide"], SMALL, f"U-Net, {norm}, 32 x 64")
+        with self.assertRaisesRegex(dgl.DglError, "multiples of 32 from 32 on"):
+            unet(golden["images"][:, :, :, :16])
 
 
 class RunsInOtherWays(PackageTest):
