@@ -141,7 +141,7 @@ TEST_F(Errors, TeachersAndWidths) {
   save_safetensors(folder_ / "z", {{{"z", torch::zeros({2, 5})}}, {}});
   expect_error({"sample", "--model", "t/model.safetensors", "--latents", "z", "--out", "out.png"}, {"z", "[N, 4]"});
   expect_error({"sample", "--model", "t/model.safetensors", "--label", "3", "--out", "out.png"}, {"--label 3"});
-  expect_error({"sample", "--model", "t/model.safetensors", "--out", "out.gif"}, {"out.gif", ".png"});
+  expect_error({"sample", "--model", "t/model.safetensors", "--out", "out.jpg"}, {"out.jpg", ".png"});
   save_safetensors(folder_ / "x", {{{"images", torch::zeros({2, 1, 8, 8})}}, {}});
   expect_error({"score", "--model", "t/model.safetensors", "--images", "x", "--out", "out"}, {"x", "[N, 1, 32, 32]"});
   expect_status(1, {"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", "t"}, {"t", "exists"});

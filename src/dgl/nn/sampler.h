@@ -11,6 +11,7 @@ namespace dgl {
 
 class Network;
 class OnnxGraph;
+class StyleSampler;
 
 /// The shape of images.
 struct ImageShape {
@@ -64,6 +65,8 @@ class Sampler {
   /// Solvers from few calls of the network to many, by which a finished model is measured; none for a sampler without
   /// steps.
   virtual std::vector<SolverChoice> measured_solvers() const { return {}; }
+  /// The same sampler as one whose images are made of styles (nn/style_sampler.h); null if they are not.
+  virtual StyleSampler* styles() { return nullptr; }
   /// Calls of the network for an image.
   virtual int64_t calls() const { return 1; }
   /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.

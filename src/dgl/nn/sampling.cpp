@@ -9,6 +9,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
+#include "dgl/nn/style_sampler.h"
 #include "dgl/ops/frozen_weights.h"
 
 namespace dgl {
@@ -74,6 +75,18 @@ torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const 
   std::vector<torch::Tensor> batches;
   sample_in_batches(sampler, condition, options,
                     [&](const torch::Tensor& images, int64_t) { batches.push_back(images.cpu().contiguous()); });
+  return torch::cat(batches);
+}
+
+torch::Tensor draw_styles(Sampler& sampler, const torch::Tensor& ws, const DrawOptions& options) {
+  const torch::NoGradGuard no_grad;
+  const ops::FrozenWeights frozen;
+  StyleSampler* styles = sampler.styles();
+  if (!styles) fail("the sampler has no styles");
+  std::vector<torch::Tensor> batches;
+  for (const torch::Tensor& part : ws.split(images_at_once(sampler.spec().output, options.batch))) {
+    batches.push_back(styles->synthesize(part.to(options.device), {}).cpu().contiguous());
+  }
   return torch::cat(batches);
 }
 

@@ -40,6 +40,10 @@ Condition draw_condition(const SampleSpec& spec, const DrawOptions& options);
 /// random_noise is set.
 torch::Tensor sample_images(Sampler& sampler, const Condition& condition, const DrawOptions& options);
 
+/// StyleSampler::synthesize of ws [N, num_ws, w_dim] of a sampler that has styles, with the stored noise, as
+/// sample_images() draws a condition. psi does not apply.
+torch::Tensor draw_styles(Sampler& sampler, const torch::Tensor& ws, const DrawOptions& options);
+
 /// Calls `use` with the images of each batch of sample_images(), on the options' device, and the index of the first of
 /// them among all.
 void sample_in_batches(Sampler& sampler, const Condition& condition, const DrawOptions& options,

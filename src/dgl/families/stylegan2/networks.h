@@ -10,6 +10,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/nn/network.h"
 #include "dgl/nn/rational.h"
+#include "dgl/nn/style_sampler.h"
 #include "dgl/nn/tensor_sizes.h"
 
 namespace dgl {
@@ -152,7 +153,7 @@ class ToRgb : public torch::nn::Module {
 };
 
 /// The StyleGAN2 generator with output skips (arXiv 1912.04958, figures 2 and 7).
-class StyleGan2Generator : public Generator {
+class StyleGan2Generator : public Generator, public StyleSampler {
  public:
   explicit StyleGan2Generator(const StyleGan2GeneratorShape& shape);
 
@@ -169,12 +170,12 @@ class StyleGan2Generator : public Generator {
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }
-  /// Maps z [N, z_dim] and labels [N] (undefined without labels) to w [N, w_dim].
-  torch::Tensor map(const torch::Tensor& z, const torch::Tensor& labels);
-  int64_t num_ws() const { return shape_.num_ws(); }
-  /// Maps ws [N, num_ws, w_dim] to images [N, C, R, R]. Draws fresh noise from `noise`, or uses the stored noise if it
-  /// is undefined.
-  torch::Tensor synthesize(const torch::Tensor& ws, const at::Generator& noise = {});
+  StyleSampler* styles() override { return this; }
+  torch::Tensor map(const torch::Tensor& z, const torch::Tensor& labels) override;
+  int64_t w_dim() const override { return shape_.mapping.w_dim(); }
+  int64_t num_ws() const override { return shape_.num_ws(); }
+  const torch::Tensor& mean_w() const override { return mapping_->mean_latent(); }
+  torch::Tensor synthesize(const torch::Tensor& ws, const at::Generator& noise = {}) override;
   /// The weight of the last to_rgb.
   const torch::Tensor& last_weight() const { return to_rgb_.back()->weight(); }
 
