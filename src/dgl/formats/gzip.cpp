@@ -1,6 +1,7 @@
 #include "dgl/formats/gzip.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <zlib.h>
 
@@ -40,6 +41,25 @@ std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_byte
     return inflate_gzip(text, max_bytes, path.string());
   }
   return text;
+}
+
+std::string gzip(std::string_view bytes) {
+  if (bytes.size() > std::numeric_limits<uInt>::max())
+    fail("gzip: expected less than 4 GiB, got {} bytes", bytes.size());
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw InternalError("zlib cannot start");
+  }
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int status = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (status != Z_STREAM_END) throw InternalError("zlib did not finish");
+  return out;
 }
 
 std::string read_start(const std::filesystem::path& path, size_t size) {

@@ -4,12 +4,17 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace dgl {
 
 /// Returns the content of a file, decompressed if it is gzip. Throws Error if the file is damaged, or if it is longer
 /// than `max_bytes` before or after decompression.
 std::string read_maybe_gzip(const std::filesystem::path& path, uint64_t max_bytes);
+
+/// Returns bytes compressed as a gzip file, without a name or a time: the same bytes give the same file. Throws Error
+/// for 4 GiB or more.
+std::string gzip(std::string_view bytes);
 
 /// Returns the first `size` bytes of a file, decompressed if it is gzip. Returns fewer if the file is shorter or
 /// damaged.

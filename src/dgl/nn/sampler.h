@@ -34,6 +34,13 @@ struct SampleSpec {
   ImageShape output;
 };
 
+/// Styles: what a sampler makes of a condition first, and then images of. Truncation works on them, and images can mix
+/// those of several conditions.
+struct StyleSpec {
+  std::vector<int64_t> sides;  ///< in pixels, of the feature maps that each layer's styles shape, from the first layer
+  torch::Tensor mean;          ///< [D] float32, what truncation moves the styles of all layers toward
+};
+
 /// How a sampler draws.
 struct SampleOptions {
   double psi = 1;  ///< truncation: the distance of latents from their mean; 1 for none
@@ -79,6 +86,15 @@ class Sampler {
   /// Adds what sample() computes with the stored noise to an ONNX graph (nn/onnx_graph.h). Returns the images' name
   /// there.
   virtual std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const = 0;
+
+  /// Whether truncation is a product of latents and psi.
+  virtual bool psi_scales_latents() const { return false; }
+  /// The styles that the sampler makes first; none for one that makes images of latents directly.
+  virtual std::optional<StyleSpec> styles() const { return std::nullopt; }
+  /// The two parts of to_onnx() of a sampler that has styles: a condition to styles [N, D], without truncation, and the
+  /// styles of all layers [N, L, D] to images. Throws InternalError for one that has none.
+  virtual std::string styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const;
+  virtual std::string styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const;
 
   /// Recomputes what sampling needs beside the weights, which training leaves behind: batch-norm statistics, from
   /// random images drawn with `seed`, whose labels are drawn as often as `label_shares` [classes] says (undefined:

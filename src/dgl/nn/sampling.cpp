@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -44,6 +45,14 @@ int64_t count_of(const Condition& condition) {
 
 void Sampler::choose_solver(const SolverChoice&, const std::string& origin) {
   fail("{}: it makes images in one step; --sampler and --steps are for a diffusion model", origin);
+}
+
+std::string Sampler::styles_to_onnx(OnnxGraph&, const ConditionNames&) const {
+  throw InternalError("a sampler without styles was asked for them");
+}
+
+std::string Sampler::styled_images_to_onnx(OnnxGraph&, const std::string&) const {
+  throw InternalError("a sampler without styles was asked for images of them");
 }
 
 torch::Tensor draw_latents(const SampleSpec& spec, int64_t count, uint64_t seed) {

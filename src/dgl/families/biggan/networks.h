@@ -176,6 +176,7 @@ class BigGanGenerator : public Generator {
   /// The mean latent is 0.
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
+  bool psi_scales_latents() const override { return true; }
   /// Sets the statistics of every batch norm to the mean over 16 batches of 64 images ("standing statistics").
   void recalibrate_batch_norm(uint64_t seed, const torch::Tensor& label_shares = {}) override;
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -167,6 +168,9 @@ class StyleGan2Generator : public Generator, public StyleSampler {
   ChannelLayout channel_layout() const override;
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
+  std::optional<StyleSpec> styles() const override;
+  std::string styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const override;
+  std::string styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }
@@ -180,6 +184,9 @@ class StyleGan2Generator : public Generator, public StyleSampler {
   const torch::Tensor& last_weight() const { return to_rgb_.back()->weight(); }
 
  private:
+  /// Adds synthesize() with the stored noise to an ONNX graph; `ws` are the names of num_ws() tensors [N, w_dim].
+  std::string synthesis_to_onnx(OnnxGraph& graph, const std::vector<std::string>& ws) const;
+
   StyleGan2GeneratorShape shape_;
   std::shared_ptr<StyleGan2Mapping> mapping_;
   torch::Tensor const_;

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -99,17 +100,45 @@ std::string StyleGan2Generator::to_onnx(OnnxGraph& graph, const ConditionNames& 
     w = graph.node("Add", {graph.node("Mul", {w, graph.constant("psi", torch::tensor(psi, torch::kFloat))}),
                            graph.constant("mean_latent", mapping_->mean_latent() * (1 - psi))});
   }
+  return synthesis_to_onnx(graph, std::vector<std::string>(static_cast<size_t>(num_ws()), w));
+}
+
+std::optional<StyleSpec> StyleGan2Generator::styles() const {
+  StyleSpec spec{{}, mapping_->mean_latent()};
+  for (size_t block = 0; block < layers_.size(); ++block) {
+    // Each convolution has one, and the last to_rgb.
+    spec.sides.insert(spec.sides.end(), up_layers_[block] ? 2 : 1, int64_t{4} << block);
+  }
+  spec.sides.push_back(spec.sides.back());
+  return spec;
+}
+
+std::string StyleGan2Generator::styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const {
+  return mapping_->to_onnx(graph, condition.latents, condition.labels);
+}
+
+std::string StyleGan2Generator::styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const {
+  std::vector<std::string> ws;
+  for (int64_t i = 0; i < num_ws(); ++i) {
+    ws.push_back(graph.node("Gather", {styles, graph.constant("layer", torch::tensor(i, torch::kLong))},
+                            {{"axis", int64_t{1}}}));
+  }
+  return synthesis_to_onnx(graph, ws);
+}
+
+std::string StyleGan2Generator::synthesis_to_onnx(OnnxGraph& graph, const std::vector<std::string>& ws) const {
   const OnnxGraph::Scope synthesis(graph, "synthesis");
+  size_t next = 0;
   std::string x = graph.constant("const", const_.unsqueeze(0)), image;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const OnnxGraph::Scope block(graph, "b" + std::to_string(4 << i));
-    const auto in_scope = [&](const char* name, const auto& layer) {
+    const auto in_scope = [&](const char* name, const auto& layer, const std::string& w) {
       const OnnxGraph::Scope scope(graph, name);
       return layer->to_onnx(graph, x, w);
     };
-    if (up_layers_[i]) x = in_scope("conv0", up_layers_[i]);
-    x = in_scope("conv1", layers_[i]);
-    const std::string rgb = in_scope("torgb", to_rgb_[i]);
+    if (up_layers_[i]) x = in_scope("conv0", up_layers_[i], ws[next++]);
+    x = in_scope("conv1", layers_[i], ws[next++]);
+    const std::string rgb = in_scope("torgb", to_rgb_[i], ws[next]);
     if (image.empty()) {
       image = rgb;
       continue;

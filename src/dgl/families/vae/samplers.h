@@ -33,6 +33,7 @@ class VaePrior : public Sampler {
   SampleSpec spec() const override;
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
+  bool psi_scales_latents() const override { return true; }
   Network& network() override { return *decoder_; }
 
  private:
