@@ -2,8 +2,8 @@
 # Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many
 # passed, failed and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4
 # (AVX-512 without bfloat16) builds and tests for less than this processor has, in a build folder of its own. With
-# CI=true chromium, ONNX Runtime and PyTorch are installed too, for the tests of the report in a browser, of exported
-# models and of the Python package.
+# CI=true chromium, ONNX Runtime and PyTorch are installed too, for the tests of pages in a browser, of exported models
+# and of the Python package.
 # Then also: the format of the sources, the examples against an installed tree, the readers of files under
 # AddressSanitizer and UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller
 # instruction set.
@@ -70,9 +70,10 @@ fi
 step "Build"
 cmake --build "$build"
 
-if [[ ${CI:-} == true && ! -d $build/onnxruntime ]]; then
-  step "ONNX Runtime, from the npm package onnxruntime-node"
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$build/onnxruntime" onnxruntime-node@1.17.3
+if [[ ${CI:-} == true && ! -d $build/onnxruntime/node_modules/onnxruntime-web ]]; then
+  step "ONNX Runtime, from the npm packages onnxruntime-node and onnxruntime-web"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$build/onnxruntime" onnxruntime-node@1.17.3 \
+    onnxruntime-web@1.17.3
 fi
 
 step "Test"

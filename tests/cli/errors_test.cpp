@@ -159,6 +159,11 @@ TEST_F(Errors, OptionsThatHaveNoEffectOrAreNoNumbers) {
   usage(sample, {"--latents", "z", "--seed", "9"}, {"--latents", "--seed"});
   usage(sample, {"--psi", "nan"}, {"--psi", "nan"});
   usage(sample, {"--seed", "-1"}, {"--seed"});
+  const Words out{"export", "--model", "t/model.safetensors", "--out"};
+  usage(out, {"x.onnx", "--teacher", "t"}, {"--teacher", "page"});
+  usage(out, {"x.html", "--to", "onnx"}, {"--to onnx", "x.html"});
+  usage(out, {"x.html", "--network", "generator"}, {"--network", "page"});
+  usage(out, {"x.safetensors", "--psi", "0.5"}, {"--psi", ".html"});
   usage({"profile", "--model", "t/model.safetensors"}, {"--width", "1/2"}, {"--width", "--recipe"});
   const Words compress{"compress", "--teacher", "t/model.safetensors", "--data", "d.dgldata", "--out", "out"};
   for (const char* option : {"--lambda", "--stage1-kimg", "--stage2-kimg"})

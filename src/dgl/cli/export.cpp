@@ -6,6 +6,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/export_page.h"
 #include "dgl/cli/export_precision.h"
 #include "dgl/cli/format_names.h"
 #include "dgl/cli/solver_options.h"
@@ -25,6 +26,8 @@ struct ExportArguments {
   double psi = 1;
   SolverChoice solver;
   PrecisionArguments precision;
+  PageOptions page;
+  std::vector<CLI::Option*> page_options;
   bool overwrite = false;
 };
 
@@ -41,7 +44,7 @@ std::string signature(const SampleSpec& spec) {
 /// The formats that --to takes.
 std::vector<std::string> target_names() {
   std::vector<std::string> names = format_names(/*only_exports=*/true);
-  names.insert(names.begin(), "onnx");
+  names.insert(names.begin(), {"onnx", "html"});
   return names;
 }
 
@@ -59,33 +62,48 @@ std::string only_target(const NetworkSet& model, const std::string& origin) {
 
 /// Whether --out is a folder as `to` reads one.
 bool is_folder(const fs::path& out, const std::string& to) {
-  if (to.empty() || to == "onnx" || out.extension() == ".onnx" || out.extension() == ".safetensors") return false;
+  for (const char* suffix : {".onnx", ".html", ".safetensors"}) {
+    if (out.extension() == suffix) return false;
+  }
+  if (to.empty() || to == "onnx" || to == "html") return false;
   return find_checkpoint_format(to, "--to")->has_settings();
+}
+
+/// Throws Error for options that do not go with what is written, a file of the kind `written` ("onnx", "html" or "").
+void check_options(const ExportArguments& arguments, const std::string& written, bool folder) {
+  const std::string suffix = fs::path(arguments.out).extension().string();
+  if (written.empty() && !folder && suffix != ".safetensors") {
+    fail("--out {}: expected a name that ends in .onnx, .html or .safetensors", arguments.out);
+  }
+  const bool program = arguments.to != "onnx" && arguments.to != "html";
+  if (!arguments.to.empty() && (program ? !written.empty() : arguments.to != written)) {
+    throw UsageError(fmt::format("--to {} writes a name that ends in {}, not --out {}", arguments.to,
+                                 program ? ".safetensors" : "." + arguments.to, arguments.out));
+  }
+  if (written.empty() && arguments.psi != 1) {
+    throw UsageError("--psi goes with .onnx, which it is built into, and .html only");
+  }
+  if (arguments.psi != 1 && !arguments.network.empty()) throw UsageError("--psi goes with a whole model");
+  if (written == "html" && !arguments.network.empty()) throw UsageError("--network does not go with a page");
+  for (const CLI::Option* option : arguments.page_options) {
+    if (written != "html" && option->count() > 0) {
+      throw UsageError(option->get_name() + " goes with a page, an --out that ends in .html");
+    }
+  }
 }
 
 void run(const ExportArguments& arguments, const CommonOptions& common) {
   const fs::path out = arguments.out;
   const std::string suffix = out.extension().string();
-  const bool onnx = suffix == ".onnx", folder = is_folder(out, arguments.to);
-  if (!onnx && !folder && suffix != ".safetensors") {
-    fail("--out {}: expected a name that ends in .onnx or .safetensors", arguments.out);
-  }
-  if (!arguments.to.empty() && (arguments.to == "onnx") != onnx) {
-    throw UsageError(fmt::format("--to {} writes a name that ends in {}, not --out {}", arguments.to,
-                                 onnx ? ".safetensors" : ".onnx", arguments.out));
-  }
-  if (!onnx && arguments.psi != 1) throw UsageError("--psi is built into a generator that is exported to .onnx only");
-  if (arguments.psi != 1 && !arguments.network.empty()) throw UsageError("--psi goes with a whole model");
-  const WeightPrecision weights = parse_weight_precision(arguments.precision.precision, "--precision");
+  const bool onnx = suffix == ".onnx", page = suffix == ".html", folder = is_folder(out, arguments.to);
+  check_options(arguments, onnx ? "onnx" : page ? "html" : "", folder);
+  const WeightPrecision weights = checked_precision(arguments.precision, onnx);
   const bool rounds = weights != WeightPrecision::fp32;
-  if (rounds && !onnx) throw UsageError("--precision goes with x.onnx");
-  if (!rounds && !(arguments.precision.data.empty() && arguments.precision.features.empty())) {
-    throw UsageError("--data and --features compare a model before and after --precision fp16 or int8");
-  }
-  if (arguments.precision.data.empty() && !arguments.precision.features.empty()) {
-    throw UsageError("--features: expected --data with the images that distances are to");
-  }
   refuse_existing(out, arguments.overwrite);
+  if (page) {
+    export_page(arguments.model, arguments.out, arguments.psi, arguments.solver, arguments.page, common);
+    return;
+  }
   const NetworkSet model = load_model(arguments.model);
   if (onnx && !arguments.network.empty()) {
     const Network& network = *slot_of(model, arguments.network, arguments.model).best();
@@ -139,18 +157,19 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_export(CLI::App& app, CommonOptions& common) {
-  CLI::App* command = app.add_subcommand("export", "Export a model to ONNX or another program's checkpoint");
+  CLI::App* command =
+      app.add_subcommand("export", "Export a model to ONNX, a page that runs it, or another program's checkpoint");
   auto a = std::make_shared<ExportArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
       ->add_option("--to", a->to,
-                   "Target: onnx (what makes images, for any ONNX runtime), or a program whose names all tensors get; "
-                   "follows the "
-                   "name of --out by default, where one program is possible")
+                   "Target: onnx (what makes images, for any ONNX runtime), html (a page in which it runs), or a "
+                   "program whose names all tensors get; follows the name of --out by default, where one program is "
+                   "possible")
       ->check(CLI::IsMember(target_names()));
   command
       ->add_option("--out", a->out,
-                   "File to write: x.onnx, or x.safetensors (a program's state dict); for diffusers also a "
+                   "File to write: x.onnx, x.html, or x.safetensors (a program's state dict); for diffusers also a "
                    "folder, with config.json, which its from_pretrained() reads")
       ->required();
   command->add_option(
@@ -158,11 +177,14 @@ void add_export(CLI::App& app, CommonOptions& common) {
       "Only this network in place of the whole model: an autoencoder's encoder (images to moments, or to z "
       "without variances) or decoder (z to images), a diffusion model's denoiser (x, sigma to "
       "denoised), a cyclegan's a_to_b or b_to_a (images to output)");
-  command->add_option("--psi", a->psi, "Truncation built into x.onnx: distance from the mean latent (1: none)")
+  command
+      ->add_option("--psi", a->psi,
+                   "Truncation built into x.onnx, or that x.html begins with: distance from the mean latent (1: none)")
       ->check(within(-10, 10))
       ->capture_default_str();
   add_solver_options(*command, a->solver);
   add_precision_options(*command, a->precision);
+  a->page_options = add_page_options(*command, a->page);
   command->add_flag("--overwrite", a->overwrite, "Replace an existing file");
   command->callback([a, &common] { run(*a, common); });
 }

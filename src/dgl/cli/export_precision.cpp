@@ -54,6 +54,19 @@ void add_precision_options(CLI::App& command, PrecisionArguments& arguments) {
       ->capture_default_str();
 }
 
+WeightPrecision checked_precision(const PrecisionArguments& arguments, bool onnx) {
+  const WeightPrecision weights = parse_weight_precision(arguments.precision, "--precision");
+  const bool rounds = weights != WeightPrecision::fp32;
+  if (rounds && !onnx) throw UsageError("--precision goes with x.onnx");
+  if (!rounds && !(arguments.data.empty() && arguments.features.empty())) {
+    throw UsageError("--data and --features compare a model before and after --precision fp16 or int8");
+  }
+  if (arguments.data.empty() && !arguments.features.empty()) {
+    throw UsageError("--features: expected --data with the images that distances are to");
+  }
+  return weights;
+}
+
 void round_weights(const NetworkSet& model, WeightPrecision precision) {
   const torch::NoGradGuard no_grad;
   for (const NetworkSlot& slot : model) {

@@ -21,6 +21,10 @@ struct PrecisionArguments {
 
 void add_precision_options(CLI::App& command, PrecisionArguments& arguments);
 
+/// The precision that is asked for. Throws UsageError for options that do not go together; `onnx` is whether the file
+/// is one that may have another than fp32.
+WeightPrecision checked_precision(const PrecisionArguments& arguments, bool onnx);
+
 /// Rounds the weights of all networks, averages too, to what a file of this precision keeps of them.
 void round_weights(const NetworkSet& model, WeightPrecision precision);
 

@@ -5,23 +5,47 @@
 #include <memory>
 #include <string>
 
+#include "dgl/base/error.h"
 #include "dgl/cli/commands.h"
+#include "dgl/cli/export_page.h"
 #include "dgl/report/study_report.h"
 
 namespace dgl {
 
+namespace {
+
+struct ReportArguments {
+  std::string run, runtime;
+  bool page = false;
+};
+
+void run(const ReportArguments& arguments, const CommonOptions& common) {
+  const std::filesystem::path folder = arguments.run;
+  const bool study = std::filesystem::exists(folder / "results.json");
+  if (study && arguments.page) throw UsageError("--page goes with a run, not with a study");
+  if (arguments.page) {
+    PageOptions options;
+    options.runtime = arguments.runtime;
+    export_page(arguments.run, (folder / "demo.html").string(), /*psi=*/1, {}, options, common);
+  }
+  if (study) {
+    write_study_report(folder);
+  } else {
+    write_report(folder);
+  }
+  fmt::print("{}\n", (folder / "report.html").string());
+}
+
+}  // namespace
+
 void add_report(CLI::App& app, CommonOptions& common) {
   CLI::App* command = app.add_subcommand("report", "Write RUN/report.html for a run or a study, finished or not");
-  auto run = std::make_shared<std::string>();
-  command->add_option("RUN", *run, "Run directory, or a study's folder")->required();
-  command->callback([run] {
-    if (std::filesystem::exists(std::filesystem::path(*run) / "results.json")) {
-      write_study_report(*run);
-    } else {
-      write_report(*run);
-    }
-    fmt::print("{}\n", (std::filesystem::path(*run) / "report.html").string());
-  });
+  auto a = std::make_shared<ReportArguments>();
+  command->add_option("RUN", a->run, "Run directory, or a study's folder")->required();
+  auto* page = command->add_flag("--page", a->page,
+                                 "Write RUN/demo.html too, a page that runs the finished run's model, and link it");
+  command->add_option("--runtime", a->runtime, "ONNX Runtime Web for that page, as of `dgl export`")->needs(page);
+  command->callback([a, &common] { run(*a, common); });
 }
 
 }  // namespace dgl

@@ -102,6 +102,12 @@ std::string pictures_section(const fs::path& run, const RunFacts& facts, const s
   return fmt::format("<section><h2>Samples</h2>\n{}<div class=\"figures\">\n{}</div></section>", note, figures);
 }
 
+/// Points to the page that runs the model, where `dgl report --page` has written one.
+std::string demo_section(const fs::path& run) {
+  if (!fs::exists(run / "demo.html")) return "";
+  return "<p class=\"demo\"><a href=\"demo.html\">Run the model in this browser</a></p>";
+}
+
 /// Shows the grids over time. Without scripts, and in print, only the last one is visible.
 std::string strip_section(const std::vector<SampleFile>& samples) {
   if (samples.size() < 2) return "";
@@ -187,24 +193,25 @@ void write_report(const fs::path& run) {
     remake = "<section><h2>To make it again</h2>\n<pre class=\"command\">" + escape_html(*command) + "</pre></section>";
   }
   const std::string command = summary.text("command").value_or("");
-  const std::string page = fill_page(page_html(), {{"title", escape_html(title_text(facts))},
-                                                   {"run", escape_html(name)},
-                                                   {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
-                                                   {"lead", lead_section(facts)},
-                                                   {"tiles", tiles_section(facts)},
-                                                   {"pictures", pictures_section(run, facts, samples)},
-                                                   {"table", table_section(facts)},
-                                                   {"charts", charts_section(facts)},
-                                                   {"stages", translations_section(facts) + stages_section(facts) +
-                                                                  judges_section(facts) + calls_section(facts)},
-                                                   {"strip", strip_section(samples)},
-                                                   {"facts", facts_section(facts)},
-                                                   {"remake", remake},
-                                                   {"recipe", recipe},
-                                                   {"css", std::string(page_css())},
-                                                   {"chart_js", std::string(chart_js())},
-                                                   {"data", script_json(chart_data(facts))},
-                                                   {"js", std::string(page_js())}});
+  const std::string page = fill_page(
+      page_html(),
+      {{"title", escape_html(title_text(facts))},
+       {"run", escape_html(name)},
+       {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
+       {"lead", lead_section(facts)},
+       {"tiles", tiles_section(facts)},
+       {"pictures", demo_section(run) + pictures_section(run, facts, samples)},
+       {"table", table_section(facts)},
+       {"charts", charts_section(facts)},
+       {"stages", translations_section(facts) + stages_section(facts) + judges_section(facts) + calls_section(facts)},
+       {"strip", strip_section(samples)},
+       {"facts", facts_section(facts)},
+       {"remake", remake},
+       {"recipe", recipe},
+       {"css", std::string(page_css())},
+       {"chart_js", std::string(chart_js())},
+       {"data", script_json(chart_data(facts))},
+       {"js", std::string(page_js())}});
   write_file(run / "report.html", page);
 }
 
