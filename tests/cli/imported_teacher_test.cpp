@@ -53,7 +53,7 @@ TEST_F(ImportedTeacher, ItsNetworksAreTheRecipes) {
   const TensorFile half = load_safetensors(at("half/model.safetensors"));
   EXPECT_EQ(half.at("generator_ema.mapping.fc0.weight", "half").size(0), 8);
   const std::string recipe = read_file(at("half/recipe.toml"));
-  for (const char* line : {"w_dim = 8", "mapping_layers = 2", "channel_max = 8", "init = \"teacher\""}) {
+  for (const char* line : {"w_dim = 8", "mapping_layers = 2", "channel_max = 8", "init = 'teacher'"}) {
     EXPECT_NE(recipe.find(line), std::string::npos) << line;
   }
 }
@@ -65,12 +65,17 @@ TEST_F(ImportedTeacher, ARecipeThatContradictsItIsRefused) {
   }
   expect_refused(words, {"imported.safetensors", "network.w_dim = 12 where it has 8", "channel_max = 16",
                          "student.init = \"random\""});
-  // From random weights it may have other layers, but not more parameters.
-  words.insert(words.end(), {"--set", "student.init=random"});
-  expect_refused(words, {"imported.safetensors", "parameters", "--width"});
   EXPECT_FALSE(fs::exists(at("wide")));
-  words.insert(words.end(), {"--width", "1/4", "--set", "network.mapping_layers=1"});
-  expect_success(run(words));
+  // From random weights it may have other layers, but not more parameters.
+  words.insert(words.end(), {"--set", "student.init=random", "--width"});
+  const auto at_width = [&](const char* width) {
+    Words all = words;
+    all.emplace_back(width);
+    return all;
+  };
+  expect_refused(at_width("1"), {"imported.safetensors", "parameters", "--width"});
+  EXPECT_FALSE(fs::exists(at("wide")));
+  expect_success(run(at_width("1/4")));
 }
 
 TEST_F(ImportedTeacher, TrainingStartsFromIt) {
@@ -86,7 +91,9 @@ TEST_F(ImportedTeacher, TrainingStartsFromIt) {
                    before = load_safetensors(at("imported.safetensors"));
   for (const auto& [name, tensor] : before.tensors) {
     if (name.ends_with("w_avg")) continue;  // follows the latents of a step
-    EXPECT_TRUE(same.at(name, "same").equal(tensor)) << name;
+    // The average moves towards the network by what its half-life of 10 kimg allows in 8 images.
+    const double bound = name.starts_with("generator_ema.") ? 1e-2 : 0;
+    EXPECT_LE((same.at(name, "same") - tensor).abs().max().item<double>(), bound) << name;
   }
   expect_success(run(with({"--out", "tuned", "--recipe", "r.toml", "--set", "student.discriminator_freeze=1"})));
   const TensorFile tuned = load_safetensors(at("tuned/model.safetensors"));

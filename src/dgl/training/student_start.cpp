@@ -340,6 +340,7 @@ void start_from_model(TrainingSession& session) {
   if (&family != &session.family())
     fail("{}: a {}, where the recipe is of a {}", file, family.name(), session.recipe.family);
   begin_from(session, model, file);
+  session.recipe.ema_ramp = 0;
   freeze_discriminators(session);
 }
 

@@ -18,7 +18,8 @@ void resolve_start(TrainingSession& session);
 void start_student(TrainingSession& session);
 
 /// Starts the networks of `dgl train --from` from a model's of the same family, and freezes the first blocks of its
-/// discriminators as the recipe says. Discriminators that the model lacks start from random weights, with a note.
+/// discriminators as the recipe says. Averages go on from the model's, without training.ema_ramp, as
+/// stylegan2-ada-pytorch's do. Discriminators that the model lacks start from random weights, with a note.
 /// Throws Error for a model of other networks.
 void start_from_model(TrainingSession& session);
 
