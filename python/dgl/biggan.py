@@ -25,6 +25,8 @@ class SpectralWeight(nn.Module):
     """A weight [rows, ...] that is divided by an estimate of its largest singular value (Miyato et al. 2018,
     arXiv 1802.05957), of one power iteration that starts at the stored vector ``u0`` [1, rows]; perhaps with a bias."""
 
+    u0: torch.Tensor
+
     def __init__(self, sizes: Sequence[int], bias: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(*sizes, device=META))
@@ -64,6 +66,9 @@ class SpectralLinear(SpectralWeight):
 class BatchNorm(nn.Module):
     """Normalizes [N, C, H, W] by stored statistics."""
 
+    stored_mean: torch.Tensor
+    stored_var: torch.Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("stored_mean", torch.empty(channels, device=META))
@@ -84,7 +89,7 @@ class LastNorm(BatchNorm):
 
 
 class ConditionalBatchNorm(BatchNorm):
-    """Batch norm whose gain and bias are linear functions of a condition [N, D], or tables with a row for each label."""
+    """Batch norm whose gain and bias are linear functions of a condition [N, D], or tables with a row for a label."""
 
     def __init__(self, channels: int, condition_dim: int, num_classes: int) -> None:
         super().__init__(channels)
@@ -183,7 +188,8 @@ class BigGAN(GenerativeModel):
                 block.append(SelfAttention(outputs))
             self.blocks.append(block)
             inputs = outputs
-        self.output_layer = nn.Sequential(LastNorm(inputs), nn.ReLU(), SpectralConv(inputs, self.channels, 3), nn.Tanh())
+        last = SpectralConv(inputs, self.channels, 3)
+        self.output_layer = nn.Sequential(LastNorm(inputs), nn.ReLU(), last, nn.Tanh())
 
     def forward(self, z: torch.Tensor, labels: Optional[torch.Tensor] = None, *, truncation: float = 1) -> torch.Tensor:
         """Images [N, C, R, R] in -1..1 of latents z [N, z_dim], times ``truncation``, and labels [N]."""

@@ -4,7 +4,7 @@ that family's lists of layers (shape.h, unet_generator.cpp), which is where the 
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -118,6 +118,9 @@ class ResnetGenerator(nn.Module):
 class StoredNorm(nn.Module):
     """Batch norm by stored statistics, in training mode too."""
 
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(channels, device=META))
@@ -135,7 +138,9 @@ class UnetBlock(nn.Module):
     All but the outermost give their input [N, outer, H, W] and, behind it, what they made of it: [N, 2 outer, H, W].
     """
 
-    def __init__(self, outer: int, inner: int, batch_norm: bool, within: Optional["UnetBlock"], outermost: bool) -> None:
+    def __init__(
+        self, outer: int, inner: int, batch_norm: bool, within: Optional["UnetBlock"], outermost: bool
+    ) -> None:
         super().__init__()
 
         def norm(channels: int) -> nn.Module:
@@ -182,7 +187,7 @@ class UnetGenerator(nn.Module):
         return self.model(images)
 
 
-def _generator(settings: Settings) -> nn.Module:
+def _generator(settings: Settings) -> Union[ResnetGenerator, UnetGenerator]:
     unet = settings.choice("architecture", ARCHITECTURES) == "unet"
     return UnetGenerator(settings) if unet else ResnetGenerator(settings)
 

@@ -86,7 +86,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, shape: DenoiserShape) -> None:
         super().__init__()
-        self.half = shape.first_channels // 2
+        self.frequencies = shape.first_channels // 2
         dense = [nn.Linear(shape.first_channels, shape.embedding, device=META),
                  nn.Linear(shape.embedding, shape.embedding, device=META)]
         self.temb = nn.ModuleDict({"dense": nn.ModuleList(dense)})
@@ -116,8 +116,8 @@ class Denoiser(nn.Module):
 
     def embed(self, times: torch.Tensor, labels: Optional[torch.Tensor]) -> torch.Tensor:
         """What all blocks know of times and labels, [N, 4 first_channels]."""
-        places = torch.arange(self.half, dtype=torch.float32, device=times.device)
-        angles = times.float()[:, None] * torch.exp(places * (-math.log(10000.0) / (self.half - 1)))
+        places = torch.arange(self.frequencies, dtype=torch.float32, device=times.device)
+        angles = times.float()[:, None] * torch.exp(places * (-math.log(10000.0) / (self.frequencies - 1)))
         waves = torch.cat([angles.sin(), angles.cos()], 1).to(self.conv_in.weight.dtype)
         first, second = self.temb["dense"]
         embedding = second(F.silu(first(waves)))
@@ -247,7 +247,9 @@ class Diffusion(GenerativeModel):
             raise DglError(f"steps = {count}: expected 1 to {TIMES}")
         levels = noise_levels(name, count, self.grid, self.precondition)
 
-        def solve(latents: torch.Tensor, labels: Optional[torch.Tensor], generator: Optional[torch.Generator]) -> torch.Tensor:
+        def solve(
+            latents: torch.Tensor, labels: Optional[torch.Tensor], generator: Optional[torch.Generator]
+        ) -> torch.Tensor:
             # The noisy images of the first level; of eps such that the network sees the latents themselves.
             scale = math.sqrt(1 + levels[0] ** 2) if self.precondition == "eps" else levels[0]
             if name == "renoise":

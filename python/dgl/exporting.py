@@ -15,6 +15,10 @@ from .model import GenerativeModel
 from .vae import VAE
 
 
+MOST_IMAGES = 2**20
+"""That a program by torch.export takes at once. It wants a bound, and memory sets a lower one."""
+
+
 def example_inputs(model: GenerativeModel, count: int = 2) -> Tuple[torch.Tensor, ...]:
     """Inputs of ``model.forward`` for ``count`` images, on the model's device and of its type.
 
@@ -37,7 +41,7 @@ def export(
     *,
     inputs: Optional[Tuple[torch.Tensor, ...]] = None,
 ) -> Any:
-    """What ``model.forward`` computes, as a program without Python, for any number of images.
+    """What ``model.forward`` computes, as a program without Python, for any number of images up to MOST_IMAGES.
 
     - With torch 2.2 or newer by **torch.export**: returns a ``torch.export.ExportedProgram``, whose ``module()`` is
       called with the inputs. A ``path``, which should end in .pt2, is written by ``torch.export.save``.
@@ -56,7 +60,7 @@ def export(
     if not examples or any(tensor.shape[0] < 2 for tensor in examples):
         raise DglError("inputs: expected examples of two images or more, so that their number is left open")
     if hasattr(torch, "export") and hasattr(torch.export, "export") and hasattr(torch.export, "Dim"):
-        count = torch.export.Dim("count")
+        count = torch.export.Dim("count", max=MOST_IMAGES)
         dynamic = tuple({0: count} for _ in examples)
         with torch.no_grad():
             program = torch.export.export(model, examples, dynamic_shapes=dynamic)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple, Union
 
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ SETTINGS_NAME = "config.json"
 class FamilyEntry(NamedTuple):
     """A family of models: its module, and which of a file's networks it takes."""
 
-    module: Type[GenerativeModel]
+    module: Callable[[Dict[str, Settings]], GenerativeModel]
     slots: Tuple[str, ...]
     """Names of the networks in a file. A module needs one of them or more."""
     prefixes: bool

@@ -135,12 +135,11 @@ def _entry(name: str, value: Any, data_size: int, path: Path) -> Entry:
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in name):
         raise DglError(f"{path}: tensor {json.dumps(name)}: a name with control characters")
     what = f"{path}: tensor {name}"
-    fields = (value.get("dtype"), value.get("shape"), value.get("data_offsets")) if isinstance(value, dict) else ()
-    if not fields or not isinstance(fields[0], str) or not isinstance(fields[1], list) or not (
-        isinstance(fields[2], list) and len(fields[2]) == 2
-    ):
+    fields: Dict[str, Any] = value if isinstance(value, dict) else {}
+    dtype, shape, offsets = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
+    if not (isinstance(dtype, str) and isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2):
         raise DglError(f"{what}: expected dtype, shape and two data_offsets")
-    dtype, shape, (begin, end) = fields
+    begin, end = offsets
     if dtype not in DTYPES:
         raise DglError(f"{what}: dtype {json.dumps(dtype)} is not supported")
     if len(shape) > MAX_DIMENSIONS:

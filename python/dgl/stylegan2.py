@@ -74,6 +74,8 @@ class EqualLinear(nn.Module):
 class Mapping(nn.Module):
     """Maps latents z [N, z_dim] and, in a conditional model, labels [N] to styles w [N, w_dim]."""
 
+    w_avg: torch.Tensor
+
     def __init__(self, z_dim: int, widths: List[int], num_classes: int, embed_dim: int) -> None:
         super().__init__()
         self.layers = len(widths)
@@ -86,7 +88,7 @@ class Mapping(nn.Module):
 
     def forward(self, z: torch.Tensor, labels: Optional[torch.Tensor]) -> torch.Tensor:
         w = unit_square(z)
-        if self.embed is not None:
+        if self.embed is not None and labels is not None:
             w = torch.cat([w, unit_square(self.embed.embed(labels))], 1)
         for i in range(self.layers):
             w = getattr(self, f"fc{i}")(w)
@@ -99,6 +101,8 @@ class SynthesisLayer(nn.Module):
     The input is modulated and the output demodulated around one dense convolution, which equals a convolution with
     weights for each image.
     """
+
+    noise_const: torch.Tensor
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: bool) -> None:
         super().__init__()
