@@ -326,7 +326,8 @@ class AgreesWithTheReferences(PackageTest):
             model = dgl.load(path)
             for sampler in samplers:
                 expected = self.sampled(path, "-n", 2, "--sampler", sampler)["images"]
-                self.assert_near(model.sample(2, sampler=sampler), expected, SMALL, f"{precondition}, {grid}, {sampler}")
+                what = f"{precondition}, {grid}, {sampler}"
+                self.assert_near(model.sample(2, sampler=sampler), expected, SMALL, what)
         sigma = golden["sigma"]
         noisy = golden["images"] + golden["noise"] * sigma[:, None, None, None]
         self.assert_near(model(noisy, sigma), golden["denoised"], SMALL, "edm, denoised")
@@ -491,6 +492,11 @@ class RefusesWhatIsNoModel(PackageTest):
         self.refused(self.work / "run/model.safetensors", "not a dgl model")
         (self.work / "run/config.json").write_text(json.dumps(settings_of(path)))
         self.assertTrue(torch.equal(dgl.load(str(self.work / "run")).sample(2), expected))
+        # As `dgl export` writes one for the Hugging Face Hub.
+        self.run_dgl("export", "--model", path, "--to", "huggingface", "--out", "hub")
+        self.assertTrue(torch.equal(dgl.load(self.work / "hub").sample(2), expected))
+        write_safetensors(self.work / "hub/model.safetensors", read_safetensors(path))
+        self.assertTrue(torch.equal(dgl.load(self.work / "hub").sample(2), expected))
 
     def test_broken_safetensors(self) -> None:
         def file(header: object, data: bytes = b"") -> Path:

@@ -5,10 +5,12 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
+#include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
 #include "dgl/cli/export_page.h"
 #include "dgl/cli/export_precision.h"
 #include "dgl/cli/format_names.h"
+#include "dgl/cli/huggingface.h"
 #include "dgl/cli/solver_options.h"
 #include "dgl/families/import.h"
 #include "dgl/families/model_file.h"
@@ -18,6 +20,7 @@ namespace dgl {
 
 namespace {
 
+constexpr const char* kHuggingFace = "huggingface";
 // The names of files in a folder that diffusers' from_pretrained() reads.
 constexpr const char *kDiffusersWeights = "diffusion_pytorch_model.safetensors", *kDiffusersSettings = "config.json";
 
@@ -44,7 +47,7 @@ std::string signature(const SampleSpec& spec) {
 /// The formats that --to takes.
 std::vector<std::string> target_names() {
   std::vector<std::string> names = format_names(/*only_exports=*/true);
-  names.insert(names.begin(), {"onnx", "html"});
+  names.insert(names.begin(), {"onnx", "html", kHuggingFace});
   return names;
 }
 
@@ -62,6 +65,7 @@ std::string only_target(const NetworkSet& model, const std::string& origin) {
 
 /// Whether --out is a folder as `to` reads one.
 bool is_folder(const fs::path& out, const std::string& to) {
+  if (to == kHuggingFace) return true;
   for (const char* suffix : {".onnx", ".html", ".safetensors"}) {
     if (out.extension() == suffix) return false;
   }
@@ -74,6 +78,9 @@ void check_options(const ExportArguments& arguments, const std::string& written,
   const std::string suffix = fs::path(arguments.out).extension().string();
   if (written.empty() && !folder && suffix != ".safetensors") {
     fail("--out {}: expected a name that ends in .onnx, .html or .safetensors", arguments.out);
+  }
+  if (arguments.to == kHuggingFace && (!written.empty() || suffix == ".safetensors")) {
+    throw UsageError(fmt::format("--to {} writes a folder, not --out {}", arguments.to, arguments.out));
   }
   const bool program = arguments.to != "onnx" && arguments.to != "html";
   if (!arguments.to.empty() && (program ? !written.empty() : arguments.to != written)) {
@@ -92,46 +99,52 @@ void check_options(const ExportArguments& arguments, const std::string& written,
   }
 }
 
+/// Writes x.onnx: a network alone, or what makes images.
+void export_onnx(const ExportArguments& arguments, const NetworkSet& model, WeightPrecision weights,
+                 const CommonOptions& common) {
+  if (!arguments.network.empty()) {
+    const Network& network = *slot_of(model, arguments.network, arguments.model).best();
+    onnx_graph(network, arguments.model + ": " + arguments.network, model.info, weights).save(arguments.out);
+    if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
+    return;
+  }
+  const auto sampler = sampler_of(model, arguments.model);
+  apply_solver_options(*sampler, arguments.solver, arguments.model);
+  const OnnxGraph full = onnx_graph(*sampler, arguments.psi, model.info);
+  if (weights == WeightPrecision::fp32) {
+    full.save(arguments.out);
+    if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
+    return;
+  }
+  round_weights(model, weights);
+  const OnnxGraph graph = onnx_graph(*sampler, arguments.psi, model.info, weights);
+  graph.save(arguments.out);
+  if (common.quiet) return;
+  fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
+  print_precision({.model = arguments.model,
+                   .rounded = &model,
+                   .bytes = full.bytes().size(),
+                   .rounded_bytes = graph.bytes().size(),
+                   .psi = arguments.psi,
+                   .solver = arguments.solver},
+                  arguments.precision, common);
+}
+
 void run(const ExportArguments& arguments, const CommonOptions& common) {
   const fs::path out = arguments.out;
   const std::string suffix = out.extension().string();
   const bool onnx = suffix == ".onnx", page = suffix == ".html", folder = is_folder(out, arguments.to);
   check_options(arguments, onnx ? "onnx" : page ? "html" : "", folder);
   const WeightPrecision weights = checked_precision(arguments.precision, onnx);
-  const bool rounds = weights != WeightPrecision::fp32;
-  refuse_existing(out, arguments.overwrite);
+  const bool hub = arguments.to == kHuggingFace;
+  if (!hub) refuse_existing(out, arguments.overwrite);
   if (page) {
     export_page(arguments.model, arguments.out, arguments.psi, arguments.solver, arguments.page, common);
     return;
   }
   const NetworkSet model = load_model(arguments.model);
-  if (onnx && !arguments.network.empty()) {
-    const Network& network = *slot_of(model, arguments.network, arguments.model).best();
-    onnx_graph(network, arguments.model + ": " + arguments.network, model.info, weights).save(out);
-    if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
-    return;
-  }
   if (onnx) {
-    const auto sampler = sampler_of(model, arguments.model);
-    apply_solver_options(*sampler, arguments.solver, arguments.model);
-    const OnnxGraph full = onnx_graph(*sampler, arguments.psi, model.info);
-    if (!rounds) {
-      full.save(out);
-      if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
-      return;
-    }
-    round_weights(model, weights);
-    const OnnxGraph graph = onnx_graph(*sampler, arguments.psi, model.info, weights);
-    graph.save(out);
-    if (common.quiet) return;
-    fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
-    print_precision({.model = arguments.model,
-                     .rounded = &model,
-                     .bytes = full.bytes().size(),
-                     .rounded_bytes = graph.bytes().size(),
-                     .psi = arguments.psi,
-                     .solver = arguments.solver},
-                    arguments.precision, common);
+    export_onnx(arguments, model, weights, common);
     return;
   }
   NetworkSet exported = model;
@@ -139,6 +152,11 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
     exported = {};
     exported.info = model.info;
     exported.add(slot_of(model, arguments.network, arguments.model));
+  }
+  if (hub) {
+    write_huggingface_folder(out, exported, arguments.model, parse_device(common.device), arguments.overwrite);
+    if (!common.quiet) fmt::print("{}: model.safetensors, config.json, README.md\n", arguments.out);
+    return;
   }
   const auto format =
       find_checkpoint_format(arguments.to.empty() ? only_target(model, arguments.model) : arguments.to, "--to");
@@ -157,20 +175,21 @@ void run(const ExportArguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 void add_export(CLI::App& app, CommonOptions& common) {
-  CLI::App* command =
-      app.add_subcommand("export", "Export a model to ONNX, a page that runs it, or another program's checkpoint");
+  CLI::App* command = app.add_subcommand(
+      "export", "Export a model to ONNX, a page that runs it, another program's checkpoint, or a folder for the Hub");
   auto a = std::make_shared<ExportArguments>();
   command->add_option("--model", a->model, "Model file")->required();
   command
-      ->add_option("--to", a->to,
-                   "Target: onnx (what makes images, for any ONNX runtime), html (a page in which it runs), or a "
-                   "program whose names all tensors get; follows the name of --out by default, where one program is "
-                   "possible")
+      ->add_option(
+          "--to", a->to,
+          "Target: onnx (what makes images, for any ONNX runtime), html (a page in which it runs), huggingface "
+          "(a folder for the Hub: the model, its settings and a model card), or a program whose names all "
+          "tensors get; follows the name of --out by default, where one program is possible")
       ->check(CLI::IsMember(target_names()));
   command
       ->add_option("--out", a->out,
                    "File to write: x.onnx, x.html, or x.safetensors (a program's state dict); for diffusers also a "
-                   "folder, with config.json, which its from_pretrained() reads")
+                   "folder, with config.json, which its from_pretrained() reads; for huggingface a folder")
       ->required();
   command->add_option(
       "--network", a->network,
