@@ -1,6 +1,7 @@
 #include "dgl/report/report.h"
 
 #include <fmt/format.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -9,13 +10,14 @@
 #include "dgl/cli/commands.h"
 #include "dgl/cli/export_page.h"
 #include "dgl/report/study_report.h"
+#include "dgl/report/tensorboard.h"
 
 namespace dgl {
 
 namespace {
 
 struct ReportArguments {
-  std::string run, runtime;
+  std::string run, runtime, tensorboard;
   bool page = false;
 };
 
@@ -23,6 +25,12 @@ void run(const ReportArguments& arguments, const CommonOptions& common) {
   const std::filesystem::path folder = arguments.run;
   const bool study = std::filesystem::exists(folder / "results.json");
   if (study && arguments.page) throw UsageError("--page goes with a run, not with a study");
+  if (study && !arguments.tensorboard.empty()) fail("{}: a study; expected one of its runs", arguments.run);
+  if (!arguments.tensorboard.empty()) {
+    const int64_t lines = export_events(folder, arguments.tensorboard);
+    fmt::print("{}: {} log lines\n", arguments.tensorboard, lines);
+    return;
+  }
   if (arguments.page) {
     PageOptions options;
     options.runtime = arguments.runtime;
@@ -42,6 +50,7 @@ void add_report(CLI::App& app, CommonOptions& common) {
   CLI::App* command = app.add_subcommand("report", "Write RUN/report.html for a run or a study, finished or not");
   auto a = std::make_shared<ReportArguments>();
   command->add_option("RUN", a->run, "Run directory, or a study's folder")->required();
+  command->add_option("--tensorboard", a->tensorboard, "Write the run's log and grids as event files to this folder");
   auto* page = command->add_flag("--page", a->page,
                                  "Write RUN/demo.html too, a page that runs the finished run's model, and link it");
   command->add_option("--runtime", a->runtime, "ONNX Runtime Web for that page, as of `dgl export`")->needs(page);

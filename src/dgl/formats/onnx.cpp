@@ -1,12 +1,11 @@
 #include "dgl/formats/onnx.h"
 
 #include <cstdint>
-#include <cstring>
-#include <string_view>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
 #include "dgl/base/torch.h"
+#include "dgl/formats/protobuf.h"
 
 namespace dgl {
 
@@ -17,45 +16,7 @@ constexpr int64_t kFloatType = 1, kInt8Type = 3, kInt64Type = 7, kHalfType = 10;
 constexpr int64_t kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3,
                   kIntsAttribute = 7;  // AttributeProto.AttributeType
 
-/// Encodes the fields of one message. Each begins with its number and its wire type: 0 for an integer with seven bits a
-/// byte, 2 for a length N and N bytes, 5 for four bytes.
-class Message {
- public:
-  Message& integer(int field, int64_t value) {
-    tag(field, 0);
-    varint(static_cast<uint64_t>(value));
-    return *this;
-  }
-  Message& real(int field, float value) {
-    tag(field, 5);
-    char four[sizeof value];
-    std::memcpy(four, &value, sizeof value);
-    bytes_.append(four, sizeof value);
-    return *this;
-  }
-  Message& text(int field, std::string_view value) {
-    tag(field, 2);
-    varint(value.size());
-    bytes_ += value;
-    return *this;
-  }
-  Message& message(int field, const Message& value) { return text(field, value.bytes_); }
-  /// Appends fields that are already encoded.
-  Message& fields(std::string_view encoded) {
-    bytes_ += encoded;
-    return *this;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  void tag(int field, int storage) { varint(static_cast<uint64_t>(field) << 3 | static_cast<uint64_t>(storage)); }
-  void varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
-    bytes_ += static_cast<char>(value);
-  }
-
-  std::string bytes_;
-};
+using Message = ProtobufMessage;
 
 /// Returns the ValueInfoProto of a tensor [N, sizes…].
 Message value_info(const std::string& name, int64_t type, at::IntArrayRef sizes) {

@@ -16,9 +16,8 @@
 namespace dgl {
 
 /// A graph of ONNX operators (https://onnx.ai, IR version 7, operator set 13). It is built in the order of execution
-/// and written as an .onnx file. Tensors are identified by their names. The file has protobuf's wire format
-/// (onnx/onnx.proto, https://protobuf.dev/programming-guides/encoding), which is implemented here. Libtorch's wheels
-/// contain a protobuf of their own, and two in one program conflict.
+/// and written as an .onnx file. Tensors are identified by their names. The file is a protobuf message
+/// (onnx/onnx.proto, formats/protobuf.h).
 class OnnxGraph {
  public:
   using Attribute = std::variant<int64_t, double, std::string, std::vector<int64_t>>;

@@ -89,6 +89,7 @@ struct Recipe {
   double kimg = 300;
   double checkpoint_kimg = 10;  ///< interval of checkpoints, log lines, sample grids and evaluations
   int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do
+  bool tensorboard = true;      ///< whether log lines and sample grids go into event files for TensorBoard too
   std::string precision = "fp32";
   double lr = 0.0025;
   double lr_discriminator = 0;           ///< 0: lr

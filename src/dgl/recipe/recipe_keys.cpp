@@ -73,6 +73,8 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        "Interval of checkpoints, log lines, sample grids and evaluations; a fraction is allowed", 1e-3, kMany},
       {"training", "checkpoint_keep", &r.checkpoint_keep,
        "Newest checkpoints that stay; the end of each stage always does", 1, 1000},
+      {"training", "tensorboard", &r.tensorboard,
+       "Whether log lines and sample grids go into event files for TensorBoard too, in the run's folder events"},
       {"training",
        "precision",
        &r.precision,

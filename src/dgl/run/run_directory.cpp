@@ -25,8 +25,9 @@ void make_folder(const fs::path& path) {
 }
 
 /// The files of a run. Nothing else in its folder is ever removed.
-constexpr const char* kNames[] = {"recipe.toml",       "log.jsonl",    "samples",     "checkpoints", "best.safetensors",
-                                  "model.safetensors", "summary.json", "report.html", "demo.html",   "output.txt"};
+constexpr const char* kNames[] = {"recipe.toml",      "log.jsonl",         "samples",      "checkpoints",
+                                  "best.safetensors", "model.safetensors", "summary.json", "report.html",
+                                  "demo.html",        "output.txt",        "events"};
 
 bool is_partial(const fs::path& path) { return path.filename().string().find(".partial-") != std::string::npos; }
 

@@ -15,7 +15,7 @@
 namespace dgl {
 
 /// The folder that a run writes: recipe.toml, log.jsonl, samples/, checkpoints/, best.safetensors, model.safetensors,
-/// summary.json, report.html (docs/formats.md). Knows the files' names and positions, not their content.
+/// events/, summary.json, report.html (docs/formats.md). Knows the files' names and positions, not their content.
 class RunDirectory {
  public:
   /// Creates a run directory and writes the recipe. Throws Error if `path` exists and is not an empty folder, unless
@@ -37,6 +37,7 @@ class RunDirectory {
   std::filesystem::path best() const { return path_ / "best.safetensors"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
   std::filesystem::path log() const { return path_ / "log.jsonl"; }
+  std::filesystem::path events() const { return path_ / "events"; }
   std::filesystem::path sample(const std::string& name) const { return path_ / "samples" / (name + ".png"); }
   std::filesystem::path checkpoint(int64_t step) const;
   /// The checkpoint of an interrupt between two regular checkpoints. The next regular one removes it.

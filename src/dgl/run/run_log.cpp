@@ -6,7 +6,6 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
-#include "dgl/base/table_reader.h"
 
 namespace dgl {
 
@@ -57,9 +56,9 @@ nlohmann::json LogLine::to_json() const {
   return line;
 }
 
-RunLog read_run_log(const std::filesystem::path& path) {
+void for_each_log_line(const std::filesystem::path& path,
+                       const std::function<void(const TableReader& line, const std::string& where)>& use) {
   const std::string text = read_file(path, kMaxLogBytes);
-  RunLog log;
   size_t number = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);
@@ -69,8 +68,26 @@ RunLog read_run_log(const std::filesystem::path& path) {
     at = cut ? text.size() : end + 1;
     if (cut && !nlohmann::json::accept(line)) break;
     if (line.size() > kMaxLineBytes) fail_file("{}: {} bytes, expected at most {}", where, line.size(), kMaxLineBytes);
-    add_line(TableReader(line, where), where, log);
+    use(TableReader(line, where), where);
   }
+}
+
+std::vector<std::pair<std::string, double>> log_scalars(const TableReader& line) {
+  std::vector<std::pair<std::string, double>> scalars;
+  for (const char* key : {"stage", "epoch", "fd", "accuracy", "seconds", "cpu_seconds", "images_per_second"}) {
+    if (const auto value = line.number(key)) scalars.emplace_back(key, *value);
+  }
+  for (const std::string group : {"loss", "score", "measures"}) {
+    for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) {
+      scalars.emplace_back(group + "/" + name, value);
+    }
+  }
+  return scalars;
+}
+
+RunLog read_run_log(const std::filesystem::path& path) {
+  RunLog log;
+  for_each_log_line(path, [&](const TableReader& line, const std::string& where) { add_line(line, where, log); });
   return log;
 }
 

@@ -2,11 +2,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "dgl/base/table_reader.h"
 
 namespace dgl {
 
@@ -53,6 +57,16 @@ struct LogLine {
   /// Returns the line as JSON, which read_run_log() reads.
   nlohmann::json to_json() const;
 };
+
+/// Calls `use` with every line of log.jsonl, one JSON object each, and with "FILE line N", which names it in messages.
+/// Ignores an incomplete last line without a line end, which a crash can leave. Throws Error, naming file and line, for
+/// anything else that is malformed.
+void for_each_log_line(const std::filesystem::path& path,
+                       const std::function<void(const TableReader& line, const std::string& where)>& use);
+
+/// Returns the numbers of a log line by their keys, those of its objects as "loss/g_main". kimg, images and step, which
+/// say when the line was written, are left out. Throws Error for a value of the wrong type.
+std::vector<std::pair<std::string, double>> log_scalars(const TableReader& line);
 
 /// Reads log.jsonl, one JSON object per line. Ignores an incomplete last line without a line end, which a crash can
 /// leave. Throws Error, naming file and line, for anything else that is malformed.

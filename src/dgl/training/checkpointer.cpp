@@ -10,6 +10,7 @@
 #include "dgl/base/progress.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
+#include "dgl/run/event_log.h"
 #include "dgl/run/run_directory.h"
 
 namespace dgl {
@@ -110,7 +111,10 @@ void Checkpointer::load_newest(const RunDirectory& directory, const std::vector<
   for (const auto& path : paths) {
     try {
       load(load_safetensors(path), path.string());
-      if (session_.processes->is_root()) directory.truncate_log(session_.state.log_bytes);
+      if (session_.processes->is_root()) {
+        directory.truncate_log(session_.state.log_bytes);
+        truncate_events(directory.events(), session_.state.images);
+      }
       if (!why.empty()) progress.print(fmt::format("continuing from {} instead", path.filename().string()));
       return;
     } catch (const Error& error) {

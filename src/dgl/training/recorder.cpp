@@ -1,6 +1,7 @@
 #include "dgl/training/recorder.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 
 #include "dgl/base/byte_text.h"
 #include "dgl/base/error.h"
+#include "dgl/base/files.h"
+#include "dgl/base/table_reader.h"
 #include "dgl/base/text.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
@@ -37,7 +40,8 @@ RunRecorder::RunRecorder(TrainingSession& session, const RunDirectory& directory
       evaluator_(evaluator),
       judges_(judges),
       progress_(progress),
-      grid_(SampleGrid::of(session.recipe.network->labels())) {}
+      grid_(SampleGrid::of(session.recipe.network->labels())),
+      events_(directory.events()) {}
 
 void RunRecorder::show_progress(const Stage& stage) {
   const RunState& state = session_.state;
@@ -137,6 +141,7 @@ void RunRecorder::evaluate_and_log(const Stage& stage) {
                               distance_text));
   directory_.append_log(line.to_json());
   state.log_bytes = directory_.log_size();
+  if (session_.recipe.tensorboard) write_events(line);
 }
 
 std::vector<Translator> RunRecorder::translators(const NetworkSet& model, const std::string& file) const {
@@ -175,12 +180,27 @@ std::vector<std::string> RunRecorder::grid_rows(const NetworkSet& model, const s
   return rows;
 }
 
+std::string RunRecorder::grid_name() const { return fmt::format("{:06d}", session_.state.images / 1000); }
+
+void RunRecorder::write_events(const LogLine& line) {
+  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto add_grid = [&](int64_t step, const std::string& tag, const std::string& name) {
+    const auto path = directory_.sample(name);
+    if (std::filesystem::exists(path)) events_.add_png(now, step, tag, read_file(path));
+  };
+  if (events_.empty()) {
+    add_grid(0, "real", "real");
+    add_grid(0, "teacher", "teacher");
+  }
+  events_.add_scalars(now, line.images, log_scalars(TableReader(json_text(line.to_json()), "the log line")));
+  add_grid(line.images, "samples", grid_name());
+}
+
 void RunRecorder::write_samples(Sampler& sampler) {
   const auto write = [&](const std::string& name, const torch::Tensor& images) {
     write_grid(directory_.sample(name), images, grid_.columns);
   };
-  write(fmt::format("{:06d}", session_.state.images / 1000),
-        draw_grid(session_.student.networks, "the student", sampler));
+  write(grid_name(), draw_grid(session_.student.networks, "the student", sampler));
   if (!std::filesystem::exists(directory_.sample("real"))) write("real", real_grid());
   if (!session_.teacher || std::filesystem::exists(directory_.sample("teacher"))) return;
   const std::string& file = session_.recipe.teacher().file;

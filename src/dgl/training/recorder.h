@@ -6,6 +6,7 @@
 
 #include "dgl/base/progress.h"
 #include "dgl/base/torch.h"
+#include "dgl/run/event_log.h"
 #include "dgl/run/run_directory.h"
 #include "dgl/run/run_log.h"
 #include "dgl/training/evaluator.h"
@@ -14,8 +15,8 @@
 
 namespace dgl {
 
-/// Writes what a run leaves for people: log lines, sample grids, the best and the final model, summary and report; and
-/// shows its progress. Only the root process's writes anything.
+/// Writes what a run leaves for people: log lines, sample grids, both of them as events for TensorBoard too, the best
+/// and the final model, summary and report; and shows its progress. Only the root process's writes anything.
 class RunRecorder {
  public:
   RunRecorder(TrainingSession& session, const RunDirectory& directory, const Evaluator& evaluator, const Judges& judges,
@@ -37,6 +38,10 @@ class RunRecorder {
   bool note_distance(double distance, double kimg, const Stage& stage);
   void save_best(const LogLine& line);
   void write_samples(Sampler& sampler);
+  /// The name of the sample grid that belongs to the images seen so far.
+  std::string grid_name() const;
+  /// Adds a log line and its sample grid to the events, and what stands beside all grids when they begin.
+  void write_events(const LogLine& line);
   /// translators_of() a model in a run that translates images; else none.
   std::vector<Translator> translators(const NetworkSet& model, const std::string& file) const;
   /// The grid of a model: of one that translates images, translation_rows() in each direction, else what its sampler
@@ -57,6 +62,7 @@ class RunRecorder {
   const Judges& judges_;
   Progress& progress_;
   SampleGrid grid_;
+  EventLog events_;
 };
 
 }  // namespace dgl
