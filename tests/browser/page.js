@@ -165,6 +165,16 @@ async function styleGan2(browser) {
   expect("frames per second", /^\d+(\.\d)? frames per second$/.test(await browser.value('document.querySelector(".speed").textContent')));
 }
 
+async function labeledStyleGan2(browser) {
+  run("import", golden("stylegan2/ada32-labels.pt"), "--out", inWork("labels.safetensors"));
+  await open(browser, exported(inWork("labels.safetensors")));
+  await set(browser, { seed: 4 }, "[data-count='4']");
+  await same(browser, "a StyleGAN2's labels of the seed", drawn(inWork("labels.safetensors"), "--seed", "4", "-n", "4"));
+  await set(browser, { label: 1 });
+  const options = ["--seed", "4", "-n", "4", "--label", "1"];
+  await same(browser, "a StyleGAN2's chosen label", drawn(inWork("labels.safetensors"), ...options));
+}
+
 async function bigGan(browser) {
   const model = asset("emoji32-biggan-teacher");
   await open(browser, exported(model, "--teacher", model));
@@ -246,7 +256,6 @@ function refusals() {
   refused("a folder that is no runtime", /has no dist\/ort/, ...model, "--runtime", source);
   refused("a page that is too large", /more than the 2 MB of --max-mb/, ...model, ...here, "--max-mb", "2");
   refused("a feature network", /not a dgl model/, "--model", asset("mnist32-features"), ...here);
-  refused("a discriminator alone", /no network that makes images/, "--model", asset("mnist32-judge"), ...here);
   refused("a teacher of other images", /cannot stand beside/, ...model, ...here, "--teacher", asset("emoji32-biggan-teacher"));
   refused("images for a model that takes none", /takes no such images/, ...model, ...here, "--images", source);
 }
@@ -256,7 +265,7 @@ function refusals() {
   refusals();
   const browser = new Browser(program);
   try {
-    for (const test of [styleGan2, bigGan, diffusion, imagesOfImages, oldBrowser]) {
+    for (const test of [styleGan2, labeledStyleGan2, bigGan, diffusion, imagesOfImages, oldBrowser]) {
       await test(browser);
       const said = browser.console.filter((line) => line);
       expect(`${test.name}: nothing on the console`, said.length === 0, said.join("; "));

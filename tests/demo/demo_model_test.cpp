@@ -53,7 +53,9 @@ TEST(DemoModel, OfACycleGanTranslatesBothWays) {
 }
 
 TEST(DemoModel, RefusesWhatMakesNoImages) {
-  EXPECT_THROW(demo_of("mnist32-judge"), Error);
+  NetworkSet judge;
+  judge.add(load_model(asset("mnist32-teacher")).at("discriminator", "the teacher"));
+  EXPECT_THROW(demo_model(judge, {}, "a discriminator"), Error);
   EXPECT_THROW(demo_of("mnist32-teacher", {"euler", 2}), Error);
   EXPECT_THROW(demo_of("digits32-outlines-teacher", {"euler", 2}), Error);
 }

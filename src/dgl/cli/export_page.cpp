@@ -32,10 +32,11 @@ std::optional<Recipe> recipe_of(const fs::path& model) {
   return RunDirectory::open(model).recipe();
 }
 
-/// "runs/half" and "half.safetensors" as "half".
+/// "runs/half", "runs/half/model.safetensors" and "half.safetensors" as "half".
 std::string name_of(const std::string& model) {
-  const fs::path path = fs::absolute(model).lexically_normal();
-  return path.has_filename() ? path.stem().string() : path.parent_path().filename().string();
+  fs::path path = fs::absolute(model).lexically_normal();
+  if (!path.has_filename() || path.filename() == "model.safetensors") path = path.parent_path();
+  return fs::is_directory(path) ? path.filename().string() : path.stem().string();
 }
 
 DemoModel page_model(const std::string& path, const SolverChoice& solver, const char* shown) {

@@ -193,34 +193,12 @@ std::string report_page(const fs::path& run) {
     remake = "<section><h2>To make it again</h2>\n<pre class=\"command\">" + escape_html(*command) + "</pre></section>";
   }
   const std::string command = summary.text("command").value_or("");
-<<<<<<< HEAD
-  const std::string page = fill_page(
-      page_html(),
-      {{"title", escape_html(title_text(facts))},
-       {"run", escape_html(name)},
-       {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
-       {"lead", lead_section(facts)},
-       {"tiles", tiles_section(facts)},
-       {"pictures", demo_section(run) + pictures_section(run, facts, samples)},
-       {"table", table_section(facts)},
-       {"charts", charts_section(facts)},
-       {"stages", translations_section(facts) + stages_section(facts) + judges_section(facts) + calls_section(facts)},
-       {"strip", strip_section(samples)},
-       {"facts", facts_section(facts)},
-       {"remake", remake},
-       {"recipe", recipe},
-       {"css", std::string(page_css())},
-       {"chart_js", std::string(chart_js())},
-       {"data", script_json(chart_data(facts))},
-       {"js", std::string(page_js())}});
-  write_file(run / "report.html", page);
-=======
   return fill_page(page_html(), {{"title", escape_html(title_text(facts))},
                                  {"run", escape_html(name)},
                                  {"command", escape_html(command.empty() ? "dgl" : "dgl " + command)},
                                  {"lead", lead_section(facts)},
                                  {"tiles", tiles_section(facts)},
-                                 {"pictures", pictures_section(run, facts, samples)},
+                                 {"pictures", demo_section(run) + pictures_section(run, facts, samples)},
                                  {"table", table_section(facts)},
                                  {"charts", charts_section(facts)},
                                  {"stages", translations_section(facts) + stages_section(facts) +
@@ -233,7 +211,6 @@ std::string report_page(const fs::path& run) {
                                  {"chart_js", std::string(chart_js())},
                                  {"data", script_json(chart_data(facts))},
                                  {"js", std::string(page_js())}});
->>>>>>> 8e7116a (dgl report --watch shows a run in a browser while it trains)
 }
 
 void write_report(const fs::path& run) { write_file(run / "report.html", report_page(run)); }

@@ -59,7 +59,7 @@ function sayWhatIsShown() {
     const part = (m) => m.draw || m.maps[0];
     const times = part(models[1]).params / part(models[0]).params;
     byId("lead").textContent +=
-      ` The student has learned from its teacher, which has ${times.toPrecision(2)} times as many parameters.`;
+      ` The student has learned from its teacher, which has ${ratioText(times)} times as many parameters.`;
   }
   const command = models[0].draw ? "sample --seed" : "translate";
   byId("same").replaceChildren("The images are those of ", element("code", {}, `dgl ${command}`),

@@ -17,6 +17,9 @@ function countText(count) {
   return (size === 1 ? String(count) : value.toPrecision(value < 100 ? 3 : Math.ceil(Math.log10(value + 1)))) + unit;
 }
 
+// A ratio to two digits.
+const ratioText = (ratio) => String(Number(ratio.toPrecision(2)));
+
 // Paints images { data, sizes } on a canvas as a grid as square as `dgl sample`'s, one pixel for each of theirs.
 function paint(canvas, images) {
   const [count, channels, height, width] = images.sizes;
@@ -110,7 +113,7 @@ function showCosts(part) {
   const body = rows.map(([name, value, text]) => {
     const row = element("tr", {}, element("th", { scope: "row" }, name));
     facts.models.forEach((m) => row.append(element("td", {}, text(value(m)))));
-    if (two) row.append(element("td", {}, (value(facts.models[0]) / value(facts.models[1])).toPrecision(2)));
+    if (two) row.append(element("td", {}, ratioText(value(facts.models[0]) / value(facts.models[1]))));
     return row;
   });
   byId("costs").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
