@@ -65,6 +65,9 @@ class Scaling(NamedTuple):
 
 class DenoiserShape(UNetShape):
     def __init__(self, settings: Settings) -> None:
+        kind = settings.values.get("architecture", "ddpm")
+        if kind != "ddpm":
+            raise settings.fail("architecture", "ddpm; `dgl sample` draws by ddpm++ and ncsn++, this package does not")
         super().__init__(settings)
         self.classes = settings.integer("classes", 0, 100_000)
         self.precondition = settings.choice("precondition", PRECONDITIONS)

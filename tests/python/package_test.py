@@ -226,6 +226,11 @@ class SamplesAsTheProgram(PackageTest):
             model.sample(1, sampler="ddpm")
         with self.assertRaisesRegex(dgl.DglError, "steps = 0.*1 to 1000"):
             model.sample(1, steps=0)
+        random_model(self.work / "d", {"denoiser": {**settings, "architecture": "ddpm"}})
+        self.assert_near(dgl.load(self.work / "d").sample(4, seed=11), expected["images"], TRAINED, "diffusion, ddpm")
+        write_safetensors(self.work / "s", read_safetensors(self.work / "d"),
+                          {"dgl": json.dumps({"denoiser": {**settings, "architecture": "ddpm++"}})})
+        self.refused(self.work / "s", "architecture = 'ddpm++'", "expected ddpm")
         drawn = [model.sample(2, sampler="renoise", steps=2, fresh_noise=fresh) for fresh in (True, True, False)]
         self.assertTrue(torch.equal(drawn[0], drawn[1]))
         self.assertFalse(torch.equal(drawn[0], drawn[2]))
