@@ -32,7 +32,7 @@ TEST(DemoModel, OfAStyleGan2MakesStylesFirst) {
   EXPECT_EQ(draw["image"], (std::vector<int64_t>{1, 32, 32}));
   EXPECT_EQ(draw["sides"], (std::vector<int64_t>{4, 8, 8, 16, 16, 32, 32, 32}));
   EXPECT_EQ(draw["mean"].size(), draw["latents"][0].get<size_t>());
-  EXPECT_EQ(draw["params"], 263588);
+  EXPECT_EQ(draw["params"], 263531);
   EXPECT_TRUE(model.facts["maps"].empty());
 }
 
