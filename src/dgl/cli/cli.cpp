@@ -18,10 +18,10 @@ namespace {
 constexpr const char* kAbout =
     "Compress trained generative models by discriminator-guided learning (DGL-GAN, arXiv 2112.06502)";
 
-constexpr Register kCommands[] = {add_prepare, add_train,       add_compress,  add_boost,    add_resume,
-                                  add_sample,  add_score,       add_eval,      add_features, add_metrics,
-                                  add_profile, add_import,      add_export,    add_bench,    add_report,
-                                  add_study,   add_reconstruct, add_translate, add_apply,    add_docs};
+constexpr Register kCommands[] = {add_prepare, add_train,   add_compress, add_boost,   add_resume,      add_sample,
+                                  add_score,   add_eval,    add_features, add_metrics, add_profile,     add_import,
+                                  add_export,  add_bench,   add_report,   add_study,   add_reconstruct, add_translate,
+                                  add_apply,   add_project, add_docs};
 
 /// An interrupt leaves no half-written file; commands that can be resumed handle it themselves (InterruptGuard).
 void end(int signal) {

@@ -41,6 +41,7 @@ void add_study(CLI::App& app, CommonOptions& common);
 void add_reconstruct(CLI::App& app, CommonOptions& common);
 void add_translate(CLI::App& app, CommonOptions& common);
 void add_apply(CLI::App& app, CommonOptions& common);
+void add_project(CLI::App& app, CommonOptions& common);
 void add_docs(CLI::App& app, CommonOptions& common);
 
 /// What the commands that train share: a recipe, changes to it, and where the run goes.
