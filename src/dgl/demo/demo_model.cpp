@@ -41,7 +41,7 @@ nlohmann::json drawing(Sampler& sampler, std::vector<DemoGraph>& graphs) {
   facts["latents"] = spec.latent_shape;
   facts["classes"] = spec.classes;
   facts["image"] = sizes_of(spec.output);
-  const auto styles = sampler.styles();
+  const auto styles = std::as_const(sampler).styles();
   if (styles) {
     facts["truncation"] = "styles";
     facts["sides"] = styles->sides;
