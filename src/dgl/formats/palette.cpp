@@ -41,6 +41,7 @@ std::vector<PaletteColor> few_colors(const uint8_t* rgb, size_t count, size_t mo
     seen.insert(at, color);
   }
   std::vector<PaletteColor> colors;
+  colors.reserve(seen.size());
   for (const uint32_t color : seen) {
     colors.push_back(
         {static_cast<uint8_t>(color >> 16), static_cast<uint8_t>(color >> 8 & 0xff), static_cast<uint8_t>(color)});
@@ -125,6 +126,7 @@ std::vector<std::array<double, 3>> median_cut(std::vector<ColorCloud>& clouds, s
     boxes.push_back(make_box(clouds, cut, box.last));
   }
   std::vector<std::array<double, 3>> means;
+  means.reserve(boxes.size());
   for (const ColorBox& box : boxes) means.push_back(mean_of(clouds, box));
   return means;
 }
@@ -195,6 +197,7 @@ std::vector<PaletteColor> choose_palette(const uint8_t* rgb, size_t count, size_
   auto means = median_cut(clouds, most);
   refine(clouds, means);
   std::vector<PaletteColor> colors;
+  colors.reserve(means.size());
   for (const auto& mean : means) {
     const auto byte = [](double value) { return static_cast<uint8_t>(std::lround(std::clamp(value, 0.0, 255.0))); };
     colors.push_back({byte(mean[0]), byte(mean[1]), byte(mean[2])});

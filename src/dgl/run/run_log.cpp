@@ -79,7 +79,7 @@ std::vector<std::pair<std::string, double>> log_scalars(const TableReader& line)
   }
   for (const std::string group : {"loss", "score", "measures"}) {
     for (const auto& [name, value] : line.object(group).numbers(kMaxCurves)) {
-      scalars.emplace_back(group + "/" + name, value);
+      scalars.emplace_back(fmt::format("{}/{}", group, name), value);
     }
   }
   return scalars;
