@@ -122,8 +122,10 @@ TEST_F(Errors, TeachersAndWidths) {
                {"student.discriminator_freeze = 9", "3 blocks"});
   expect_error(compress(with(inherit, "student.keep_channels=best")), {"student.keep_channels", "strided", "norm"});
   expect_error(compress(with(inherit, "training.lr_schedule=falling")), {"training.lr_schedule", "falling"});
-  expect_error(compress({"--teacher", "t/model.safetensors", "--set", "guidance.pair=1", "--set", "network.z_dim=5"}),
-               {"t/model", "guidance.pair", "latents"});
+  const Words other_latents{"--teacher", "t/model.safetensors", "--set", "guidance.pair=1",
+                            "--set",     "network.z_dim=5",     "--set"};
+  expect_error(compress(with(other_latents, "student.init=auto")), {"t/model", "network.z_dim = 5 where it has"});
+  expect_error(compress(with(other_latents, "student.init=random")), {"t/model", "guidance.pair", "latents"});
   expect_error(compress({"--teacher", "t/model.safetensors", "--set", "guidance.align_features=1", "--set",
                          "student.discriminator_width=1/2"}),
                {"guidance.align_features", "student.discriminator_width"});

@@ -46,7 +46,7 @@ TEST_F(Metrics, GivesTorchFidelitysNumbersAsJson) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto json = nlohmann::json::parse(outcome.out);
   const char* const keys[] = {"fid", "kid_mean", "kid_std", "precision", "recall", "is_mean", "is_std"};
-  EXPECT_EQ(json.size(), 7u);
+  EXPECT_EQ(json.size(), 11u);  // and density, coverage, mmd, authentic
   for (int64_t i = 0; i < 7; ++i) {
     const double expected = golden("expected")[i].item<double>();
     EXPECT_NEAR(json[keys[i]].get<double>(), expected, 1e-5 * std::abs(expected)) << keys[i];
@@ -56,7 +56,7 @@ TEST_F(Metrics, GivesTorchFidelitysNumbersAsJson) {
 TEST_F(Metrics, WithoutLogitsThereIsNoInceptionScore) {
   put("bare", "features", golden("fake"));
   const auto json = nlohmann::json::parse(run("real", "bare", {"--json"}).out);
-  EXPECT_EQ(json.size(), 5u);
+  EXPECT_EQ(json.size(), 9u);
   EXPECT_FALSE(json.contains("is_mean"));
   const Outcome words = run("real", "bare");
   EXPECT_NE(words.out.find("fid 20.568"), std::string::npos) << words.out;
@@ -68,9 +68,9 @@ TEST_F(Metrics, WhatTheFilesDoNotAllowIsLeftOut) {
   put("few", "features", golden("fake").slice(0, 0, 3));
   const Outcome outcome = run("real", "few", {"--json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_EQ(nlohmann::json::parse(outcome.out).size(), 1u);
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).size(), 3u);  // fid, mmd, authentic
   for (const char* words : {"kid: left out: fewer rows than 100", "pr: left out: fewer rows than 4",
-                            "is: left out: few has no tensor logits"}) {
+                            "dc: left out: fewer rows than 6", "is: left out: few has no tensor logits"}) {
     EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
   }
   // Equal sets have no distance, whatever rounding says.

@@ -6,7 +6,10 @@
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/families/diffusion/song_denoiser.h"
 #include "dgl/families/import.h"
+#include "dgl/families/model_file.h"
+#include "dgl/families/model_settings.h"
 #include "dgl/formats/checkpoint.h"
+#include "dgl/nn/inherit.h"
 #include "families/denoisers.h"
 #include "families/difference.h"
 #include "temporary_folder.h"
@@ -112,6 +115,23 @@ TEST(EdmImport, ReadsShapesFromTensorsAndSaysWhatItLeavesOut) {
   EXPECT_NE(made_up(labeled).find("ema.model.map_augment.weight is left out"), std::string::npos) << made_up(labeled);
   EXPECT_EQ(made_up(labeled).find("EDMPrecond"), std::string::npos);
   EXPECT_NE(made_up(plain).find("EDMPrecond with sigma_data = 0.5 is taken"), std::string::npos) << made_up(plain);
+}
+
+// So that a student of half the width starts from an imported network without a recipe that describes it.
+TEST(EdmImport, ARecipeCanSayItsNetworks) {
+  const torch::NoGradGuard no_grad;
+  for (const char* name : {"edm-ddpmpp", "edm-ncsnpp"}) {
+    const NetworkSet model = imported_edm(name);
+    const auto teacher = model.best<SongDenoiser>("denoiser");
+    const Family& family = family_of(model, name);
+    const auto settings = settings_of_model(family, model, name);
+    EXPECT_EQ(family.shape(*settings, {}, "denoiser"), teacher->settings());
+    const nlohmann::json half = family.shape(*settings, {.generator = {1, 2}, .discriminator = {}}, "denoiser");
+    const auto student = family.make_network("denoiser", half, name, 1 << 20);
+    inherit_weights(*teacher, *student, "strided", name);
+    const auto first = [](const Network& network) { return network.named_parameters()["enc.8x8_conv.weight"]; };
+    EXPECT_TRUE(first(*student).equal(first(*teacher).index_select(0, torch::tensor({0, 2, 4, 6}))));
+  }
 }
 
 TEST(EdmImport, RoundTripsAreExactWithAndWithoutThePrefix) {

@@ -36,6 +36,8 @@ TEST(ModelSettings, AreReadFromImportedNetworks) {
       {{"vae/f4.pt"}, 32},
       {{"vae/taesd_encoder.pth", "vae/taesd_decoder.pth"}, 32},
       {{"diffusion/ddim.ckpt"}, 8},
+      {{"diffusion/edm-ddpmpp.pkl"}, 0},
+      {{"diffusion/edm-ncsnpp.pt"}, 0},
       {{"cyclegan/latest_net_G_A.pth", "cyclegan/latest_net_G_B.pth"}, 16},
   };
   for (const auto& [files, resolution] : models) {
@@ -89,7 +91,9 @@ TEST(ModelSettings, NoRecipeMakesAnIrregularNetwork) {
                                          {"cyclegan/gan-compression/sub_mobile_net_G.pth", 16},
                                          {"cyclegan/unet/batch_net_G.pth", 32}}) {
     const NetworkSet model = golden_model({file}, resolution);
-    expect_error([&] { settings_of_model(family_of(model, "m"), model, "m"); }, {"m: no recipe", "give a --recipe"});
+    const Family& family = family_of(model, "m");
+    expect_error([&] { settings_of_model(family, model, "m"); }, {"m: no recipe", "give a --recipe"});
+    EXPECT_TRUE(contradictions(family, *family.default_settings(), model).empty());
   }
 }
 

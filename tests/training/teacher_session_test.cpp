@@ -214,10 +214,11 @@ TEST_F(TeacherSessionTest, AStartThatDoesNotFitIsRandomAndSaidToBe) {
   recipe.run.command = "boost";
   expect_random(recipe, {});
 
-  // A teacher that is narrower than the student, and one without a generator.
+  // A recipe of a wider network than the teacher's contradicts it; a teacher without a generator does not fit.
   recipe = open_start(recipe_);
   dynamic_cast<StyleGan2FamilySettings&>(*recipe.network).network.channel_max = 16;
-  expect_random(recipe, {"student.init", "teacher", "fewer than the student"});
+  expect_error([&] { make_session(recipe, processes_); },
+               {"teacher", "network.channel_max = 16 where it has 6", "student.init = \"random\""});
   NetworkSet judge;
   judge.add({.name = "discriminator", .role = NetworkRole::discriminator, .network = teacher_.discriminator()});
   save_model(folder_ / "teacher", judge);

@@ -8,6 +8,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/model_file.h"
 #include "dgl/nn/onnx_graph.h"
+#include "dgl/nn/style_sampler.h"
 
 namespace dgl {
 
@@ -16,17 +17,16 @@ namespace {
 std::vector<int64_t> sizes_of(const ImageShape& image) { return {image.channels, image.height, image.width}; }
 
 /// The two graphs of a sampler that makes styles first.
-std::vector<DemoGraph> style_graphs(const Sampler& sampler, const StyleSpec& styles) {
+std::vector<DemoGraph> style_graphs(const Sampler& sampler, const StyleSampler& styles) {
   const torch::NoGradGuard no_grad;
   const SampleSpec spec = sampler.spec();
-  const int64_t width = styles.mean.size(0), layers = static_cast<int64_t>(styles.sides.size());
   OnnxGraph first, second;
   Sampler::ConditionNames names;
   names.latents = first.input("z", torch::kFloat, spec.latent_shape);
   if (spec.classes > 0) names.labels = first.input("labels", torch::kLong, {});
-  first.output(sampler.styles_to_onnx(first, names), "styles", {width});
-  const std::string all = second.input("styles", torch::kFloat, {layers, width});
-  second.output(sampler.styled_images_to_onnx(second, all), "images", sizes_of(spec.output));
+  first.output(styles.map_to_onnx(first, names), "styles", {styles.w_dim()});
+  const std::string all = second.input("styles", torch::kFloat, {styles.num_ws(), styles.w_dim()});
+  second.output(styles.synthesize_to_onnx(second, all), "images", sizes_of(spec.output));
   return {{"styles", first.bytes()}, {"styled_images", second.bytes()}};
 }
 
@@ -41,11 +41,10 @@ nlohmann::json drawing(Sampler& sampler, std::vector<DemoGraph>& graphs) {
   facts["latents"] = spec.latent_shape;
   facts["classes"] = spec.classes;
   facts["image"] = sizes_of(spec.output);
-  const auto styles = std::as_const(sampler).styles();
-  if (styles) {
+  if (const StyleSampler* styles = sampler.styles()) {
     facts["truncation"] = "styles";
-    facts["sides"] = styles->sides;
-    const torch::Tensor mean = styles->mean.detach().cpu().contiguous();
+    facts["sides"] = styles->sides();
+    const torch::Tensor mean = styles->mean_w().detach().cpu().contiguous();
     facts["mean"] = std::vector<float>(mean.data_ptr<float>(), mean.data_ptr<float>() + mean.numel());
     for (DemoGraph& graph : style_graphs(sampler, *styles)) graphs.push_back(std::move(graph));
   } else {

@@ -21,7 +21,7 @@ struct DemoModel {
   /// - `family`, and `shown`, what the model is called there
   /// - `draw`, null for a model that draws nothing: `latents` (sizes of one image's), `classes`, `image` ([C, H, W]),
   ///   `truncation` ("", "latents" or "styles"), `params` and `macs` of an image, and for a model with styles `sides`
-  ///   and `mean` of StyleSpec. The graph is `images`, or `styles` and then `styled_images`.
+  ///   of StyleSampler and the `mean` of its styles. The graph is `images`, or `styles` and then `styled_images`.
   /// - `maps`, what it does with images: `graph`, `title`, `domain` (of the images that it takes), `image`, `multiple`
   ///   and `smallest` (Sampler::input_multiple; 0 for a graph of one size), `params` and `macs`
   nlohmann::json facts;

@@ -92,6 +92,7 @@ std::unique_ptr<FamilySettings> settings_of_model(const Family& family, const Ne
 std::vector<std::string> contradictions(const Family& family, const FamilySettings& settings, const NetworkSet& model) {
   const auto own = settings.clone(), theirs = settings.clone();
   read_networks(family, model, *theirs);
+  if (!make_model(family, *theirs->clone(), model)) return {};
   const auto size = sizes_of(family, *theirs, model);
   const auto own_keys = family.keys(*own), their_keys = family.keys(*theirs);
   std::vector<std::string> found;

@@ -34,13 +34,6 @@ struct SampleSpec {
   ImageShape output;
 };
 
-/// Styles: what a sampler makes of a condition first, and then images of. Truncation works on them, and images can mix
-/// those of several conditions.
-struct StyleSpec {
-  std::vector<int64_t> sides;  ///< in pixels, of the feature maps that each layer's styles shape, from the first layer
-  torch::Tensor mean;          ///< [D] float32, what truncation moves the styles of all layers toward
-};
-
 /// How a sampler draws.
 struct SampleOptions {
   double psi = 1;  ///< truncation: the distance of latents from their mean; 1 for none
@@ -74,6 +67,7 @@ class Sampler {
   virtual std::vector<SolverChoice> measured_solvers() const { return {}; }
   /// The same sampler as one whose images are made of styles (nn/style_sampler.h); null if they are not.
   virtual StyleSampler* styles() { return nullptr; }
+  const StyleSampler* styles() const { return const_cast<Sampler*>(this)->styles(); }
   /// Calls of the network for an image.
   virtual int64_t calls() const { return 1; }
   /// Images [N, C, H, W], about -1 … 1 and not clamped, of a condition that fits the spec.
@@ -89,12 +83,6 @@ class Sampler {
 
   /// Whether truncation is a product of latents and psi.
   virtual bool psi_scales_latents() const { return false; }
-  /// The styles that the sampler makes first; none for one that makes images of latents directly.
-  virtual std::optional<StyleSpec> styles() const { return std::nullopt; }
-  /// The two parts of to_onnx() of a sampler that has styles: a condition to styles [N, D], without truncation, and the
-  /// styles of all layers [N, L, D] to images. Throws InternalError for one that has none.
-  virtual std::string styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const;
-  virtual std::string styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const;
 
   /// Recomputes what sampling needs beside the weights, which training leaves behind: batch-norm statistics, from
   /// random images drawn with `seed`, whose labels are drawn as often as `label_shares` [classes] says (undefined:

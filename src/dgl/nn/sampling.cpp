@@ -47,14 +47,6 @@ void Sampler::choose_solver(const SolverChoice&, const std::string& origin) {
   fail("{}: it makes images in one step; --sampler and --steps are for a diffusion model", origin);
 }
 
-std::string Sampler::styles_to_onnx(OnnxGraph&, const ConditionNames&) const {
-  throw InternalError("a sampler without styles was asked for them");
-}
-
-std::string Sampler::styled_images_to_onnx(OnnxGraph&, const std::string&) const {
-  throw InternalError("a sampler without styles was asked for images of them");
-}
-
 torch::Tensor draw_latents(const SampleSpec& spec, int64_t count, uint64_t seed) {
   if (spec.latent_shape.empty()) return {};
   std::vector<int64_t> sizes = spec.latent_shape;

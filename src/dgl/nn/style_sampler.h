@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/nn/sampler.h"
 
 namespace dgl {
 
@@ -22,6 +25,13 @@ class StyleSampler {
   /// Maps ws [N, num_ws, w_dim] to images [N, C, R, R]. Draws fresh noise from `noise`, or uses the stored noise if it
   /// is undefined.
   virtual torch::Tensor synthesize(const torch::Tensor& ws, const at::Generator& noise) = 0;
+  /// Sides in pixels of the feature maps that each style input shapes, from the coarsest layer to the finest.
+  virtual std::vector<int64_t> sides() const = 0;
+
+  /// The two parts of Sampler::to_onnx(): a condition to w [N, w_dim], without truncation, and ws [N, num_ws, w_dim] to
+  /// images.
+  virtual std::string map_to_onnx(OnnxGraph& graph, const Sampler::ConditionNames& condition) const = 0;
+  virtual std::string synthesize_to_onnx(OnnxGraph& graph, const std::string& ws) const = 0;
 };
 
 }  // namespace dgl

@@ -276,7 +276,6 @@ void resolve_start(TrainingSession& session) {
     }
   };
   resolve(recipe.init, "student.init", compresses, false);
-  if (compresses) refuse_larger(session);
   resolve(recipe.discriminator_init, "student.discriminator_init", recipe.init == "teacher", true);
   const bool stands_for_teachers = session.student.objective->originals() == Originals::teacher;
   bool learns_images =
@@ -328,6 +327,7 @@ void start_student(TrainingSession& session) {
     add_distillation(session);
   }
   inherit_from_teacher(session);
+  if (recipe.run.command == "compress") refuse_larger(session);
   freeze_discriminators(session);
   if (!recipe.run.from_stage1.empty()) begin_from_stage1(session);
   if (recipe.run.from_teacher) begin_from(session, *session.teacher, recipe.teacher().file);

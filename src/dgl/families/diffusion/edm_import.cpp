@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -22,7 +22,7 @@ constexpr const char* kFilterEnd = ".resample_filter";
 constexpr const char* kAugmentation = "map_augment.weight";
 
 /// What stands before the names of a U-Net's tensors in a state dict.
-std::string prefix_of(const StateDict& dict) {
+std::string model_prefix(const StateDict& dict) {
   return dict.tensors.contains(std::string(kModelPrefix) + "map_layer0.weight") ? kModelPrefix : "";
 }
 
@@ -38,9 +38,9 @@ void check_class(const StateDict& dict) {
          dict.origin, what);
   };
   const nlohmann::json made = argument(dict, kClassArgument), deviation = argument(dict, "sigma_data");
-  if (made.is_string() && made != "EDMPrecond") refuse(made.get<std::string>());
+  if (made.is_string() && made != "EDMPrecond") refuse(made.dump());
   if (dict.tensors.contains("u")) refuse("iDDPMPrecond");
-  if (dict.tensors.contains(prefix_of(dict) + "out_norm.weight")) refuse("DhariwalUNet (ADM)");
+  if (dict.tensors.contains(model_prefix(dict) + "out_norm.weight")) refuse("DhariwalUNet (ADM)");
   if (!deviation.is_null() && deviation != kDataDeviation) {
     fail("{}: made with sigma_data = {}; expected {}", dict.origin, deviation.dump(), kDataDeviation);
   }
@@ -133,7 +133,7 @@ class EdmFormat : public CheckpointFormat {
 
   std::shared_ptr<Network> import_network(const StateDict& dict, const ImportOptions&) const override {
     check_class(dict);
-    const std::string prefix = prefix_of(dict);
+    const std::string prefix = model_prefix(dict);
     NamedTensors inner;
     for (const auto& [name, tensor] : dict.tensors) {
       if (name.starts_with(prefix)) inner.emplace(name.substr(prefix.size()), tensor);
@@ -160,7 +160,7 @@ class EdmFormat : public CheckpointFormat {
                       "is taken",
                       dict.origin, kDataDeviation));
     }
-    if (const std::string name = prefix_of(dict) + kAugmentation; dict.tensors.contains(name)) {
+    if (const std::string name = model_prefix(dict) + kAugmentation; dict.tensors.contains(name)) {
       lines.push_back(
           fmt::format("{}: {} is left out; it acts on the labels of augmentations alone, of which drawn "
                       "images have none",

@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -168,9 +167,9 @@ class StyleGan2Generator : public Generator, public StyleSampler {
   ChannelLayout channel_layout() const override;
   torch::Tensor sample(const Condition& condition, const SampleOptions& options = {}) override;
   std::string to_onnx(OnnxGraph& graph, const ConditionNames& condition, double psi) const override;
-  std::optional<StyleSpec> styles() const override;
-  std::string styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const override;
-  std::string styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const override;
+  std::vector<int64_t> sides() const override;
+  std::string map_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const override;
+  std::string synthesize_to_onnx(OnnxGraph& graph, const std::string& ws) const override;
   void set_activations(torch::ScalarType type) override { activations_ = type; }
 
   StyleGan2Mapping& mapping() { return *mapping_; }

@@ -103,27 +103,27 @@ std::string StyleGan2Generator::to_onnx(OnnxGraph& graph, const ConditionNames& 
   return synthesis_to_onnx(graph, std::vector<std::string>(static_cast<size_t>(num_ws()), w));
 }
 
-std::optional<StyleSpec> StyleGan2Generator::styles() const {
-  StyleSpec spec{{}, mapping_->mean_latent()};
+std::vector<int64_t> StyleGan2Generator::sides() const {
+  std::vector<int64_t> sides;
   for (size_t block = 0; block < layers_.size(); ++block) {
     // Each convolution has one, and the last to_rgb.
-    spec.sides.insert(spec.sides.end(), up_layers_[block] ? 2 : 1, int64_t{4} << block);
+    sides.insert(sides.end(), up_layers_[block] ? 2 : 1, int64_t{4} << block);
   }
-  spec.sides.push_back(spec.sides.back());
-  return spec;
+  sides.push_back(sides.back());
+  return sides;
 }
 
-std::string StyleGan2Generator::styles_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const {
+std::string StyleGan2Generator::map_to_onnx(OnnxGraph& graph, const ConditionNames& condition) const {
   return mapping_->to_onnx(graph, condition.latents, condition.labels);
 }
 
-std::string StyleGan2Generator::styled_images_to_onnx(OnnxGraph& graph, const std::string& styles) const {
-  std::vector<std::string> ws;
+std::string StyleGan2Generator::synthesize_to_onnx(OnnxGraph& graph, const std::string& ws) const {
+  std::vector<std::string> of_layers;
   for (int64_t i = 0; i < num_ws(); ++i) {
-    ws.push_back(graph.node("Gather", {styles, graph.constant("layer", torch::tensor(i, torch::kLong))},
-                            {{"axis", int64_t{1}}}));
+    of_layers.push_back(
+        graph.node("Gather", {ws, graph.constant("layer", torch::tensor(i, torch::kLong))}, {{"axis", int64_t{1}}}));
   }
-  return synthesis_to_onnx(graph, ws);
+  return synthesis_to_onnx(graph, of_layers);
 }
 
 std::string StyleGan2Generator::synthesis_to_onnx(OnnxGraph& graph, const std::vector<std::string>& ws) const {
