@@ -93,6 +93,8 @@ std::vector<std::string> contradictions(const Family& family, const FamilySettin
   const auto own = settings.clone(), theirs = settings.clone();
   read_networks(family, model, *theirs);
   if (!make_model(family, *theirs->clone(), model)) return {};
+  own->conditional = theirs->conditional;
+  own->classes = theirs->classes;
   const auto size = sizes_of(family, *theirs, model);
   const auto own_keys = family.keys(*own), their_keys = family.keys(*theirs);
   std::vector<std::string> found;

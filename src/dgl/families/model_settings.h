@@ -18,7 +18,8 @@ std::unique_ptr<FamilySettings> settings_of_model(const Family& family, const Ne
                                                   const std::string& origin);
 
 /// The keys of [network] that make generators of another size than a model of their family has, in words:
-/// "network.w_dim = 12 where it has 8". Empty if there are none, or none that a recipe can say.
+/// "network.w_dim = 12 where it has 8". Labels are not compared. Empty if there are none, or none that a recipe can
+/// say.
 std::vector<std::string> contradictions(const Family& family, const FamilySettings& settings, const NetworkSet& model);
 
 }  // namespace dgl
