@@ -35,6 +35,8 @@ z_dim = 16
 w_dim = 16
 [training]
 batch = 4
+[student]
+init = "random"  # its networks are smaller than any share of the teacher's
 [guidance]
 stage1_kimg = 0.008
 stage2_kimg = 0.016
