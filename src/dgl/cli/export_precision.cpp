@@ -69,15 +69,12 @@ WeightPrecision checked_precision(const PrecisionArguments& arguments, bool onnx
 
 void round_weights(const NetworkSet& model, WeightPrecision precision) {
   const torch::NoGradGuard no_grad;
-  for (const NetworkSlot& slot : model) {
-    for (const auto& network : {slot.network, slot.average}) {
-      if (!network) continue;
-      for (auto& item : network->named_parameters()) {
-        torch::Tensor& weight = item.value();
-        if (is_rounded_weight(weight)) weight.copy_(rounded(weight, precision));
-      }
+  model.for_each_network([precision](const std::string&, Network& network) {
+    for (auto& item : network.named_parameters()) {
+      torch::Tensor& weight = item.value();
+      if (is_rounded_weight(weight)) weight.copy_(rounded(weight, precision));
     }
-  }
+  });
 }
 
 void print_precision(const PrecisionComparison& comparison, const PrecisionArguments& arguments,
