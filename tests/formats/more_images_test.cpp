@@ -109,8 +109,55 @@ TEST(Bmp, MasksAndAlpha) {
   expect_error([&] { decode_text(masked_bmp(pixels, masks, INT32_MIN)); }, {"x.img", "pixels"});
   expect_error([&] { decode_text(masked_bmp(pixels, masks, 0)); }, {"x.img", "pixels"});
   std::string packed = masked_bmp(pixels, masks);
+  packed[30] = 4;
+  expect_error([&] { decode_text(packed); }, {"x.img", "compression 4"});
   packed[30] = 1;
-  expect_error([&] { decode_text(packed); }, {"x.img", "compression 1"});
+  expect_error([&] { decode_text(packed); }, {"x.img", "runs of 32 bits"});
+}
+
+TEST(Bmp, RunsStayWithinTheirRows) {
+  std::string runs = golden_file("runs8.bmp");
+  const size_t pixels = 14 + 40 + 4 * 10;
+  ASSERT_EQ(runs[pixels], 7) << "a run of a whole row";
+  runs[pixels] = 8;
+  expect_error([&] { decode_text(runs); }, {"x.img", "passes the end of its row"});
+  // A step, three to the right, in place of the run and the end of its row, and a run of the five bytes that follow.
+  runs.replace(pixels, 4, std::string("\0\x02\x03\0", 4));
+  runs.insert(pixels + 4, std::string("\x04\x02\0\0", 4));
+  const SourceImage stepped = decode_text(runs);
+  const uint8_t *row = stepped.pixels.data() + 4 * 7 * 3, *palette = reinterpret_cast<const uint8_t*>(&runs[14 + 40]);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(row[3 * i], palette[4 * (i < 3 ? 0 : 2) + 2]) << i;
+  runs[pixels + 3] = '\x05';
+  expect_error([&] { decode_text(runs); }, {"x.img", "passes the end of its row"});
+  runs[pixels + 3] = '\x06';
+  expect_error([&] { decode_text(runs); }, {"x.img", "more rows than 5"});
+}
+
+/// A TIFF file of one strip of gray pixels of 16 bits, in the order of bytes of most machines.
+std::string gray16_tiff(const std::vector<uint16_t>& pixels, uint16_t photometric) {
+  const auto bytes = [](const auto& value) {
+    return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  std::string strip;
+  for (const uint16_t pixel : pixels) strip += bytes(pixel);
+  const auto width = static_cast<uint32_t>(pixels.size());
+  const std::pair<uint16_t, uint32_t> entries[] = {
+      {256, width}, {257, 1}, {258, 16}, {259, 1}, {262, photometric}, {273, 8}, {277, 1}, {278, 1}, {279, 2 * width}};
+  std::string directory = bytes(static_cast<uint16_t>(std::size(entries)));
+  for (const auto& [tag, value] : entries) {
+    directory += bytes(tag) + bytes(uint16_t{4}) + bytes(uint32_t{1}) + bytes(value);
+  }
+  return "II" + bytes(uint16_t{42}) + bytes(8 + 2 * width) + strip + directory + bytes(uint32_t{0});
+}
+
+// As of a PNG file of 16 bits, the nearest of 256 levels.
+TEST(Tiff, SixteenBitsAreRounded) {
+  const std::vector<uint16_t> pixels{0, 127, 128, 129, 0x7fff, 0xff7e, 0xff7f, 0xffff};
+  const SourceImage image = decode_text(gray16_tiff(pixels, /*photometric=*/1));
+  EXPECT_EQ(image.channels, 1);
+  EXPECT_EQ(image.pixels, (std::vector<uint8_t>{0, 0, 0, 1, 127, 254, 255, 255}));
+  EXPECT_EQ(decode_text(gray16_tiff(pixels, /*photometric=*/0)).pixels,
+            (std::vector<uint8_t>{255, 255, 255, 254, 128, 1, 0, 0}));
 }
 
 TEST(Gif, FramesBeyondTheCanvasAreCut) {

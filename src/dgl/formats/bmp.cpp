@@ -12,7 +12,7 @@ namespace dgl {
 
 namespace {
 
-enum BmpCompression : uint32_t { bmp_plain = 0, bmp_fields = 3, bmp_alpha_fields = 6 };
+enum BmpCompression : uint32_t { bmp_plain = 0, bmp_runs8 = 1, bmp_runs4 = 2, bmp_fields = 3, bmp_alpha_fields = 6 };
 constexpr uint64_t kBmpFileHeader = 14, kBmpCoreHeader = 12, kBmpInfoHeader = 40;
 
 /// A color's bits in a pixel.
@@ -33,6 +33,7 @@ struct BmpHeader {
   int64_t width = 0, height = 0;
   bool top_down = false;
   uint32_t bits = 0;
+  bool runs = false;    ///< the indices of the palette are compressed as runs
   uint64_t pixels = 0;  ///< offset in the file
   BmpField red, green, blue, alpha;
   std::vector<uint8_t> palette;  ///< RGB, RGB …
@@ -63,8 +64,13 @@ BmpHeader read_bmp_header(const EncodedImage& encoded) {
     in.take(4);
   }
   const bool fields = compression == bmp_fields || compression == bmp_alpha_fields;
-  if (compression != bmp_plain && !fields) {
-    fail_file("{}: BMP: compression {}: expected pixels that are not compressed", encoded.name, compression);
+  header.runs = compression == bmp_runs8 || compression == bmp_runs4;
+  if (compression != bmp_plain && !fields && !header.runs) {
+    fail_file("{}: BMP: compression {}: expected pixels that are not compressed, or runs of them", encoded.name,
+              compression);
+  }
+  if (header.runs && (header.top_down || header.bits != (compression == bmp_runs8 ? 8U : 4U))) {
+    fail_file("{}: BMP: runs of {} bits a pixel in a way that is not known", encoded.name, header.bits);
   }
   const bool indexed = header.bits == 1 || header.bits == 4 || header.bits == 8;
   const bool direct = header.bits == 16 || header.bits == 24 || header.bits == 32;
@@ -99,17 +105,63 @@ BmpHeader read_bmp_header(const EncodedImage& encoded) {
   return header;
 }
 
+/// The indices of compressed rows, an index a byte, from the last row on. Pixels that no run covers are 0.
+std::vector<uint8_t> read_bmp_runs(const EncodedImage& encoded, const BmpHeader& header) {
+  ByteReader in(encoded.data, encoded.size, encoded.name + ": BMP");
+  in.take(header.pixels);
+  std::vector<uint8_t> indices(static_cast<size_t>(header.width * header.height));
+  int64_t x = 0, y = 0;
+  const auto put = [&](uint8_t index) {
+    if (x >= header.width || y >= header.height) fail_file("{}: BMP: a run passes the end of its row", encoded.name);
+    indices[static_cast<size_t>(y * header.width + x++)] = index;
+  };
+  // The i-th of the indices that a byte, or a row of bytes, holds.
+  const auto index_in = [&](const uint8_t* bytes, uint32_t i) -> uint8_t {
+    if (header.bits == 8) return bytes[i];
+    return i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15;
+  };
+  while (true) {
+    const auto count = in.number<uint8_t>(), value = in.number<uint8_t>();
+    if (count > 0) {
+      for (uint32_t i = 0; i < count; ++i) put(header.bits == 8 ? value : index_in(&value, i % 2));
+    } else if (value == 0) {  // the end of a row
+      x = 0;
+      ++y;
+    } else if (value == 1) {  // the end of the image
+      return indices;
+    } else if (value == 2) {  // a step
+      x += in.number<uint8_t>();
+      y += in.number<uint8_t>();
+    } else {  // as many indices, filled up to 16 bits
+      const uint64_t bytes = (uint64_t{value} * header.bits + 7) / 8;
+      const uint8_t* from = in.take(bytes + bytes % 2);
+      for (uint32_t i = 0; i < value; ++i) put(index_in(from, i));
+    }
+    if (y > header.height) fail_file("{}: BMP: more rows than {}", encoded.name, header.height);
+  }
+}
+
 }  // namespace
 
 SourceImage decode_bmp(const EncodedImage& encoded, bool header_only) {
   const BmpHeader header = read_bmp_header(encoded);
   SourceImage image{header.height, header.width, header.gray ? 1 : 3, {}, 0};
   if (header_only) return image;
+  const auto channels = static_cast<size_t>(image.channels);
+  if (header.runs) {
+    const std::vector<uint8_t> indices = read_bmp_runs(encoded, header);
+    image.pixels.resize(indices.size() * channels);
+    const auto width = static_cast<size_t>(header.width);
+    for (size_t i = 0; i < indices.size(); ++i) {
+      const size_t from = (static_cast<size_t>(header.height) - 1 - i / width) * width + i % width;
+      std::copy_n(header.palette.data() + size_t{3} * indices[from], channels, image.pixels.data() + i * channels);
+    }
+    return image;
+  }
   const uint64_t row_bytes = (static_cast<uint64_t>(header.width) * header.bits + 31) / 32 * 4;
   if (header.pixels > encoded.size || row_bytes * static_cast<uint64_t>(header.height) > encoded.size - header.pixels) {
     fail_file("{}: BMP: the file ends too early; perhaps it was cut off", encoded.name);
   }
-  const auto channels = static_cast<size_t>(image.channels);
   image.pixels.resize(static_cast<size_t>(image.height * image.width) * channels);
   for (int64_t y = 0; y < image.height; ++y) {
     const int64_t stored = header.top_down ? y : image.height - 1 - y;

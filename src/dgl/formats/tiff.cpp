@@ -70,6 +70,27 @@ struct TiffReader {
   static toff_t length(thandle_t self) { return static_cast<TiffReader*>(self)->encoded.size; }
 };
 
+/// Reads gray pixels of 16 bits, rounded to 8 as those of a PNG file are; libtiff would cut them off. False for others.
+bool read_gray16(const TiffReader& reader, uint32_t width, uint32_t height, bool inverted,
+                 std::vector<uint8_t>& pixels) {
+  uint16_t bits = 1, samples = 1;
+  TIFFGetFieldDefaulted(reader.tiff, TIFFTAG_BITSPERSAMPLE, &bits);
+  TIFFGetFieldDefaulted(reader.tiff, TIFFTAG_SAMPLESPERPIXEL, &samples);
+  if (bits != 16 || samples != 1 || TIFFIsTiled(reader.tiff)) return false;
+  std::vector<uint16_t> row(width);
+  if (TIFFScanlineSize64(reader.tiff) != row.size() * sizeof(uint16_t)) return false;
+  pixels.clear();
+  pixels.reserve(size_t{width} * height);
+  for (uint32_t y = 0; y < height; ++y) {
+    if (TIFFReadScanline(reader.tiff, row.data(), y) != 1) reader.fail_here();
+    for (const uint16_t value : row) {
+      const auto level = static_cast<uint8_t>((value + 128U) / 257);
+      pixels.push_back(inverted ? 255 - level : level);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 SourceImage decode_tiff(const EncodedImage& encoded, bool header_only) {
@@ -90,6 +111,7 @@ SourceImage decode_tiff(const EncodedImage& encoded, bool header_only) {
   SourceImage image{height, width, gray ? 1 : 3, {}, 0, orientation};
   if (header_only) return image;
   const auto area = static_cast<size_t>(width) * height, channels = static_cast<size_t>(image.channels);
+  if (gray && read_gray16(reader, width, height, photometric == PHOTOMETRIC_MINISWHITE, image.pixels)) return image;
   std::vector<uint32_t> raster(area);
   // Rows as the file has them: what turns images is one function for all formats.
   if (!TIFFReadRGBAImageOriented(reader.tiff, width, height, raster.data(), orientation, /*stopOnError=*/1)) {
