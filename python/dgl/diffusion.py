@@ -1,5 +1,5 @@
-"""Diffusion models: the U-Net of Ho et al. 2020 (arXiv 2006.11239) in the framework of Karras et al. 2022
-(arXiv 2206.00364), as src/dgl/families/diffusion/ computes them."""
+"""Diffusion models: the U-Net of Ho et al. 2020 (arXiv 2006.11239), or those of song.py, in the framework of Karras et
+al. 2022 (arXiv 2206.00364), as src/dgl/families/diffusion/ computes them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from .errors import DglError
 from .model import META, GenerativeModel
 from .sampling import NOISE_STREAM, Labels, batches, draw_latents, generator_of, labels_of, stream_seed
 from .settings import Settings
+from .song import SONG_ARCHITECTURES, SongDenoiser
 from .unet import Level, MiddleBlocks, UNetShape, convolution
 
 DATA_DEVIATION = 0.5
-NOISE_FACTOR = 250
-"""EDM's c_noise over ln sigma, times 1000, so that embeddings of times 0..1000 see it."""
 TIMES = 1000
 LEAST_SIGMA, MOST_SIGMA = 0.002, 80.0
 GRID_POWER = 7
@@ -65,9 +64,7 @@ class Scaling(NamedTuple):
 
 class DenoiserShape(UNetShape):
     def __init__(self, settings: Settings) -> None:
-        kind = settings.values.get("architecture", "ddpm")
-        if kind != "ddpm":
-            raise settings.fail("architecture", "ddpm; `dgl sample` draws by ddpm++ and ncsn++, this package does not")
+        self.architecture = settings.choice("architecture", ("ddpm", *SONG_ARCHITECTURES), "ddpm")
         super().__init__(settings)
         self.classes = settings.integer("classes", 0, 100_000)
         self.precondition = settings.choice("precondition", PRECONDITIONS)
@@ -85,7 +82,10 @@ class DenoiserShape(UNetShape):
 
 
 class Denoiser(nn.Module):
-    """The network F: noisy images [N, C, R, R], times [N] and labels [N] to what it predicts (networks.cpp)."""
+    """The network F: noisy images [N, C, R, R], times [N] and labels [N] to what it predicts (ddpm_denoiser.cpp)."""
+
+    noise_factor = 250
+    """EDM's c_noise over ln sigma, times 1000, so that embeddings of times 0..1000 see it."""
 
     def __init__(self, shape: DenoiserShape) -> None:
         super().__init__()
@@ -169,7 +169,8 @@ class Diffusion(GenerativeModel):
         self.sampler = shape.sampler
         self.steps = shape.steps
         self.grid = shape.grid
-        self.denoiser = Denoiser(shape)
+        self.denoiser: nn.Module = (Denoiser(shape) if shape.architecture == "ddpm" else
+                                    SongDenoiser(shape, shape.classes, SONG_ARCHITECTURES[shape.architecture]))
         self._ddpm_levels = ddpm_noise_levels()  # no buffer, since half() would round it
 
     def nearest_time(self, sigma: torch.Tensor) -> torch.Tensor:
@@ -188,7 +189,7 @@ class Diffusion(GenerativeModel):
         variance = DATA_DEVIATION**2
         total = sigma.square() + variance
         root = total.rsqrt()
-        return Scaling(variance / total, sigma * DATA_DEVIATION * root, root, NOISE_FACTOR * sigma.log())
+        return Scaling(variance / total, sigma * DATA_DEVIATION * root, root, self.denoiser.noise_factor * sigma.log())
 
     def denoise(
         self, x: torch.Tensor, sigma: Union[float, torch.Tensor], labels: Optional[torch.Tensor] = None
