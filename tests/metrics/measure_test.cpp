@@ -8,6 +8,7 @@
 #include "dgl/metrics/mmd.h"
 #include "dgl/metrics/precision_recall.h"
 #include "drawn_set.h"
+#include "hashed_lpips.h"
 
 namespace dgl::test {
 namespace {
@@ -58,6 +59,20 @@ class Measure : public ::testing::Test {
   MeasureOptions options_;
   std::vector<std::string> told_;
 };
+
+// By a perceptual distance, over pairs that batches may separate.
+TEST_F(Measure, SamplesDifferFromEachOther) {
+  const auto lpips = std::make_shared<Lpips>(hashed_lpips(), "hashed");
+  options_.lpips = lpips;
+  options_.samples.count = 9;
+  options_.samples.batch = 3;
+  const auto found = run("fid");
+  std::vector<Tensor> images;
+  for_each_sample(*generator_, options_.samples, [&](const Tensor& drawn, const Tensor&) { images.push_back(drawn); });
+  const Tensor all = to_unit_range(at::cat(images));
+  const Tensor distances = (*lpips)(all.slice(0, 0, 8, 2), all.slice(0, 1, 8, 2));
+  EXPECT_NEAR(found["lpips_diversity"].get<double>(), distances.mean().item<double>(), 1e-5);
+}
 
 TEST_F(Measure, GivesTheNumbersOfAllFeaturesAtOnce) {
   std::vector<Tensor> features, logits;

@@ -73,7 +73,7 @@ TEST_F(EvaluatorTest, TakesTheStatisticsOfTheSetFromTheCache) {
 TEST_F(EvaluatorTest, SharesTheCacheWithMeasure) {
   const auto network = load_feature_network(folder_ / "network");
   MeasureOptions options;
-  options.metrics.fid = true;
+  options.metrics = MetricSet{.fid = true};
   options.samples = {.count = 70, .seed = session_->seed(Stream::evaluation)};
   options.network_file = folder_ / "network";
   options.progress = [](const std::string&, int64_t, int64_t) {};

@@ -19,7 +19,10 @@
 #include "dgl/families/model_file.h"
 #include "dgl/metrics/linear_probe.h"
 #include "dgl/metrics/measure.h"
+#include "dgl/metrics/nearest_images.h"
+#include "dgl/metrics/perceptual_path.h"
 #include "dgl/recipe/labels.h"
+#include "dgl/report/image_grid.h"
 #include "dgl/training/evaluator.h"
 
 namespace dgl {
@@ -27,14 +30,14 @@ namespace dgl {
 namespace {
 
 struct EvalArguments : EvalSets {
-  std::string model, images, direction, features, linear, lpips, metrics = "fid";
+  std::string model, images, direction, features, linear, lpips, metrics, nearest;
   int64_t samples = 10000, batch = 0;
   uint64_t seed = 0;
   double psi = 1, memory = 8;
   SolverChoice solver;
   KidOptions kid;
   int64_t is_splits = 10;
-  bool each_label = false, clean = false, json = false;
+  bool each_label = false, clean = false, ppl = false, json = false;
 };
 
 /// "fid 2.970  (…)": each number, or list of them, on a line of its own, a deviation behind its mean.
@@ -123,6 +126,24 @@ void add_linear_accuracy(nlohmann::json& numbers, const NetworkSet& model, const
   numbers["linear_accuracy"] = linear_accuracy(codes, labels, test_codes, test_labels);
 }
 
+/// How many images --nearest shows, and how many beside each.
+constexpr int64_t kNearestRows = 16, kNearestImages = 8;
+
+/// Writes images [n, C, R, R] uint8, a row each, with the real ones nearest to them.
+void write_nearest(const EvalArguments& arguments, const torch::Tensor& images, const Dataset& data,
+                   FeatureNetwork& features, torch::Device device) {
+  const torch::Tensor rows = with_nearest_images(images, data, features, kNearestImages, device);
+  write_grid(arguments.nearest, rows.flatten(0, 1), rows.size(1));
+}
+
+/// The first images that a sampler draws by the options.
+torch::Tensor first_images(Sampler& sampler, DrawOptions options) {
+  options.count = std::min(options.count, kNearestRows);
+  std::vector<torch::Tensor> images;
+  for_each_sample(sampler, options, [&](const torch::Tensor& drawn, const torch::Tensor&) { images.push_back(drawn); });
+  return at::cat(images);
+}
+
 /// The figures of a model's sampler, or of one direction of it; sets how many images were drawn.
 nlohmann::json measure_sampler(const EvalArguments& arguments, const NetworkSet& model, Sampler& sampler,
                                FeatureNetwork& features, MeasureOptions& options) {
@@ -141,7 +162,7 @@ nlohmann::json measure_sampler(const EvalArguments& arguments, const NetworkSet&
   nlohmann::json numbers = measure(sampler, data, features, options);
   if (const auto prior = family.prior_sampler(model)) {
     MeasureOptions of_prior = options;
-    of_prior.metrics = {.fid = options.metrics.fid};
+    of_prior.metrics = MetricSet{.fid = !options.metrics || options.metrics->fid};
     of_prior.samples.inputs = torch::Tensor();
     of_prior.reconstructs = false;
     const nlohmann::json found = measure(*prior, data, features, of_prior);
@@ -153,6 +174,10 @@ nlohmann::json measure_sampler(const EvalArguments& arguments, const NetworkSet&
   const nlohmann::json own = own_measures(family, model, data, device);
   if (own.is_object()) numbers.update(own);
   if (!arguments.linear.empty()) add_linear_accuracy(numbers, model, arguments, data, device);
+  if (arguments.ppl) numbers["ppl"] = perceptual_path_length(sampler, *options.lpips, options.samples);
+  if (!arguments.nearest.empty()) {
+    write_nearest(arguments, first_images(sampler, options.samples), data, features, device);
+  }
   numbers["real"] = data.info().count;
   return numbers;
 }
@@ -183,6 +208,11 @@ nlohmann::json measure_images(const EvalArguments& arguments, FeatureNetwork& fe
   options.keep_statistics = is_packed_set(arguments.data);
   options.samples.count = images->info().count;
   nlohmann::json numbers = measure(images_of(*images), *data, features, options);
+  if (!arguments.nearest.empty()) {
+    const int64_t count = images->info().count;
+    const torch::Tensor some = images->images(evenly_spaced(count, std::min(count, kNearestRows)));
+    write_nearest(arguments, some, *data, features, options.samples.device);
+  }
   numbers["real"] = data->info().count;
   return numbers;
 }
@@ -195,9 +225,6 @@ nlohmann::json measure_model(const EvalArguments& arguments, FeatureNetwork& fea
   apply_solver_options(*sampler, arguments.solver, arguments.model);
   model.to(device);
   if (!arguments.lpips.empty()) {
-    if (!family_of(model, arguments.model).reconstructs()) {
-      fail("--lpips: {} reconstructs no images; expected a vae", arguments.model);
-    }
     auto lpips = std::make_shared<Lpips>(load_lpips(arguments.lpips));
     lpips->to(device);
     options.lpips = lpips;
@@ -211,7 +238,7 @@ void run(const EvalArguments& arguments, const CommonOptions& common) {
     throw UsageError("expected --model, or --images that any program made");
   }
   MeasureOptions options;
-  options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
+  if (!arguments.metrics.empty()) options.metrics = MetricSet::parse(arguments.metrics, "--metrics");
   const auto device = parse_device(common.device);
   const auto features = load_feature_network(arguments.features, arguments.clean);
   features->to(device);
@@ -278,9 +305,8 @@ void add_eval(CLI::App& app, CommonOptions& common) {
   command
       ->add_option("--metrics", a->metrics,
                    "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), mmd, auth (the share that is "
-                   "no copy of a real image), accuracy (fid has this name "
-                   "only with Inception)")
-      ->capture_default_str();
+                   "no copy of a real image), accuracy; by default all that the images and the network allow (fid has this name "
+                   "only with Inception)");
   command->add_option("--samples", a->samples, "Number of images to draw")
       ->check(CLI::Range(2, 10000000))
       ->capture_default_str();
@@ -295,9 +321,20 @@ void add_eval(CLI::App& app, CommonOptions& common) {
                    "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
                    "accuracy on --data is linear_accuracy")
       ->excludes(data_b);
-  command->add_option("--lpips", a->lpips,
-                      "For an autoencoder: weights of LPIPS on VGG16, or a checkpoint that holds them, to compare "
-                      "reconstructions with");
+  auto* lpips =
+      command->add_option("--lpips", a->lpips,
+                          "Weights of LPIPS on VGG16, or a checkpoint that holds them: the distance of an autoencoder's "
+                          "reconstructions (lpips), or of other samples from each other (lpips_diversity)");
+  command
+      ->add_flag("--ppl", a->ppl,
+                 "For a StyleGAN2: the perceptual path length in w, at the ends of as many paths as --samples")
+      ->needs(lpips)
+      ->excludes(data_b);
+  command
+      ->add_option("--nearest", a->nearest,
+                   "A PNG file to write: samples, each in a row with the real images that are nearest to it in the "
+                   "features")
+      ->excludes(data_b);
   add_metric_options(*command, a->kid, a->is_splits);
   command->add_flag("--clean-fid", a->clean,
                     "Resize images for the Inception network as clean-fid does; the distance is called clean_fid");
@@ -310,7 +347,7 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->add_option("--images", a->images,
                    "In place of --model: images that any program made, a packed set, or a folder or archive of images "
                    "as dgl prepare reads them; all of equal sides, which are not resized")
-      ->excludes("--model", "--direction", "--data-b", "--inputs", "--linear", "--lpips", "--samples", "--psi",
+      ->excludes("--model", "--direction", "--data-b", "--inputs", "--linear", "--lpips", "--ppl", "--samples", "--psi",
                  "--seed");
   command->add_flag("--json", a->json, "Print one JSON object");
   command->callback([a, &common] { run(*a, common); });

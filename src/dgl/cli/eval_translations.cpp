@@ -65,9 +65,9 @@ nlohmann::json eval_translations(const EvalSets& sets, const NetworkSet& model, 
     for (const auto& [key, value] : found.items()) {
       if (value.is_number()) all[key + "_" + direction.name] = value;
     }
-    if (options.metrics.fid) sum += found[distance].get<double>();
+    if (found.contains(distance)) sum += found[distance].get<double>();
   }
-  if (options.metrics.fid && translators.size() == family.directions().size()) {
+  if ((!options.metrics || options.metrics->fid) && translators.size() == family.directions().size()) {
     all[distance] = sum / static_cast<double>(translators.size());
   }
   all.update(translation_measures(translators, family, measured, &features, styles.get(), device));

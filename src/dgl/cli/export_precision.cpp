@@ -104,7 +104,7 @@ void print_precision(const PrecisionComparison& comparison, const PrecisionArgum
   network->to(device);
   check_shape(*data, spec.output, comparison.model, "makes");
   MeasureOptions options;
-  options.metrics = {.fid = true};
+  options.metrics = MetricSet{.fid = true};
   options.samples = {.count = arguments.samples, .psi = comparison.psi, .device = device};
   if (spec.input) {
     options.samples.count = std::min(arguments.samples, data->info().count);

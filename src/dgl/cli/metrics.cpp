@@ -22,8 +22,6 @@ namespace dgl {
 
 namespace {
 
-constexpr int64_t kNeighbors = 3, kDensityNeighbors = 5;
-
 struct MetricsArguments {
   std::string real, fake, metrics;
   KidOptions kid;
@@ -67,29 +65,20 @@ void run(const MetricsArguments& arguments) {
   if (wanted.accuracy)
     throw UsageError(
         "--metrics accuracy: features in files have no labels; expected fid, kid, is, pr, dc, mmd and auth");
-  const int64_t least = wanted.dc ? kDensityNeighbors + 1 : wanted.pr ? kNeighbors + 1 : 2;
+  const int64_t least = wanted.dc ? kDensityNeighbors + 1 : wanted.pr ? kPrecisionNeighbors + 1 : 2;
   const torch::Tensor real = table(real_file, "features", arguments.real, least);
   const torch::Tensor fake = table(fake_file, "features", arguments.fake, least);
   if (real.size(1) != fake.size(1)) {
     fail("{}: tensor features: {} columns, but {} in {}", arguments.fake, fake.size(1), real.size(1), arguments.real);
   }
   if (!chosen) {
-    const int64_t rows = std::min(real.size(0), fake.size(0));
-    const auto allow = [&](bool& metric, const char* name, bool fits, const std::string& why) {
-      metric = fits;
-      if (!fits) fmt::print(stderr, "{}: left out: {}\n", name, why);
-    };
-    const auto fewer = [](int64_t least) { return fmt::format("fewer rows than {}", least); };
-    allow(wanted.kid, "kid", rows >= arguments.kid.subset_size,
-          fewer(arguments.kid.subset_size) + " (--kid-subset-size)");
-    allow(wanted.pr, "pr", rows > kNeighbors, fewer(kNeighbors + 1));
-    wanted.mmd = wanted.auth = true;
-    allow(wanted.dc, "dc", rows > kDensityNeighbors, fewer(kDensityNeighbors + 1));
-    const bool scores = fake_file.contains("logits");
-    const bool enough = scores && fake_file.at("logits", arguments.fake).dim() == 2 &&
-                        fake_file.at("logits", arguments.fake).size(0) >= arguments.is_splits;
-    allow(wanted.is, "is", enough,
-          scores ? fewer(arguments.is_splits) + " (--is-splits)" : arguments.fake + " has no tensor logits");
+    const bool scored = fake_file.contains("logits") && fake_file.at("logits", arguments.fake).dim() == 2;
+    wanted = possible_metrics({.real = real.size(0),
+                               .fake = fake.size(0),
+                               .scores = scored ? fake_file.at("logits", arguments.fake).size(0) : 0,
+                               .kid_subset_size = arguments.kid.subset_size,
+                               .is_splits = arguments.is_splits},
+                              [](const std::string& line) { fmt::print(stderr, "{}\n", line); });
   }
   for (const auto& [rows, origin] : {std::pair{real.size(0), arguments.real}, {fake.size(0), arguments.fake}}) {
     if (wanted.kid && rows < arguments.kid.subset_size) {
@@ -112,7 +101,7 @@ void run(const MetricsArguments& arguments) {
     words += fmt::format("kid {:.7g} +- {:.7g}\n", kid.mean, kid.deviation);
   }
   if (wanted.pr) {
-    const PrecisionRecall shares = precision_recall(real, fake, kNeighbors);
+    const PrecisionRecall shares = precision_recall(real, fake, kPrecisionNeighbors);
     result["precision"] = shares.precision;
     result["recall"] = shares.recall;
     words += fmt::format("precision {:.7g}\nrecall {:.7g}\n", shares.precision, shares.recall);

@@ -23,7 +23,6 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int64_t kNeighbors = 3, kDensityNeighbors = 5;
 constexpr double kGiB = 1 << 30;
 
 /// Collects rows from batches in one tensor that is allocated once.
@@ -50,13 +49,13 @@ void add_by_label(std::vector<StatisticsAccumulator>& sums, const Tensor& featur
 }
 
 /// Checks that sampler, set and network have the same labels, as far as the options need it.
-void check_labels(const MeasureOptions& options, const Dataset& dataset, const Tensor& fake_labels, int64_t classes,
-                  const FeatureNetwork& network) {
+void check_labels(const MeasureOptions& options, const MetricSet& metrics, const Dataset& dataset,
+                  const Tensor& fake_labels, int64_t classes, const FeatureNetwork& network) {
   const auto known = static_cast<int64_t>(dataset.info().classes.size());
-  if (!options.each_label && !options.metrics.accuracy) return;
+  if (!options.each_label && !metrics.accuracy) return;
   if (classes == 0)
     fail("accuracy and the numbers of each label need a model that takes labels, or images that have some");
-  if (options.metrics.accuracy && network.classes() != classes) {
+  if (metrics.accuracy && network.classes() != classes) {
     fail("accuracy: the feature network tells {} labels, but the model takes {}", network.classes(), classes);
   }
   if (!options.each_label) return;
@@ -73,25 +72,25 @@ void check_labels(const MeasureOptions& options, const Dataset& dataset, const T
   }
 }
 
-void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int64_t labels,
+void check_counts(const MeasureOptions& options, const MetricSet& metrics, int64_t real, int64_t fake, int64_t labels,
                   const FeatureNetwork& network) {
-  if (options.metrics.kid && std::min(real, fake) < options.kid.subset_size) {
+  if (metrics.kid && std::min(real, fake) < options.kid.subset_size) {
     fail("kid: {} real and {} generated images, expected at least --kid-subset-size {} of each", real, fake,
          options.kid.subset_size);
   }
-  if (options.metrics.pr && std::min(real, fake) <= kNeighbors) {
-    fail("pr: {} real and {} generated images, expected more than {} of each", real, fake, kNeighbors);
+  if (metrics.pr && std::min(real, fake) <= kPrecisionNeighbors) {
+    fail("pr: {} real and {} generated images, expected more than {} of each", real, fake, kPrecisionNeighbors);
   }
-  if (options.metrics.dc && std::min(real, fake) <= kDensityNeighbors) {
+  if (metrics.dc && std::min(real, fake) <= kDensityNeighbors) {
     fail("dc: {} real and {} generated images, expected more than {} of each", real, fake, kDensityNeighbors);
   }
-  if (options.metrics.is && network.classes() == 0) {
+  if (metrics.is && network.classes() == 0) {
     fail("is: the feature network {} has no class scores", network.distance_name());
   }
-  if (options.metrics.is && fake < options.is_splits) {
+  if (metrics.is && fake < options.is_splits) {
     fail("is: {} generated images, expected at least --is-splits {}", fake, options.is_splits);
   }
-  const uint64_t bytes = held_bytes(options.metrics, real, fake, labels, network);
+  const uint64_t bytes = held_bytes(metrics, real, fake, labels, network);
   if (bytes > options.max_bytes) {
     fail(
         "features of {} real and {} generated images take {:.2f} GiB, more than --memory {:.2f}; give more, fewer "
@@ -101,7 +100,46 @@ void check_counts(const MeasureOptions& options, int64_t real, int64_t fake, int
   if (bytes > 0) options.note(fmt::format("features held: {:.2f} GiB at most", static_cast<double>(bytes) / kGiB));
 }
 
+/// The metrics that were asked for, or all that these images and this network allow.
+MetricSet chosen_metrics(const MeasureOptions& options, int64_t real, const ImageSource& source, int64_t labels,
+                         const FeatureNetwork& network) {
+  if (options.metrics) return *options.metrics;
+  MetricSet metrics = possible_metrics({.real = real,
+                                        .fake = source.count,
+                                        .scores = network.classes() > 0 ? source.count : 0,
+                                        .kid_subset_size = options.kid.subset_size,
+                                        .is_splits = options.is_splits},
+                                       options.note);
+  metrics.accuracy = source.classes > 0 && network.classes() == source.classes;
+  if (source.classes > 0 && !metrics.accuracy) {
+    options.note(fmt::format("accuracy: left out: the feature network tells {} labels, but these are {}",
+                             network.classes(), source.classes));
+  }
+  const uint64_t bytes = held_bytes(metrics, real, source.count, labels, network);
+  if (metrics.holds_features() && bytes > options.max_bytes) {
+    options.note(fmt::format("kid, pr, dc, mmd and auth: left out: they hold features of {:.2f} GiB, more than "
+                             "--memory {:.2f}",
+                             static_cast<double>(bytes) / kGiB, static_cast<double>(options.max_bytes) / kGiB));
+    metrics.kid = metrics.pr = metrics.dc = metrics.mmd = metrics.auth = false;
+  }
+  return metrics;
+}
+
 }  // namespace
+
+MetricSet possible_metrics(const MetricLimits& limits, const std::function<void(const std::string&)>& note) {
+  const int64_t images = std::min(limits.real, limits.fake);
+  MetricSet metrics{.fid = true, .mmd = true, .auth = true};
+  const auto allow = [&](bool& metric, const char* name, int64_t have, int64_t least, const char* what) {
+    metric = have >= least;
+    if (!metric) note(fmt::format("{}: left out: {} {}, expected at least {}", name, have, what, least));
+  };
+  allow(metrics.kid, "kid", images, limits.kid_subset_size, "images (--kid-subset-size)");
+  allow(metrics.pr, "pr", images, kPrecisionNeighbors + 1, "images");
+  allow(metrics.dc, "dc", images, kDensityNeighbors + 1, "images");
+  allow(metrics.is, "is", limits.scores, limits.is_splits, "images with class scores (--is-splits)");
+  return metrics;
+}
 
 MetricSet MetricSet::parse(const std::string& text, const std::string& key) {
   MetricSet set;
@@ -160,12 +198,12 @@ nlohmann::json measure(Sampler& sampler, const Dataset& dataset, FeatureNetwork&
 
 nlohmann::json measure(const ImageSource& source, const Dataset& dataset, FeatureNetwork& network,
                        const MeasureOptions& options) {
-  const MetricSet& metrics = options.metrics;
   const int64_t real = dataset.info().count, fake = source.count;
   const int64_t labels = options.each_label ? source.classes : 0;
+  const MetricSet metrics = chosen_metrics(options, real, source, labels, network);
   const Tensor& fake_labels = source.labels;
-  check_labels(options, dataset, fake_labels, source.classes, network);
-  check_counts(options, real, fake, labels, network);
+  check_labels(options, metrics, dataset, fake_labels, source.classes, network);
+  check_counts(options, metrics, real, fake, labels, network);
   const int64_t held = metrics.holds_features() ? network.dimensions() : 0;
 
   nlohmann::json result;
@@ -197,11 +235,19 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
   Rows fake_rows(held ? fake : 0, held), scores(metrics.holds_scores() ? fake : 0, network.classes());
   StatisticsAccumulator sums;
   ReconstructionMeasures reconstructions(options.lpips.get());
+  ReconstructionMeasures pairs(options.reconstructs ? nullptr : options.lpips.get());
+  Tensor unpaired;
   int64_t done = 0;
   source.for_each([&](const Tensor& drawn, const Tensor& batch_labels) {
     const Tensor images = drawn.to(options.samples.device);
     if (options.reconstructs) {
       reconstructions.add(options.samples.inputs.slice(0, done, done + images.size(0)), images.cpu());
+    }
+    if (options.lpips && !options.reconstructs) {
+      const Tensor all = unpaired.defined() ? at::cat({unpaired, images}) : images;
+      const int64_t even = all.size(0) / 2 * 2;
+      pairs.add(all.slice(0, 0, even, 2), all.slice(0, 1, even, 2));
+      unpaired = all.slice(0, even);
     }
     Activations found;
     if (metrics.holds_scores()) {
@@ -223,6 +269,7 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
     result["ssim"] = reconstructions.ssim();
     if (const auto lpips = reconstructions.lpips()) result["lpips"] = *lpips;
   }
+  if (const auto diversity = pairs.lpips()) result["lpips_diversity"] = *diversity;
   const std::string name = network.distance_name(), prefix = name == "fid" ? "" : name + "_";
   if (metrics.fid) result[name] = frechet_distance(*real_statistics, sums.finish());
   if (metrics.kid) {
@@ -231,7 +278,7 @@ nlohmann::json measure(const ImageSource& source, const Dataset& dataset, Featur
     result[prefix + "kid_std"] = kid.deviation;
   }
   if (metrics.pr) {
-    const PrecisionRecall shares = precision_recall(real_rows.all(), fake_rows.all(), kNeighbors);
+    const PrecisionRecall shares = precision_recall(real_rows.all(), fake_rows.all(), kPrecisionNeighbors);
     result[prefix + "precision"] = shares.precision;
     result[prefix + "recall"] = shares.recall;
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "dgl/losses/lpips.h"
@@ -26,14 +27,25 @@ struct MetricSet {
   bool holds_scores() const { return is || accuracy; }
 };
 
+/// What decides which metrics two sets of features allow.
+struct MetricLimits {
+  int64_t real = 0, fake = 0;  ///< numbers of images
+  int64_t scores = 0;          ///< number of generated images with class scores
+  int64_t kid_subset_size = 0, is_splits = 0;
+};
+
+/// All metrics that sets of features allow. Calls `note` with a line for each that they do not. Accuracy is not among
+/// them.
+MetricSet possible_metrics(const MetricLimits& limits, const std::function<void(const std::string&)>& note);
+
 struct MeasureOptions {
-  MetricSet metrics;
+  std::optional<MetricSet> metrics;  ///< those to compute; without them all that are possible, with notes of the others
   DrawOptions samples;
   KidOptions kid;
   int64_t is_splits = 10;
   uint64_t max_bytes = uint64_t{8} << 30;  ///< limit on features and class scores held at once
   bool reconstructs = false;               ///< whether the images stand for `samples.inputs`, to be compared with them
-  std::shared_ptr<const Lpips> lpips;      ///< compares them too, if it is there
+  std::shared_ptr<const Lpips> lpips;      ///< compares them too, if it is there, or other images with each other
   bool each_label = false;                 ///< also compute Fréchet distance, IS and accuracy for each label's images
   std::filesystem::path network_file;      ///< file of the feature network; part of the cache's key
   bool keep_statistics = true;             ///< whether the real images' statistics are kept beside their set
@@ -64,6 +76,8 @@ ImageSource images_of(const Dataset& set);
 /// mmd, authentic, is_mean, is_std, accuracy. With another network, whose distance is `fd_x`, they are fd_x,
 /// fd_x_kid_mean and so on, because the short names are reserved for the Inception network. In addition:
 /// - psnr, ssim and, with a network for it, lpips of images that reconstruct others (metrics/reconstruction.h)
+/// - lpips_diversity, with that network, of other images: the mean distance of the first from the second, of the third
+///   from the fourth and so on
 /// - statistics_cached: true if the set's statistics came from the cache
 /// - intra_fid, or intra_fd_x, with `each_label`: the mean of the distances of all labels
 /// - labels, with `each_label`: a list of objects with label, name, the numbers of real and generated images, and the

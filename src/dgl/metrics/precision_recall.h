@@ -6,6 +6,9 @@
 
 namespace dgl {
 
+/// The neighbors that commands count, k of the two papers below.
+inline constexpr int64_t kPrecisionNeighbors = 3, kDensityNeighbors = 5;
+
 /// Precision and recall, each in 0 … 1.
 struct PrecisionRecall {
   double precision = 0, recall = 0;
@@ -16,7 +19,7 @@ struct PrecisionRecall {
 /// distance to the sample's k-th nearest neighbor in the set. Precision is the share of fake features inside the real
 /// manifold. Recall is the share of real features inside the fake manifold. Computes in float64. A distance that equals
 /// the radius up to rounding is inside. Throws Error if the dimensions differ, or if a set has no more than k samples.
-PrecisionRecall precision_recall(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = 3);
+PrecisionRecall precision_recall(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = kPrecisionNeighbors);
 
 /// Density, from 0 on and near 1 for equal distributions, and coverage in 0 … 1.
 struct DensityCoverage {
@@ -28,7 +31,7 @@ struct DensityCoverage {
 /// as a share of k, and the share of real samples whose balls hold a fake feature. The balls are those of
 /// precision_recall(). Computes in float64. A distance that equals the radius up to rounding is outside. Throws Error
 /// as precision_recall() does.
-DensityCoverage density_coverage(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = 5);
+DensityCoverage density_coverage(const torch::Tensor& real, const torch::Tensor& fake, int64_t k = kDensityNeighbors);
 
 /// Returns the percentage of fake features that are no copies (Alaa et al. 2022, arXiv 2102.08921, section 4, as
 /// marcojira/fls computes it): those farther from the real feature nearest to them than that one is from its own

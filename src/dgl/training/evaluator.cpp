@@ -19,7 +19,6 @@ namespace dgl {
 
 namespace {
 constexpr int64_t kRealBatch = 256;
-constexpr int64_t kNeighbors = 3;  // of precision and recall
 
 }  // namespace
 
@@ -269,8 +268,8 @@ FinalMeasures Evaluator::measure(Sampler& sampler, Domains domains, int64_t samp
     measures.kid_mean = kid.mean;
     measures.kid_deviation = kid.deviation;
   }
-  if (fewest > kNeighbors) {
-    const PrecisionRecall shares = precision_recall(real.features, fake, kNeighbors);
+  if (fewest > kPrecisionNeighbors) {
+    const PrecisionRecall shares = precision_recall(real.features, fake, kPrecisionNeighbors);
     measures.precision = shares.precision;
     measures.recall = shares.recall;
   }
