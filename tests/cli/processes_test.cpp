@@ -116,8 +116,14 @@ TEST_F(TwoProcesses, AnInterruptOfOneEndsBothAndTheyResumeToTheSameBits) {
   const auto [first, second] = wait(both);
   EXPECT_EQ(first.status, 143) << first.err;
   EXPECT_EQ(second.status, 143) << second.err;
+  fs::copy(*folder_ / "cut", *folder_ / "alone", fs::copy_options::recursive);
   expect_done({"resume", "cut"});
   EXPECT_TRUE(model("cut") == model("whole"));
+
+  // One process takes all shards of the run.
+  const Outcome alone = Program(*folder_)({"resume", "alone"});
+  EXPECT_EQ(alone.status, 0) << alone.err;
+  EXPECT_TRUE(model("alone") == model("whole"));
 }
 
 TEST_F(TwoProcesses, OneThatIsKilledEndsTheOther) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <regex>
+#include <vector>
 
 #include "dgl/base/environment.h"
 #include "dgl/base/error.h"
@@ -39,10 +40,32 @@ void init_runtime(int threads) {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-void make_gpus_exact() {
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setDeterministicCuDNN(true);
+namespace {
+void set_gpu_math(bool fast) {
+  at::Context& context = at::globalContext();
+  context.setAllowTF32CuDNN(fast);
+  context.setAllowTF32CuBLAS(fast);
+  context.setDeterministicCuDNN(!fast);
+  context.setBenchmarkCuDNN(fast);
+}
+}  // namespace
+
+void make_gpus_exact() { set_gpu_math(false); }
+
+FastGpus::FastGpus(bool on) : on_(on) {
+  if (on_) set_gpu_math(true);
+}
+
+FastGpus::~FastGpus() {
+  if (on_) set_gpu_math(false);
+}
+
+std::vector<double> read_numbers(const std::vector<torch::Tensor>& tensors) {
+  if (tensors.empty()) return {};
+  std::vector<torch::Tensor> numbers;
+  for (const torch::Tensor& tensor : tensors) numbers.push_back(tensor.detach().to(torch::kDouble).view({1}));
+  const torch::Tensor all = at::cat(numbers).cpu();
+  return {all.data_ptr<double>(), all.data_ptr<double>() + all.numel()};
 }
 
 int runtime_threads() { return at::get_num_threads(); }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace dgl {
 
@@ -17,6 +18,19 @@ void init_runtime(int threads);
 /// Disables TF32 and enables deterministic cuDNN so that runs are reproducible. init_runtime() calls it.
 void make_gpus_exact();
 
+/// While an object with `on` lives, GPUs multiply float32 matrices in TF32, and cuDNN takes the algorithms that it found
+/// fastest, which need not give the same bits twice (training.gpu = "fast"). Processors are not concerned.
+class FastGpus {
+ public:
+  explicit FastGpus(bool on);
+  ~FastGpus();
+  FastGpus(const FastGpus&) = delete;
+  FastGpus& operator=(const FastGpus&) = delete;
+
+ private:
+  const bool on_;
+};
+
 /// Returns the number of cores that this process may use.
 int usable_cores();
 
@@ -26,6 +40,9 @@ int runtime_threads();
 /// Parses "auto", "cpu", "cuda" or "cuda:N". "auto" selects a GPU if libtorch sees one. Throws Error for another word
 /// or for a GPU that does not exist.
 torch::Device parse_device(const std::string& text);
+
+/// Returns the values of tensors of one number each, on any one device, which is waited for once.
+std::vector<double> read_numbers(const std::vector<torch::Tensor>& tensors);
 
 /// Returns the seconds of a monotonic clock.
 double now_seconds();

@@ -58,6 +58,7 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
   input.guidance = guided ? &guidance : nullptr;
 
   const auto median_of = [&](const Phase& phase) {
+    const FastGpus fast_gpus(recipe.gpu == "fast");
     const auto run = [&] {
       const PhaseBatch batch = phase_batch(recipe, networks, phase, input);
       run_phase(*objective, networks, phase, batch.input, workers, ++seed, batch.micro_batches);

@@ -72,6 +72,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
 
 void Trainer::step(const Stage& stage) {
   const Recipe& recipe = session_.recipe;
+  const FastGpus fast_gpus(recipe.gpu == "fast");
   RunState& state = session_.state;
   TrainedNetworks& student = session_.student;
   const uint64_t stream = static_cast<uint64_t>(Stream::step) + kStreamsPerRetry * static_cast<uint64_t>(state.retries);
@@ -126,15 +127,20 @@ void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const
     session_.augmentation.update_statistics(output.statistics);
   }
   const double kimg = static_cast<double>(state.images) / 1000;
+  std::vector<torch::Tensor> values;
+  for (const auto& [name, value] : output.losses) values.push_back(value);
+  for (const auto& [name, value] : output.scores) values.push_back(value);
+  const std::vector<double> numbers = read_numbers(values);
+  auto next = numbers.begin();
   for (const auto& [name, value] : output.losses) {
-    const double number = value.item<double>();
+    const double number = *next++;
     if (!std::isfinite(number) || std::abs(number) > recipe.loss_limit) {
       throw DivergenceError(
           fmt::format("loss {}{} = {} at step {} ({:.1f} kimg)", prefix, name, number, state.step, kimg));
     }
     state.losses.add(prefix + name, number);
   }
-  for (const auto& [name, value] : output.scores) state.scores.add(prefix + name, value.item<double>());
+  for (const auto& [name, value] : output.scores) state.scores.add(prefix + name, *next++);
   if (session_.augmentation.any()) state.scores.add("augment_p", session_.augmentation.probability());
   double square = 0;
   for (const std::string& slot : phase.trains) {
