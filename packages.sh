@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages (12 or later) that dgl needs, those of them that are missing.
-# Usage: ./packages.sh GROUP...    with the groups build, tools, browser, python, npm
+# Usage: ./packages.sh GROUP...    with the groups build, package, tools, browser, python, npm
 set -euo pipefail
 
 build=(
@@ -8,6 +8,7 @@ build=(
   libtorch-dev libopenblas0-openmp libcli11-dev nlohmann-json3-dev libfmt-dev libtomlplusplus-dev
   libgloo-dev libpng-dev libjpeg62-turbo-dev libtiff-dev libwebp-dev libgif-dev zlib1g-dev libjs-chart.js libgtest-dev
 )
+package=(dpkg-dev file)
 tools=(clang-format clang-tidy)
 browser=(chromium fonts-dejavu-core)
 python=(python3-torch python3-numpy python3-pip python3-setuptools python3-wheel)
@@ -17,12 +18,13 @@ wanted=()
 for group in "$@"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
     tools) wanted+=("${tools[@]}") ;;
     browser) wanted+=("${browser[@]}") ;;
     python) wanted+=("${python[@]}") ;;
     npm) wanted+=("${npm[@]}") ;;
     *)
-      echo "packages.sh: no group $group; there are build, tools, browser, python and npm" >&2
+      echo "packages.sh: no group $group; there are build, package, tools, browser, python and npm" >&2
       exit 2
       ;;
   esac

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds dgl with warnings as errors and runs all its tests. The last line says how many
-# passed, failed and were skipped, and why. Under 20 minutes on two cores; DGL_MARCH=x86-64-v3 (AVX2) or x86-64-v4
-# (AVX-512 without bfloat16) builds and tests for less than this processor has, in a build folder of its own. With
+# passed, failed and were skipped, and why. Under 20 minutes on two cores; DGL_KERNELS=x86-64-v2, avx2 or avx512 tests
+# with kernels for less than this processor has (the operations are always tested with each). With
 # CI=true chromium, ONNX Runtime and PyTorch are installed too, for the tests of pages in a browser, of exported models
 # and of the Python package.
 # Then also: the format of the sources, the examples against an installed tree, the readers of files under
-# AddressSanitizer and UBSan, threads and processes under ThreadSanitizer, and the operations with each smaller
-# instruction set.
+# AddressSanitizer and UBSan, threads and processes under ThreadSanitizer.
 # Usage: ./test.sh [unit] [ARGUMENT OF CTEST...]    ("unit": only the tests that take seconds, in under two minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -15,9 +14,7 @@ if [[ ${1:-} == unit ]]; then
   shift
   set -- --label-regex '^unit$' "$@"
 fi
-march=${DGL_MARCH:-native}
 build=build
-if [[ $march != native ]]; then build=build-$march; fi
 results=()
 
 step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
@@ -60,7 +57,7 @@ fi
 ./packages.sh "${groups[@]}"
 
 step "Configure"
-cmake --preset ci -B "$build" -DDGL_MARCH="$march"
+cmake --preset ci -B "$build"
 
 if [[ ${CI:-} == true ]]; then
   step "Format and clang-tidy"
@@ -92,15 +89,6 @@ if [[ ${CI:-} == true ]]; then
   cmake --preset tsan
   cmake --build --preset tsan --target test_base
   run_tests build-tsan --tests-regex '^base\.(Workers|ProcessGroup)'
-
-  for smaller in x86-64-v3 x86-64-v4; do
-    if /lib64/ld-linux-x86-64.so.2 --help | grep --quiet "$smaller (supported"; then
-      step "The operations, compiled for $smaller"
-      cmake --preset ci -B "build-$smaller" -DDGL_MARCH="$smaller"
-      cmake --build "build-$smaller" --target test_ops
-      run_tests "build-$smaller" --tests-regex '^ops'
-    fi
-  done
 fi
 
 step "Done"

@@ -149,7 +149,7 @@ def run_vae(path, config, place, budget=1.5):
     for n in (1, 16):
         images = place.randn(n, 3, side, side)
         with torch.no_grad():
-            result[f"sample_{n}"] = median_seconds(
+            result[f"sample_{n}"] = place.median_seconds(
                 lambda: decoder(DiagonalGaussianDistribution(encoder(images)).mode()), budget)
     return result
 
@@ -193,7 +193,11 @@ def run_cyclegan(path, config, place, budget=1.5):
     import itertools
     import torch
     norm = functools.partial(torch.nn.InstanceNorm2d, affine=False, track_running_stats=False)
-    from models.networks import NLayerDiscriminator, ResnetGenerator
+    try:
+        from models.networks import NLayerDiscriminator, ResnetGenerator
+    except ImportError:  # GAN Compression's copy
+        from models.modules.discriminators import NLayerDiscriminator
+        from models.modules.resnet_architecture.resnet_generator import ResnetGenerator
 
     g_ab, g_ba = (ResnetGenerator(3, 3, config["channels"], norm, n_blocks=config["blocks"]).to(place.device)
                   for _ in "ab")
@@ -253,7 +257,7 @@ def run_stylegan2(path, config, place, budget=1.5):
     real = place.randn(batch, 3, config["resolution"], config["resolution"])
     labels = torch.zeros(batch, 0, device=place.device)
     networks = dict(G=generator, D=discriminator)
-    optimizers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0, 0.99)) for k, n in networks.items()}
+    optimizers = {k: torch.optim.Adam(n.parameters(), lr=0.0025, betas=(0.0, 0.99)) for k, n in networks.items()}
 
     def phase(name, interval):
         key = name[0]

@@ -109,7 +109,8 @@ Tensor direct_weight_gradient(const Tensor& x, const Tensor& g) {
                                               1, {false, true, false}));
 }
 const Way kWays[] = {
-    {"winograd", ops::winograd_supports, [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
+    {"winograd", [](const Tensor& x, int64_t in, int64_t out) { return ops::winograd_supports(x, in, out); },
+     [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
      [](const Tensor& x, const Tensor& g) { return ops::winograd_weight_gradient(x, g); }},
     {"amx", ops::amx_supports, [](const Tensor& x, const Tensor& w) { return ops::amx_conv2d(x, w, 1, 1); },
      [](const Tensor& x, const Tensor& g) { return ops::amx_weight_gradient(x, g, 1, 1); }},

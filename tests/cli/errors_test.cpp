@@ -1,6 +1,7 @@
 #include "cli/program.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
+#include "dgl/ops/kernel_set.h"
 
 namespace dgl::test {
 namespace {
@@ -191,6 +192,18 @@ TEST_F(Errors, Runs) {
   const Outcome outcome = dgl_({"resume", "out"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_NE(outcome.err.find("none of its checkpoints"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Errors, KernelsThatThereAreNot) {
+  const std::string here = ops::kernel_set();
+  if (here == "native" || here == "default") GTEST_SKIP() << "skipped: built for one instruction set";
+  const auto with = [&](const std::string& kernels) {
+    return dgl_.wait(dgl_.start({"bench", "--help"}, {"DGL_KERNELS=" + kernels}));
+  };
+  const Outcome unknown = with("avx3");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_EQ(unknown.err.rfind("dgl: error: DGL_KERNELS=avx3: expected one of x86-64-v2", 0), 0u) << unknown.err;
+  EXPECT_EQ(with("x86-64-v2").status, 0);
 }
 
 TEST_F(Errors, AFullDiskKeepsTheEarlierCheckpoint) {

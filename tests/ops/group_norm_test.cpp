@@ -5,10 +5,12 @@
 namespace dgl::test {
 namespace {
 
-/// Of 32 channels, which the fast path takes, or 6, which it does not; with SiLU or without.
+using Activation = ops::NormActivation;
+
+/// Of 32 channels, which the fast path takes, or 6, which it does not; with each activation.
 struct GroupNormShape {
   int64_t channels, groups;
-  bool silu;
+  Activation activation;
 };
 
 class GroupNorm : public ::testing::TestWithParam<GroupNormShape> {
@@ -20,7 +22,7 @@ class GroupNorm : public ::testing::TestWithParam<GroupNormShape> {
     inputs_ = {random({3, channels, 4, 5}) * 2 + random({channels, 1, 1}), random({channels}) + 1, random({channels})};
   }
   static torch::Tensor apply(const Tensors& t) {
-    return ops::group_norm(t[0], GetParam().groups, t[1], t[2], 1e-6, GetParam().silu);
+    return ops::group_norm(t[0], GetParam().groups, t[1], t[2], 1e-6, GetParam().activation);
   }
   Tensors inputs_;
 };
@@ -65,10 +67,12 @@ TEST_P(GroupNorm, PropagatesNaN) {
   EXPECT_FALSE(y[0].isnan().any().item<bool>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, GroupNorm,
-                         ::testing::Values(GroupNormShape{32, 8, true}, GroupNormShape{32, 8, false},
-                                           GroupNormShape{32, 1, true}, GroupNormShape{6, 3, true},
-                                           GroupNormShape{6, 6, false}));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, GroupNorm,
+    ::testing::Values(GroupNormShape{32, 8, Activation::silu}, GroupNormShape{32, 8, Activation::none},
+                      GroupNormShape{32, 1, Activation::silu}, GroupNormShape{6, 3, Activation::silu},
+                      GroupNormShape{6, 6, Activation::none}, GroupNormShape{32, 32, Activation::relu},
+                      GroupNormShape{6, 2, Activation::relu}));
 
 }  // namespace
 }  // namespace dgl::test

@@ -16,33 +16,42 @@ class Winograd : public ::testing::TestWithParam<WinogradShape> {
     const auto [n, in, out, height, width] = GetParam();
     x_ = random({n, in, height, width});
     w_ = random({out, in, 3, 3});
-    g_ = random({n, out, height, width});
     ASSERT_TRUE(ops::winograd_supports(x_.to(torch::kFloat), in, out));
   }
   static double error(const torch::Tensor& value, const torch::Tensor& expected) {
     return ((value.to(torch::kDouble) - expected).abs().max() / expected.abs().max()).item<double>();
   }
-  torch::Tensor x_, w_, g_;
+  torch::Tensor x_, w_;
 };
 
 TEST_P(Winograd, AgreesWithDirectConvolutionInDoublePrecision) {
-  const auto direct = at::conv2d(x_, w_, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
-  EXPECT_LT(error(ops::winograd_conv2d(x_.to(torch::kFloat), w_.to(torch::kFloat)), direct), 1e-5);
+  for (const int64_t padding : {0, 1, 2}) {
+    const auto direct = at::conv2d(x_, w_, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{padding, padding});
+    EXPECT_LT(error(ops::winograd_conv2d(x_.to(torch::kFloat), w_.to(torch::kFloat), padding), direct), 1e-5)
+        << padding;
+  }
 }
 
-TEST_P(Winograd, WeightGradientAgreesInDoublePrecision) {
-  const torch::Tensor w = w_.clone().set_requires_grad(true);
-  const auto y = at::conv2d(x_, w, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1});
-  const auto direct = torch::autograd::grad({y}, {w}, {g_})[0];
-  EXPECT_LT(error(ops::winograd_weight_gradient(x_.to(torch::kFloat), g_.to(torch::kFloat)), direct), 3e-5);
+TEST_P(Winograd, GradientsAgreeInDoublePrecision) {
+  for (const int64_t padding : {0, 1, 2}) {
+    const torch::Tensor x = x_.clone().set_requires_grad(true), w = w_.clone().set_requires_grad(true);
+    const auto y = at::conv2d(x, w, {}, at::IntArrayRef{1, 1}, at::IntArrayRef{padding, padding});
+    const torch::Tensor g = random(y.sizes());
+    const auto direct = torch::autograd::grad({y}, {x, w}, {g});
+    const auto single = g.to(torch::kFloat), weight = w_.to(torch::kFloat);
+    EXPECT_LT(error(ops::winograd_input_gradient(single, weight, padding), direct[0]), 1e-5) << padding;
+    EXPECT_LT(error(ops::winograd_weight_gradient(x_.to(torch::kFloat), single, padding), direct[1]), 3e-5) << padding;
+  }
 }
 
 TEST_P(Winograd, ServesTheTripleOfConvolutions) {
-  check_against_reference([](const Tensors& t) { return ops::conv2d(t[0], t[1], 1, 1); }, {x_, w_});
+  for (const int64_t padding : {0, 1}) {
+    check_against_reference([=](const Tensors& t) { return ops::conv2d(t[0], t[1], 1, padding); }, {x_, w_});
+  }
 }
 
 TEST_P(Winograd, TheSameBitsEveryTime) {
-  const auto x = x_.to(torch::kFloat), g = g_.to(torch::kFloat);
+  const auto x = x_.to(torch::kFloat), g = random({x_.size(0), w_.size(0), x_.size(2), x_.size(3)}).to(torch::kFloat);
   EXPECT_TRUE(ops::winograd_weight_gradient(x, g).equal(ops::winograd_weight_gradient(x, g)));
 }
 

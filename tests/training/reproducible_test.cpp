@@ -4,14 +4,14 @@
 
 #include "dgl/base/hash.h"
 #include "dgl/data/packed.h"
-#include "dgl/ops/vec.h"
+#include "dgl/ops/kernel_set.h"
 #include "dgl/training/trainer.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
 namespace {
 
-/// What the bits of a run depend on, beside the program: processor, registers that it was compiled for, libtorch.
+/// What the bits of a run depend on, beside the program: processor, kernels, libtorch.
 std::string machine() {
   std::string family = "unknown", model = "?", line;
   for (std::ifstream file("/proc/cpuinfo"); std::getline(file, line);) {
@@ -20,7 +20,7 @@ std::string machine() {
     if (line.starts_with("cpu family")) family += value;
     if (line.starts_with("model\t")) model = value;
   }
-  return fmt::format("{}{}, {} floats, libtorch {}.{}", family, model, ops::kVecSize, TORCH_VERSION_MAJOR,
+  return fmt::format("{}{}, kernels for {}, libtorch {}.{}", family, model, ops::kernel_set(), TORCH_VERSION_MAJOR,
                      TORCH_VERSION_MINOR);
 }
 
@@ -30,7 +30,7 @@ struct KnownRun {
 /// Hashes of the weights after the steps below, on machines where they were taken. On another machine the test says
 /// that it knows none, and prints the line to add here.
 constexpr KnownRun kKnown[] = {
-    {"AuthenticAMD 26 2, 16 floats, libtorch 1.13", "16f50020a6b97056", "2f5f8018e7fcb7c1"},
+    {"AuthenticAMD 26 2, kernels for avx512bf16, libtorch 1.13", "d1421bc1f91e8deb", "47874069138e6f12"},
 };
 
 /// A hash of all weights and averages after four steps with every phase, on one thread.

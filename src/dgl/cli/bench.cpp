@@ -6,6 +6,7 @@
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
 #include "dgl/cli/commands.h"
+#include "dgl/ops/kernel_set.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/training/bench.h"
 
@@ -34,8 +35,9 @@ void add_bench(CLI::App& app, CommonOptions& common) {
     if (!a->precision.empty()) a->overrides.push_back("training.precision=" + a->precision);
     const Recipe recipe = load_recipe(a->recipe, a->overrides);
     require_labels(recipe, a->recipe);
-    const nlohmann::json result =
+    nlohmann::json result =
         bench_step(recipe, Rational::parse(a->width, "--width"), a->guided, parse_device(common.device));
+    result["kernels"] = ops::kernel_set();
     if (a->json) {
       fmt::print("{}\n", result.dump());
       return;
@@ -45,8 +47,9 @@ void add_bench(CLI::App& app, CommonOptions& common) {
       fmt::print("{:<8}{:>10.2f} ms\n", name, result[name].get<double>() * 1e3);
     }
     fmt::print("{:<8}{:>10.2f} ms\n", "step", result["step"].get<double>() * 1e3);
-    fmt::print("{:.1f} images/s at batch {} on {} threads, {}\n", result["images_per_second"].get<double>(),
-               recipe.batch, result["threads"].get<int>(), recipe.precision);
+    fmt::print("{:.1f} images/s at batch {} on {} threads, {}, kernels for {}\n",
+               result["images_per_second"].get<double>(), recipe.batch, result["threads"].get<int>(), recipe.precision,
+               ops::kernel_set());
   });
 }
 

@@ -9,6 +9,7 @@
 #include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/cli/commands.h"
+#include "dgl/ops/kernel_set.h"
 #include "dgl/version.h"
 
 namespace dgl {
@@ -35,7 +36,7 @@ void end(int signal) {
 int run_cli(int argc, char** argv) {
   CLI::App app{kAbout, "dgl"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "dgl " DGL_VERSION);
+  app.set_version_flag("--version", "dgl " DGL_VERSION ", kernels for " + ops::kernel_set());
   CommonOptions common;
   for (const Register add : kCommands) add(app, common);
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {

@@ -85,7 +85,10 @@ GroupNorm::GroupNorm(int64_t channels, const GroupRule& rule, bool silu) : group
   bias_ = register_parameter("bias", torch::zeros({channels}));
 }
 
-Tensor GroupNorm::forward(const Tensor& x) { return ops::group_norm(x, groups_, weight_, bias_, kNormEpsilon, silu_); }
+Tensor GroupNorm::forward(const Tensor& x) {
+  return ops::group_norm(x, groups_, weight_, bias_, kNormEpsilon,
+                         silu_ ? ops::NormActivation::silu : ops::NormActivation::none);
+}
 
 std::string GroupNorm::to_onnx(OnnxGraph& graph, const std::string& x) const {
   // Operator set 13 has no group norm: groups become the channels of an instance norm.

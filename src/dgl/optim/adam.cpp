@@ -7,26 +7,9 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/parallel.h"
+#include "dgl/ops/adam_update.h"
 
 namespace dgl {
-
-namespace {
-
-/// Updates a parameter in one pass over its memory. With beta1 = 0 (StyleGAN2) the first moment is the gradient itself.
-void update(float* __restrict p, float* __restrict m, float* __restrict v, const float* __restrict g, int64_t n,
-            const AdamOptions& o, double correction1, double correction2) {
-  const auto beta1 = static_cast<float>(o.beta1), beta2 = static_cast<float>(o.beta2);
-  const auto rate = static_cast<float>(o.lr / correction1), eps = static_cast<float>(o.epsilon);
-  const auto scale = static_cast<float>(1 / std::sqrt(correction2));
-  for (int64_t i = 0; i < n; ++i) {
-    const float gi = g ? g[i] : 0.0f;
-    m[i] = beta1 * m[i] + (1 - beta1) * gi;
-    v[i] = beta2 * v[i] + (1 - beta2) * gi * gi;
-    p[i] -= rate * m[i] / (std::sqrt(v[i]) * scale + eps);
-  }
-}
-
-}  // namespace
 
 AdamOptions AdamOptions::corrected_for(int64_t interval) const {
   const double c = static_cast<double>(interval) / static_cast<double>(interval + 1);
@@ -82,6 +65,11 @@ void Adam::step(Workers& workers, double rate, double scale) {
     if (is_plain(slot)) slot.parameter.mutable_grad() = slot.parameter.grad().contiguous();
   }
   step_at_once(options, correction1, correction2);
+  const ops::AdamNumbers numbers{.beta1 = static_cast<float>(options.beta1),
+                                 .beta2 = static_cast<float>(options.beta2),
+                                 .rate = static_cast<float>(options.lr / correction1),
+                                 .scale = static_cast<float>(1 / std::sqrt(correction2)),
+                                 .epsilon = static_cast<float>(options.epsilon)};
   workers.run([&](int64_t worker) {
     for (auto& slot : slots_) {
       if (!is_plain(slot)) continue;
@@ -90,8 +78,7 @@ void Adam::step(Workers& workers, double rate, double scale) {
       const float* gradient = g.defined() ? g.data_ptr<float>() : nullptr;
       const int64_t n = slot.parameter.numel(), count = workers.count();
       parallel_for(n * worker / count, n * (worker + 1) / count, 65536, [&](int64_t first, int64_t last) {
-        update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, options,
-               correction1, correction2);
+        ops::adam_update(p + first, m + first, v + first, gradient ? gradient + first : nullptr, last - first, numbers);
       });
     }
   });

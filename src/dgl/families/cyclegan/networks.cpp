@@ -12,6 +12,7 @@
 #include "dgl/ops/common.h"
 #include "dgl/ops/conv2d.h"
 #include "dgl/ops/group_norm.h"
+#include "dgl/ops/reflect.h"
 
 namespace dgl {
 
@@ -23,23 +24,14 @@ constexpr int64_t kOuterEdge = 3;  // of the 7x7 convolutions
 constexpr double kInstanceEpsilon = 1e-5;
 constexpr const char* kUnitNames[] = {"1", "5"};  // edges, norms and ReLU have the numbers between
 
-/// Mirrors `edge` pixels at each side. Made of slices, since at::reflection_pad2d leaves the channels-last layout and
-/// takes no bfloat16.
-Tensor reflect(const Tensor& x, int64_t edge) {
-  Tensor y = x;
-  for (const int64_t dim : {2, 3}) {
-    const int64_t side = y.size(dim);
-    y = at::cat({y.slice(dim, 1, edge + 1).flip(dim), y, y.slice(dim, side - edge - 1, side - 1).flip(dim)}, dim);
-  }
-  return y;
-}
+using ops::NormActivation;
 
 /// Instance norm without an affine map: a group norm whose groups are single channels.
-Tensor instance_norm(const Tensor& x) {
+Tensor instance_norm(const Tensor& x, NormActivation activation = NormActivation::none) {
   const auto options = x.options().dtype(torch::kFloat).requires_grad(false);
   const int64_t channels = x.size(1);
   return ops::group_norm(x, channels, at::ones({channels}, options), at::zeros({channels}, options), kInstanceEpsilon,
-                         /*silu=*/false);
+                         activation);
 }
 
 std::string onnx_reflect(OnnxGraph& graph, const std::string& x, int64_t edge) {
@@ -118,9 +110,9 @@ ReflectingBlock::ReflectingBlock(int64_t channels, int64_t hidden, bool separabl
 Tensor ReflectingBlock::forward(const Tensor& x) {
   Tensor h = x;
   for (const Unit& unit : units_) {
-    if (&unit != &units_.front()) h = at::relu(h);
-    h = reflect(h, 1);
-    h = instance_norm(unit.separable ? unit.separable->forward(h) : unit.plain->within(h));
+    h = ops::reflect(h, 1);
+    h = instance_norm(unit.separable ? unit.separable->forward(h) : unit.plain->within(h),
+                      &unit == &units_.front() ? NormActivation::relu : NormActivation::none);
   }
   return x + h;
 }
@@ -174,13 +166,13 @@ ResnetGenerator::ResnetGenerator(const ResnetShape& shape) : shape_(shape) {
 
 Tensor ResnetGenerator::translate(const Tensor& images) {
   const ops::ReferenceScope scope(reference());
-  const auto normalized = [](const Tensor& x) { return at::relu(instance_norm(x)); };
+  const auto normalized = [](const Tensor& x) { return instance_norm(x, NormActivation::relu); };
   // The first and the last convolution, which see pixels, are computed in float32.
-  Tensor x = normalized(first_->within(reflect(ops::working_layout(images), kOuterEdge)).to(activations_));
+  Tensor x = normalized(first_->within(ops::reflect(images, kOuterEdge)).to(activations_));
   for (const auto& layer : halving_) x = normalized(layer->halve(x, Convolution::Step::halve_around));
   for (const auto& block : blocks_) x = block->forward(x);
   for (const auto& layer : doubling_) x = normalized(layer->forward(x));
-  return at::tanh(last_->within(reflect(ops::to_float32(x), kOuterEdge)));
+  return at::tanh(last_->within(ops::reflect(ops::to_float32(x), kOuterEdge)));
 }
 
 std::string ResnetGenerator::to_onnx(OnnxGraph& graph, const std::string& images) const {

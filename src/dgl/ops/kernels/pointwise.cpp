@@ -30,7 +30,7 @@ static_assert(kChunk % kRows == 0);
 bool fills_registers(int64_t channels) { return channels % kVecSize == 0; }
 
 /// Returns true if the kernels below support `in` to `out` channels.
-bool supports(const Tensor& x, int64_t in, int64_t out) {
+bool pointwise_supports(const Tensor& x, int64_t in, int64_t out) {
   if (use_reference() || !vec_supports(x)) return false;
   return (fills_registers(in) && (fills_registers(out) || out <= kFew)) || (in <= kFew && fills_registers(out));
 }
@@ -124,7 +124,7 @@ void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, in
   }
 }
 
-Tensor fast(const Tensor& x_any, const Tensor& w) {
+Tensor fast_pointwise(const Tensor& x_any, const Tensor& w) {
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), in = x.size(1), pixels = x.size(2) * x.size(3), out = w.size(1);
   // [few, many] if one side is few, else [in, out].
@@ -201,7 +201,7 @@ Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_i
 /// products in bfloat16.
 Tensor for_products(const Tensor& t) { return t.device().is_cpu() ? to_float32(t) : t; }
 
-Tensor reference(const Tensor& x, const Tensor& w) {
+Tensor reference_pointwise(const Tensor& x, const Tensor& w) {
   const Tensor rows = for_products(x.permute({0, 2, 3, 1}).reshape({x.size(0), -1, x.size(1)}));
   const Tensor y = at::matmul(rows, for_products(w.to(x.scalar_type())).transpose(1, 2)).to(x.scalar_type());
   return y.view({x.size(0), x.size(2), x.size(3), w.size(1)}).permute({0, 3, 1, 2});
@@ -212,10 +212,10 @@ Tensor reference_weight_gradient(const Tensor& x, const Tensor& g, bool per_imag
   return to_float32(per_image ? all : all.sum(0, /*keepdim=*/true));
 }
 
-struct Forward : Function<Forward> {
+struct PointwiseForward : Function<PointwiseForward> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w) {
     context->save_for_backward({x, w});
-    return fast(x, w);
+    return fast_pointwise(x, w);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
@@ -226,7 +226,7 @@ struct Forward : Function<Forward> {
   }
 };
 
-struct WeightGradient : Function<WeightGradient> {
+struct PointwiseWeightGradient : Function<PointwiseWeightGradient> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& g, bool per_image) {
     context->save_for_backward({x, g});
     return fast_weight_gradient(x, g, per_image);
@@ -244,12 +244,12 @@ struct WeightGradient : Function<WeightGradient> {
 }  // namespace
 
 Tensor pointwise(const Tensor& x, const Tensor& w) {
-  return supports(x, w.size(2), w.size(1)) ? Forward::apply(x, w) : reference(x, w);
+  return pointwise_supports(x, w.size(2), w.size(1)) ? PointwiseForward::apply(x, w) : reference_pointwise(x, w);
 }
 
 Tensor pointwise_weight_gradient(const Tensor& x, const Tensor& g, bool per_image) {
-  return supports(x, x.size(1), g.size(1)) ? WeightGradient::apply(x, g, per_image)
-                                           : reference_weight_gradient(x, g, per_image);
+  return pointwise_supports(x, x.size(1), g.size(1)) ? PointwiseWeightGradient::apply(x, g, per_image)
+                                                     : reference_weight_gradient(x, g, per_image);
 }
 
 }  // namespace dgl::ops

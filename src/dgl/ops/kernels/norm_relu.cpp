@@ -27,8 +27,8 @@ using torch::autograd::variable_list;
 Tensor as_image(const Tensor& t) { return t.view({-1, t.size(-1), 1, 1}); }
 
 /// Computes the layer by libtorch's operations. Updates the stored statistics if `store`.
-Tensor composition(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
-                   const NormStatistics& s, bool upsample, bool store) {
+Tensor norm_relu_composition(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias,
+                             const NormStatistics& s, bool upsample, bool store) {
   const Tensor wide = to_float32(x);
   const Tensor v = shift.defined() ? wide + as_image(shift) : wide;
   const bool batch = s.momentum > 0, stored = store || !batch;
@@ -103,7 +103,7 @@ void with_places(const Tensor& x, bool upsample, const F& f) {
 
 /// The affine map a (x - mean) + b before ReLU, with mean [C], a and b [N, C]. Products with x itself would cancel if
 /// the mean is far from 0.
-struct Affine {
+struct BatchAffine {
   Tensor mean, a, b;
 
   /// The map of one image.
@@ -118,7 +118,7 @@ struct Affine {
   }
 };
 
-Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
+Tensor affine_relu(const Tensor& x, const BatchAffine& affine, bool upsample) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels, scale = upsample ? 2 : 1;
   Tensor y = at::empty({x.size(0), channels, scale * x.size(2), scale * x.size(3)},
@@ -128,7 +128,7 @@ Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
     const T* in = x.data_ptr<T>();
     T* out = y.data_ptr<T>();
     runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
-      const Affine::Row row = affine.of(image);
+      const BatchAffine::Row row = affine.of(image);
       for (int64_t i = first; i < last; ++i) {
         T* to = out + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
@@ -142,7 +142,8 @@ Tensor affine_relu(const Tensor& x, const Affine& affine, bool upsample) {
 }
 
 /// Returns the sums over pixels of dt and of dt (x - mean), each [N, C]. dt is dy if the affine map is above 0, else 0.
-std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Affine& affine, bool upsample) {
+std::pair<Tensor, Tensor> batch_gradient_sums(const Tensor& dy, const Tensor& x, const BatchAffine& affine,
+                                              bool upsample) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
@@ -151,7 +152,7 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
     runs.for_each([=, &affine](int64_t run, int64_t image, int64_t first, int64_t last) {
-      const Affine::Row row = affine.of(image);
+      const BatchAffine::Row row = affine.of(image);
       float *total = sum + run * channels, *total_dot = dot + run * channels;
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
@@ -168,8 +169,8 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
 }
 
 /// Returns a dt + p (x - mean) + q, with p and q [C].
-Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, const Tensor& p, const Tensor& q,
-                      bool upsample) {
+Tensor batch_input_gradient(const Tensor& dy, const Tensor& x, const BatchAffine& affine, const Tensor& p,
+                            const Tensor& q, bool upsample) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
@@ -179,7 +180,7 @@ Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, c
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
     T* to = dx.data_ptr<T>();
     runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
-      const Affine::Row row = affine.of(image);
+      const BatchAffine::Row row = affine.of(image);
       for (int64_t i = first; i < last; ++i) {
         const T* from = d + places.first(i);
         for (int64_t c = 0; c < channels; c += kVecSize) {
@@ -193,7 +194,7 @@ Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, c
   return dx;
 }
 
-struct Layer : Function<Layer> {
+struct NormReluLayer : Function<NormReluLayer> {
   enum { kX, kShift, kGain, kBias, kMean, kVar, kScale, kOffset };  // the first four take gradients
 
   static Tensor forward(AutogradContext* context, const Tensor& x_any, const Tensor& shift, const Tensor& gain,
@@ -236,9 +237,9 @@ struct Layer : Function<Layer> {
   static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
                                      const Tensor& dy_any, const NormStatistics& s, bool upsample) {
     const Tensor &gain = saved[kGain], &a = saved[kScale];
-    const Affine affine{s.mean, a, saved[kOffset]};
+    const BatchAffine affine{s.mean, a, saved[kOffset]};
     const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), inverse = (s.var + s.epsilon).rsqrt();
-    const auto [sum, dot] = gradient_sums(dy, x, affine, upsample);
+    const auto [sum, dot] = batch_gradient_sums(dy, x, affine, upsample);
     const Tensor dgain = dot * inverse;
     const bool batch = s.momentum > 0;
     const auto count = static_cast<double>(x.numel() / x.size(1));
@@ -253,7 +254,7 @@ struct Layer : Function<Layer> {
         p = inverse.square() * (gain * dgain).sum(0) / -count;
         q = inverse * (gain * sum).sum(0) / -count;
       }
-      result[kX] = input_gradient(dy, x, affine, p.contiguous(), q.contiguous(), upsample);
+      result[kX] = batch_input_gradient(dy, x, affine, p.contiguous(), q.contiguous(), upsample);
     }
     return result;
   }
@@ -264,7 +265,8 @@ struct Layer : Function<Layer> {
     const Tensor shift = unwrap_undefined(saved[kShift]);
     if (shift.defined()) s.mean = s.mean + shift.detach();
     return recomputed_gradients(saved, needs, dy, 9, [&](const variable_list& in) {
-      return composition(in[kX], unwrap_undefined(in[kShift]), in[kGain], in[kBias], s, upsample, /*store=*/false);
+      return norm_relu_composition(in[kX], unwrap_undefined(in[kShift]), in[kGain], in[kBias], s, upsample,
+                                   /*store=*/false);
     });
   }
 };
@@ -274,8 +276,8 @@ struct Layer : Function<Layer> {
 Tensor norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const NormStatistics& s,
                  bool upsample) {
   const bool fast = !use_reference() && vec_supports(x) && x.size(1) % kVecSize == 0;
-  if (!fast) return composition(x, shift, gain, bias, s, upsample, /*store=*/true);
-  return Layer::apply(x, wrap_undefined(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon, upsample);
+  if (!fast) return norm_relu_composition(x, shift, gain, bias, s, upsample, /*store=*/true);
+  return NormReluLayer::apply(x, wrap_undefined(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon, upsample);
 }
 
 }  // namespace dgl::ops

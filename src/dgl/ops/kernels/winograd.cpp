@@ -23,15 +23,20 @@ constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
 constexpr int64_t kCacheFloats = 96 * 1024;  // numbers of transformed tiles at a time, if there are few channels
 constexpr int64_t kManyWeights = 4 << 20;    // more transformed weights than this take more tiles at a time
 
-/// The division of images into tiles of 4 x 4 outputs.
+/// The division of a convolution's outputs into tiles of 4 x 4.
 struct Tiling {
-  explicit Tiling(const Tensor& x)
-      : height(x.size(2)),
-        width(x.size(3)),
+  Tiling(const Tensor& x, int64_t padding_)
+      : in_height(x.size(2)),
+        in_width(x.size(3)),
+        padding(padding_),
+        height(in_height + 2 * padding - 2),
+        width(in_width + 2 * padding - 2),
         across((width + kTile - 1) / kTile),
         per_image(((height + kTile - 1) / kTile) * across),
         count(x.size(0) * per_image) {}
-  int64_t height, width, across, per_image, count;
+  int64_t in_height, in_width, padding;
+  int64_t height, width;  ///< of the outputs
+  int64_t across, per_image, count;
 };
 
 /// The position of a tile's first output.
@@ -99,17 +104,17 @@ void weight_transform_adjoint(const Vec (&u)[6], Vec (&w)[3]) {
 template <class T>
 void transform_input(const T* x, const float* scale, const Tiling& t, const Place& place, int64_t channels, float* out,
                      int64_t stride) {
-  const T* image = x + place.image * t.height * t.width * channels;
+  const T* image = x + place.image * t.in_height * t.in_width * channels;
   for (int64_t c = 0; c < channels; c += kVecSize) {
     const Vec factor = scale ? load(scale + place.image * channels + c) : Vec{} + 1.0f;
     Vec rows[6][6];
     for (int64_t j = 0; j < 6; ++j) {
-      const int64_t column = place.x + j - 1;
+      const int64_t column = place.x + j - t.padding;
       Vec d[6], v[6];
       for (int64_t i = 0; i < 6; ++i) {
-        const int64_t row = place.y + i - 1;
-        const bool inside = row >= 0 && row < t.height && column >= 0 && column < t.width;
-        d[i] = inside ? load(image + (row * t.width + column) * channels + c) : Vec{};
+        const int64_t row = place.y + i - t.padding;
+        const bool inside = row >= 0 && row < t.in_height && column >= 0 && column < t.in_width;
+        d[i] = inside ? load(image + (row * t.in_width + column) * channels + c) : Vec{};
       }
       data_transform(d, v);
       for (int64_t i = 0; i < 6; ++i) rows[i][j] = v[i] * factor;
@@ -254,22 +259,22 @@ int64_t tiles_at_once(int64_t in, int64_t out, int64_t tiles) {
 
 }  // namespace
 
-bool winograd_supports(const Tensor& x, int64_t in, int64_t out) {
+bool winograd_supports(const Tensor& x, int64_t in, int64_t out, int64_t padding) {
   if (!vec_supports(x) || in % kVecSize != 0 || out % kVecSize != 0 || x.size(2) < kFewestPixels ||
-      x.size(3) < kFewestPixels)
+      x.size(3) < kFewestPixels || padding < 0 || padding > 2)
     return false;
   // For few tiles the transform of the weights costs too much (bench/ops_bench.cpp, winograd beside direct). The rule
   // depends on the shape alone, so that every run takes the same path.
   const int64_t fewest = in * out <= 32 * 32 ? 1 : 16 + in * out / 16384;
-  return Tiling(x).count >= (x.scalar_type() == torch::kBFloat16 ? 2 : 1) * fewest;
+  return Tiling(x, padding).count >= (x.scalar_type() == torch::kBFloat16 ? 2 : 1) * fewest;
 }
 
 namespace {
 
 template <class T, bool kFinish>
-void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, const Epilogue* finish, Tensor& y) {
+void run_convolution(const Tensor& x, const Tensor& u, int64_t padding, const Tensor& in_scale, const Epilogue* finish, Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
-  const Tiling tiling(x);
+  const Tiling tiling(x, padding);
   const T* from = x.data_ptr<T>();
   const float *weights = u.data_ptr<float>(), *scale = pointer(in_scale);
   T* to = y.data_ptr<T>();
@@ -296,9 +301,10 @@ void run_convolution(const Tensor& x, const Tensor& u, const Tensor& in_scale, c
 }
 
 template <class T>
-Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_scale, const Tensor& g_scale) {
+Tensor run_weight_gradient(const Tensor& x, const Tensor& g, int64_t padding, const Tensor& x_scale,
+                           const Tensor& g_scale) {
   const int64_t in = x.size(1), out = g.size(1);
-  const Tiling tiling(x);
+  const Tiling tiling(x, padding);
   const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
   // Each share of the blocks has its own sums. They are added in order, so that every run gives the same result.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
@@ -327,40 +333,40 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, const Tensor& x_sca
   return transform_weight_adjoint(shares == 1 ? sums[0] : sums.sum(0));
 }
 
-Tensor convolve(const Tensor& x_any, const Tensor& u, const Tensor& in_scale_any,
+Tensor convolve(const Tensor& x_any, const Tensor& u, int64_t padding, const Tensor& in_scale_any,
                 const std::optional<EpilogueParams>& step) {
   const Tensor x = working_layout(x_any), in_scale = contiguous_or_undefined(in_scale_any);
-  Tensor y = at::empty({x.size(0), u.size(2), x.size(2), x.size(3)},
+  Tensor y = at::empty({x.size(0), u.size(2), x.size(2) + 2 * padding - 2, x.size(3) + 2 * padding - 2},
                        x.options().memory_format(at::MemoryFormat::ChannelsLast));
   std::optional<Epilogue> finish;
   if (step) finish.emplace(*step);
   dispatch_vec(x, [&](auto element) {
     using T = decltype(element);
-    finish ? run_convolution<T, true>(x, u, in_scale, &*finish, y)
-           : run_convolution<T, false>(x, u, in_scale, nullptr, y);
+    finish ? run_convolution<T, true>(x, u, padding, in_scale, &*finish, y)
+           : run_convolution<T, false>(x, u, padding, in_scale, nullptr, y);
   });
   return y;
 }
 
 }  // namespace
 
-Tensor winograd_conv2d(const Tensor& x, const Tensor& w, const Tensor& in_scale,
+Tensor winograd_conv2d(const Tensor& x, const Tensor& w, int64_t padding, const Tensor& in_scale,
                        const std::optional<EpilogueParams>& step) {
   const Tensor points = FrozenWeights::derived(w, "winograd", [&] { return transform_weight(w, /*adjoint=*/false); });
-  return convolve(x, points, in_scale, step);
+  return convolve(x, points, padding, in_scale, step);
 }
 
-Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, const Tensor& g_scale) {
-  return convolve(g, transform_weight(w, /*adjoint=*/true), g_scale, {});
+Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, int64_t padding, const Tensor& g_scale) {
+  return convolve(g, transform_weight(w, /*adjoint=*/true), 2 - padding, g_scale, {});
 }
 
-Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, const Tensor& x_scale,
+Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t padding, const Tensor& x_scale,
                                 const Tensor& g_scale) {
   const Tensor x = working_layout(x_any), g = working_layout(g_any);
   return x.scalar_type() == torch::kBFloat16
-             ? run_weight_gradient<at::BFloat16>(x, g, contiguous_or_undefined(x_scale),
+             ? run_weight_gradient<at::BFloat16>(x, g, padding, contiguous_or_undefined(x_scale),
                                                  contiguous_or_undefined(g_scale))
-             : run_weight_gradient<float>(x, g, contiguous_or_undefined(x_scale), contiguous_or_undefined(g_scale));
+             : run_weight_gradient<float>(x, g, padding, contiguous_or_undefined(x_scale), contiguous_or_undefined(g_scale));
 }
 
 }  // namespace dgl::ops

@@ -142,18 +142,18 @@ struct AddPooled : Function<AddPooled> {
   }
 };
 
-bool supports(const Tensor& y, const Tensor& s) {
+bool residual_supports(const Tensor& y, const Tensor& s) {
   return !use_reference() && vec_supports(y) && y.size(1) % kVecSize == 0 && y.scalar_type() == s.scalar_type();
 }
 
 }  // namespace
 
 Tensor add_upsampled(const Tensor& y, const Tensor& s) {
-  return supports(y, s) ? AddUpsampled::apply(y, s) : y + upsample_nearest(s, y.size(2), y.size(3));
+  return residual_supports(y, s) ? AddUpsampled::apply(y, s) : y + upsample_nearest(s, y.size(2), y.size(3));
 }
 
 Tensor add_pooled(const Tensor& y, const Tensor& s) {
-  return supports(y, s) ? AddPooled::apply(y, s) : at::avg_pool2d(y, {2, 2}) + s;
+  return residual_supports(y, s) ? AddPooled::apply(y, s) : at::avg_pool2d(y, {2, 2}) + s;
 }
 
 }  // namespace dgl::ops

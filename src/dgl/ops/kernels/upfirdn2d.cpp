@@ -52,7 +52,7 @@ class KeptTensors {
 };
 
 /// Computes zero insertion, padding (or cropping) and a depthwise convolution with a stride, all by stock ATen.
-Tensor reference(const Tensor& x, const Resample& r) {
+Tensor reference_upfirdn2d(const Tensor& x, const Resample& r) {
   static auto& kept = *new KeptTensors<std::pair<std::vector<double>, double>>;
   const Tensor kernel = kept.get({r.taps, r.gain}, x, [&] {
     const Tensor taps = torch::tensor(std::vector<double>(r.taps.rbegin(), r.taps.rend()), torch::kDouble);
@@ -169,7 +169,7 @@ void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels
   }
 }
 
-Tensor fast(const Tensor& x_any, const Resample& r) {
+Tensor fast_upfirdn2d(const Tensor& x_any, const Resample& r) {
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   const int64_t oh = output_size(h, r), ow = output_size(w, r);
@@ -217,8 +217,8 @@ struct UpFirDn : Function<UpFirDn> {
     context->saved_data["gain"] = gain;
     context->saved_data["height"] = x.size(2);
     context->saved_data["width"] = x.size(3);
-    if (has_fast_kernel(x)) return fast(x, r);
-    return is_half(x) ? upfirdn2d_by_products(x, r) : reference(working_layout(x), r);
+    if (has_fast_kernel(x)) return fast_upfirdn2d(x, r);
+    return is_half(x) ? upfirdn2d_by_products(x, r) : reference_upfirdn2d(working_layout(x), r);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -247,7 +247,7 @@ Tensor upfirdn2d(const Tensor& x, const Resample& r) {
   if (r.taps.empty() || static_cast<int64_t>(r.taps.size()) > kMaxTaps || r.gain <= 0) {
     fail("upfirdn2d: {} taps with gain {}, expected 1 to {} taps and a positive gain", r.taps.size(), r.gain, kMaxTaps);
   }
-  if (use_reference()) return reference(x, r);
+  if (use_reference()) return reference_upfirdn2d(x, r);
   // It is its own gradient on every device. Libtorch would differentiate a depthwise convolution twice by its kernel's
   // gradient, which is a convolution with the whole image for every map.
   return UpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);

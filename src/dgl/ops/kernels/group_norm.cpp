@@ -26,9 +26,13 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 /// The layer by libtorch's operations.
-Tensor composition(const Tensor& x, int64_t groups, const Tensor& gain, const Tensor& bias, double epsilon, bool silu) {
+Tensor group_norm_composition(const Tensor& x, int64_t groups, const Tensor& gain, const Tensor& bias, double epsilon,
+                              NormActivation activation) {
   const Tensor y = at::group_norm(to_float32(x), groups, gain, bias, epsilon);
-  return (silu ? at::silu(y) : y).to(x.scalar_type());
+  const Tensor activated = activation == NormActivation::silu   ? at::silu(y)
+                           : activation == NormActivation::relu ? at::relu(y)
+                                                                : y;
+  return activated.to(x.scalar_type());
 }
 
 /// Sizes of a batch and its groups.
@@ -108,11 +112,12 @@ std::pair<Tensor, Tensor> statistics(const Tensor& x, const Groups& g, double ep
 }
 
 /// The affine map a (x - mean) + bias before SiLU, with mean and a [N, C], bias [C].
-struct Affine {
+struct GroupAffine {
   Tensor mean, a, bias;
 
   /// Of each image's channels, from the statistics of its groups.
-  Affine(const Tensor& group_mean, const Tensor& group_inverse, const Tensor& gain, Tensor bias_any, const Groups& g)
+  GroupAffine(const Tensor& group_mean, const Tensor& group_inverse, const Tensor& gain, Tensor bias_any,
+              const Groups& g)
       : mean(floats(gain, g.images, g.channels)), a(floats(gain, g.images, g.channels)), bias(std::move(bias_any)) {
     const float *m = group_mean.data_ptr<float>(), *inverse = group_inverse.data_ptr<float>(),
                 *scale = gain.data_ptr<float>();
@@ -144,12 +149,35 @@ Vec silu_slope(const Vec& y) {
   return s + s * y * (1.0F - s);
 }
 
+template <NormActivation kActivation>
+using Activated = std::integral_constant<NormActivation, kActivation>;
+
 template <class F>
-void with_silu(bool silu, const F& f) {
-  silu ? f(std::true_type()) : f(std::false_type());
+void with_activation(NormActivation activation, const F& f) {
+  switch (activation) {
+    case NormActivation::none: return f(Activated<NormActivation::none>());
+    case NormActivation::silu: return f(Activated<NormActivation::silu>());
+    case NormActivation::relu: return f(Activated<NormActivation::relu>());
+  }
 }
 
-Tensor apply_map(const Tensor& x, const Affine& affine, bool silu) {
+/// A number that is none passes, as through libtorch's.
+template <NormActivation kActivation>
+Vec activated(Activated<kActivation>, const Vec& y) {
+  if constexpr (kActivation == NormActivation::silu) return y * sigmoid(y);
+  if constexpr (kActivation == NormActivation::relu) return y < 0.0F ? Vec{} : y;
+  return y;
+}
+
+/// dy times the activation's slope at y.
+template <NormActivation kActivation>
+Vec through(Activated<kActivation>, const Vec& dy, const Vec& y) {
+  if constexpr (kActivation == NormActivation::silu) return dy * silu_slope(y);
+  if constexpr (kActivation == NormActivation::relu) return y <= 0.0F ? Vec{} : dy;
+  return dy;
+}
+
+Tensor apply_map(const Tensor& x, const GroupAffine& affine, NormActivation activation) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   Tensor y = at::empty_like(x);
@@ -157,17 +185,13 @@ Tensor apply_map(const Tensor& x, const Affine& affine, bool silu) {
     using T = decltype(type);
     const T* in = x.data_ptr<T>();
     T* out = y.data_ptr<T>();
-    with_silu(silu, [&](auto curved) {
+    with_activation(activation, [&](auto curve) {
       runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
-        const Affine::Row row = affine.of(image);
+        const GroupAffine::Row row = affine.of(image);
         for (int64_t i = first; i < last; ++i) {
           for (int64_t c = 0; c < channels; c += kVecSize) {
             const Vec v = row.apply(row.centered(load(in + i * channels + c), c), c);
-            if constexpr (curved) {
-              store(out + i * channels + c, v * sigmoid(v));
-            } else {
-              store(out + i * channels + c, v);
-            }
+            store(out + i * channels + c, activated(curve, v));
           }
         }
       });
@@ -177,7 +201,8 @@ Tensor apply_map(const Tensor& x, const Affine& affine, bool silu) {
 }
 
 /// Returns the sums over pixels of dt and of dt (x - mean), each [N, C], with dt = dy times the activation's slope.
-std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const Affine& affine, bool silu) {
+std::pair<Tensor, Tensor> group_gradient_sums(const Tensor& dy, const Tensor& x, const GroupAffine& affine,
+                                              NormActivation activation) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
@@ -185,15 +210,14 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
   dispatch_vec(x, [&](auto type) {
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
-    with_silu(silu, [&](auto curved) {
+    with_activation(activation, [&](auto curve) {
       runs.for_each([=, &affine](int64_t run, int64_t image, int64_t first, int64_t last) {
-        const Affine::Row row = affine.of(image);
+        const GroupAffine::Row row = affine.of(image);
         float *total = sum + run * channels, *total_dot = dot + run * channels;
         for (int64_t i = first; i < last; ++i) {
           for (int64_t c = 0; c < channels; c += kVecSize) {
             const Vec v = row.centered(load(in + i * channels + c), c);
-            Vec dt = load(d + i * channels + c);
-            if constexpr (curved) dt *= silu_slope(row.apply(v, c));
+            const Vec dt = through(curve, load(d + i * channels + c), row.apply(v, c));
             store(total + c, load(total + c) + dt);
             store(total_dot + c, load(total_dot + c) + dt * v);
           }
@@ -205,8 +229,8 @@ std::pair<Tensor, Tensor> gradient_sums(const Tensor& dy, const Tensor& x, const
 }
 
 /// Returns a dt + p (x - mean) + q, with p and q [N, C].
-Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, const Tensor& p, const Tensor& q,
-                      bool silu) {
+Tensor group_input_gradient(const Tensor& dy, const Tensor& x, const GroupAffine& affine, const Tensor& p,
+                            const Tensor& q, NormActivation activation) {
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
@@ -215,15 +239,14 @@ Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, c
     using T = decltype(type);
     const T *in = x.data_ptr<T>(), *d = dy.data_ptr<T>();
     T* to = dx.data_ptr<T>();
-    with_silu(silu, [&](auto curved) {
+    with_activation(activation, [&](auto curve) {
       runs.for_each([=, &affine](int64_t, int64_t image, int64_t first, int64_t last) {
-        const Affine::Row row = affine.of(image);
+        const GroupAffine::Row row = affine.of(image);
         const int64_t own = image * channels;
         for (int64_t i = first; i < last; ++i) {
           for (int64_t c = 0; c < channels; c += kVecSize) {
             const Vec v = row.centered(load(in + i * channels + c), c);
-            Vec dt = load(d + i * channels + c);
-            if constexpr (curved) dt *= silu_slope(row.apply(v, c));
+            const Vec dt = through(curve, load(d + i * channels + c), row.apply(v, c));
             store(to + i * channels + c, dt * load(row.a + c) + v * load(pp + own + c) + load(qp + own + c));
           }
         }
@@ -233,19 +256,19 @@ Tensor input_gradient(const Tensor& dy, const Tensor& x, const Affine& affine, c
   return dx;
 }
 
-struct Layer : Function<Layer> {
+struct GroupNormLayer : Function<GroupNormLayer> {
   enum { kX, kGain, kBias, kMean, kInverse };  // the first three take gradients
 
   static Tensor forward(AutogradContext* context, const Tensor& x_any, const Tensor& gain, const Tensor& bias,
-                        int64_t groups, double epsilon, bool silu) {
+                        int64_t groups, double epsilon, NormActivation activation) {
     const Tensor x = working_layout(x_any);
     const Groups g(x, groups);
     const auto [mean, inverse] = statistics(x, g, epsilon);
     context->save_for_backward({x_any, gain, bias, mean, inverse});
     context->saved_data["groups"] = groups;
     context->saved_data["epsilon"] = epsilon;
-    context->saved_data["silu"] = silu;
-    return apply_map(x, Affine(mean, inverse, gain.contiguous(), bias.contiguous(), g), silu);
+    context->saved_data["activation"] = static_cast<int64_t>(activation);
+    return apply_map(x, GroupAffine(mean, inverse, gain.contiguous(), bias.contiguous(), g), activation);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -253,23 +276,24 @@ struct Layer : Function<Layer> {
     std::array<bool, kMean> needs;
     for (size_t i = 0; i < kMean; ++i) needs[i] = context->needs_input_grad(i);
     const int64_t groups = context->saved_data["groups"].toInt();
-    const bool silu = context->saved_data["silu"].toBool();
+    const auto activation = static_cast<NormActivation>(context->saved_data["activation"].toInt());
     if (torch::GradMode::is_enabled()) {
       const double epsilon = context->saved_data["epsilon"].toDouble();
       return recomputed_gradients(
-          {saved[kX], saved[kGain], saved[kBias]}, needs, gradients[0], 6,
-          [&](const variable_list& in) { return composition(in[kX], groups, in[kGain], in[kBias], epsilon, silu); });
+          {saved[kX], saved[kGain], saved[kBias]}, needs, gradients[0], 6, [&](const variable_list& in) {
+            return group_norm_composition(in[kX], groups, in[kGain], in[kBias], epsilon, activation);
+          });
     }
-    return fast_backward(saved, needs, gradients[0], groups, silu);
+    return fast_backward(saved, needs, gradients[0], groups, activation);
   }
 
  private:
   static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
-                                     const Tensor& dy_any, int64_t groups, bool silu) {
+                                     const Tensor& dy_any, int64_t groups, NormActivation activation) {
     const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), gain = saved[kGain].contiguous();
     const Groups g(x, groups);
-    const Affine affine(saved[kMean], saved[kInverse], gain, saved[kBias].contiguous(), g);
-    const auto [sums, dots] = gradient_sums(dy, x, affine, silu);
+    const GroupAffine affine(saved[kMean], saved[kInverse], gain, saved[kBias].contiguous(), g);
+    const auto [sums, dots] = group_gradient_sums(dy, x, affine, activation);
     variable_list result(6);
     if (needs[kBias]) result[kBias] = sums.sum(0);
     const Tensor dgain = at::zeros_like(gain), p = floats(x, g.images, g.channels), q = floats(x, g.images, g.channels);
@@ -293,16 +317,18 @@ struct Layer : Function<Layer> {
       }
     }
     if (needs[kGain]) result[kGain] = dgain;
-    if (needs[kX]) result[kX] = input_gradient(dy, x, affine, p, q, silu);
+    if (needs[kX]) result[kX] = group_input_gradient(dy, x, affine, p, q, activation);
     return result;
   }
 };
 
 }  // namespace
 
-Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& gain, const Tensor& bias, double epsilon, bool silu) {
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& gain, const Tensor& bias, double epsilon,
+                  NormActivation activation) {
   const bool fast = !use_reference() && vec_supports(x) && x.size(1) % kVecSize == 0;
-  return fast ? Layer::apply(x, gain, bias, groups, epsilon, silu) : composition(x, groups, gain, bias, epsilon, silu);
+  return fast ? GroupNormLayer::apply(x, gain, bias, groups, epsilon, activation)
+              : group_norm_composition(x, groups, gain, bias, epsilon, activation);
 }
 
 }  // namespace dgl::ops

@@ -23,13 +23,13 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 /// Computes the layer by separate operations.
-Tensor composition(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation,
-                   const Tensor& strength, const Tensor& bias, const Tensor& noise, Activation a) {
+Tensor conv_act_composition(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation,
+                            const Tensor& strength, const Tensor& bias, const Tensor& noise, Activation a) {
   const Tensor y = conv2d(styles.defined() ? channel_scale(x, styles) : x, w, 1, 1);
   return noise.defined() ? scale_noise_bias_act(y, demodulation, noise, strength, bias, a) : bias_act(y, bias, a);
 }
 
-struct Layer : Function<Layer> {
+struct ConvActLayer : Function<ConvActLayer> {
   enum { kX, kWeight, kStyles, kDemodulation, kStrength, kBias, kNoise, kOutput };  // the first six take gradients
 
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, const Tensor& styles,
@@ -83,7 +83,8 @@ struct Layer : Function<Layer> {
                                                const Tensor& dy, Activation a) {
     const TwiceDifferentiable twice;
     return recomputed_gradients(saved, needs, dy, 9, [&](const variable_list& in) {
-      return composition(in[kX], in[kWeight], in[kStyles], in[kDemodulation], in[kStrength], in[kBias], in[kNoise], a);
+      return conv_act_composition(in[kX], in[kWeight], in[kStyles], in[kDemodulation], in[kStrength], in[kBias],
+                                  in[kNoise], a);
     });
   }
 };
@@ -91,10 +92,10 @@ struct Layer : Function<Layer> {
 Tensor layer(const Tensor& x, const Tensor& w, const Tensor& styles, const Tensor& demodulation, const Tensor& noise,
              const Tensor& strength, const Tensor& bias, Activation a) {
   if (use_reference() || TwiceDifferentiable::wanted() || !conv3x3_supports(x, w.size(1), w.size(0), 1, 1)) {
-    return composition(x, w, styles, demodulation, strength, bias, noise, a);
+    return conv_act_composition(x, w, styles, demodulation, strength, bias, noise, a);
   }
-  return Layer::apply(x, w, wrap_undefined(styles), wrap_undefined(demodulation), wrap_undefined(strength), bias,
-                      wrap_undefined(noise), a.alpha, a.gain);
+  return ConvActLayer::apply(x, w, wrap_undefined(styles), wrap_undefined(demodulation), wrap_undefined(strength), bias,
+                             wrap_undefined(noise), a.alpha, a.gain);
 }
 
 }  // namespace

@@ -90,12 +90,12 @@ Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
   return out;
 }
 
-void save(AutogradContext* context, Activation a) {
+void save_activation(AutogradContext* context, Activation a) {
   context->saved_data["alpha"] = a.alpha;
   context->saved_data["gain"] = a.gain;
 }
 
-Activation load(AutogradContext* context) {
+Activation load_activation(AutogradContext* context) {
   return {context->saved_data["alpha"].toDouble(), context->saved_data["gain"].toDouble()};
 }
 
@@ -103,11 +103,11 @@ Activation load(AutogradContext* context) {
 struct Gradient : Function<Gradient> {
   static Tensor forward(AutogradContext* context, const Tensor& g, const Tensor& y, double alpha, double gain) {
     context->save_for_backward({y});
-    save(context, {alpha, gain});
+    save_activation(context, {alpha, gain});
     return gradient_fast(g, y, {alpha, gain});
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto a = load(context);
+    const auto a = load_activation(context);
     return {Gradient::apply(gradients[0], context->get_saved_variables()[0], a.alpha, a.gain), Tensor(), Tensor(),
             Tensor()};
   }
@@ -121,14 +121,14 @@ struct Act : Function<Act> {
     Tensor y = forward_fast(x, unwrap_undefined(scale), bias, unwrap_undefined(noise), unwrap_undefined(strength),
                             {alpha, gain});
     context->save_for_backward({Tensor(), scale, strength, bias, noise, y});
-    save(context, {alpha, gain});
+    save_activation(context, {alpha, gain});
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     auto saved = context->get_saved_variables();
     for (size_t i = kScale; i < kOutput; ++i) saved[i] = unwrap_undefined(saved[i]);
-    const Activation a = load(context);
+    const Activation a = load_activation(context);
     const Tensor &dy = gradients[0], &y = saved[kOutput], &scale = saved[kScale], &noise = saved[kNoise];
     const auto needs = [&](size_t input) { return context->needs_input_grad(input); };
     const bool want_scale = scale.defined() && needs(kScale),
@@ -159,7 +159,7 @@ struct Act : Function<Act> {
   }
 };
 
-Tensor reference(const Tensor& x, const Tensor& bias, Activation a) {
+Tensor reference_bias_act(const Tensor& x, const Tensor& bias, Activation a) {
   const Tensor b = bias.to(x.scalar_type());
   return at::leaky_relu(x + (x.dim() == 4 ? b.view({1, -1, 1, 1}) : b), a.alpha) * a.gain;
 }
@@ -167,7 +167,7 @@ Tensor reference(const Tensor& x, const Tensor& bias, Activation a) {
 }  // namespace
 
 Tensor bias_act(const Tensor& x, const Tensor& bias, Activation a) {
-  if (use_reference() || !has_fast_kernel(x)) return reference(x, bias, a);
+  if (use_reference() || !has_fast_kernel(x)) return reference_bias_act(x, bias, a);
   return Act::apply(x, wrap_undefined({}), wrap_undefined({}), bias, wrap_undefined({}), a.alpha, a.gain);
 }
 
@@ -179,7 +179,7 @@ Tensor scale_noise_bias_act(const Tensor& x, const Tensor& scale, const Tensor& 
                             const Tensor& bias, Activation a) {
   if (use_reference() || !has_fast_kernel(x)) {
     const Tensor scaled = scale.defined() ? channel_scale(x, scale) : x;
-    return reference(scaled + (noise * strength).to(x.scalar_type()), bias, a);
+    return reference_bias_act(scaled + (noise * strength).to(x.scalar_type()), bias, a);
   }
   // The scale's gradient is a difference. Its own derivatives are faster and more exact if the scale is applied
   // separately.

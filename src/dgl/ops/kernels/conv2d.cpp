@@ -83,11 +83,11 @@ struct Geometry {
   }
 };
 
-Tensor input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry);
+Tensor conv_input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry);
 Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geometry geometry);
 Tensor forward(const Tensor& x, const Tensor& w, Geometry geometry);
 
-struct Forward : Function<Forward> {
+struct ConvForward : Function<ConvForward> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w, int64_t stride, int64_t padding) {
     context->save_for_backward({x, w});
     Geometry{stride, padding}.save(context);
@@ -99,7 +99,7 @@ struct Forward : Function<Forward> {
     const ReferenceScope scope(geometry.reference);
     const Tensor &x = saved[0], &w = saved[1], &g = gradients[0];
     Tensor gx, gw;
-    if (context->needs_input_grad(0)) gx = input_gradient(g, w, x.size(2), x.size(3), geometry);
+    if (context->needs_input_grad(0)) gx = conv_input_gradient(g, w, x.size(2), x.size(3), geometry);
     if (context->needs_input_grad(1)) gw = weight_gradient(x, g, w, geometry);
     return {gx, gw, Tensor(), Tensor()};
   }
@@ -124,7 +124,7 @@ struct InputGradient : Function<InputGradient> {
   }
 };
 
-struct WeightGradient : Function<WeightGradient> {
+struct ConvWeightGradient : Function<ConvWeightGradient> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& g, std::vector<int64_t> sizes,
                         int64_t stride, int64_t padding) {
     context->save_for_backward({x, g});
@@ -137,22 +137,22 @@ struct WeightGradient : Function<WeightGradient> {
     const ReferenceScope scope(geometry.reference);
     const Tensor &x = saved[0], &g = saved[1], &v = gradients[0];
     Tensor gx, gg;
-    if (context->needs_input_grad(0)) gx = input_gradient(g, v, x.size(2), x.size(3), geometry);
+    if (context->needs_input_grad(0)) gx = conv_input_gradient(g, v, x.size(2), x.size(3), geometry);
     if (context->needs_input_grad(1)) gg = dgl::ops::forward(x, v, geometry);
     return {gx, gg, Tensor(), Tensor(), Tensor()};
   }
 };
 
 Tensor forward(const Tensor& x, const Tensor& w, Geometry geometry) {
-  return Forward::apply(x, w, geometry.stride, geometry.padding);
+  return ConvForward::apply(x, w, geometry.stride, geometry.padding);
 }
 
-Tensor input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry) {
+Tensor conv_input_gradient(const Tensor& g, const Tensor& w, int64_t height, int64_t width, Geometry geometry) {
   return InputGradient::apply(g, w, height, width, geometry.stride, geometry.padding);
 }
 
 Tensor weight_gradient(const Tensor& x, const Tensor& g, const Tensor& w, Geometry geometry) {
-  return WeightGradient::apply(x, g, w.sizes().vec(), geometry.stride, geometry.padding);
+  return ConvWeightGradient::apply(x, g, w.sizes().vec(), geometry.stride, geometry.padding);
 }
 
 /// Returns true if a convolution of `data` is left to stock operations and their derivatives. On a CPU libtorch 1.13
@@ -181,7 +181,7 @@ Tensor conv2d_transpose(const Tensor& g, const Tensor& w, int64_t height, int64_
   }
   if (!use_reference() && is_pointwise(w, stride, padding))
     return pointwise(g, w.view({1, w.size(0), w.size(1)}).transpose(1, 2));
-  return input_gradient(g, w, height, width, {stride, padding});
+  return conv_input_gradient(g, w, height, width, {stride, padding});
 }
 
 }  // namespace dgl::ops
