@@ -190,7 +190,8 @@ TEST_F(VaeProgram, BoostKeepsItsWidth) {
 }
 
 TEST_F(VaeProgram, ATinyArchitecture) {
-  const Words tiny{"--set", "network.architecture=tiny", "--set", "network.attention="};
+  // At the rate of the other runs some processors' rounding makes it diverge.
+  const Words tiny{"--set", "network.architecture=tiny", "--set", "network.attention=", "--set", "training.lr=0.0005"};
   const auto with = [](Words words, const Words& more) {
     words.insert(words.end(), more.begin(), more.end());
     return words;
