@@ -5,8 +5,9 @@
 install(DIRECTORY assets recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/dgl COMPONENT program)
 install(PROGRAMS quickstart.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/dgl COMPONENT program)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/dgl RENAME copyright COMPONENT program)
-install(CODE "file(CREATE_LINK ../share/dgl/quickstart.sh
-                   \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/dgl-quickstart\" SYMBOLIC)"
+install(CODE "set(programs \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+              file(MAKE_DIRECTORY \"\${programs}\")
+              file(CREATE_LINK ../share/dgl/quickstart.sh \"\${programs}/dgl-quickstart\" SYMBOLIC)"
         COMPONENT program)
 
 # The program looks for libraries beside itself first, as do these for each other: the old tag, unlike the new one,
@@ -19,7 +20,7 @@ install(RUNTIME_DEPENDENCY_SET dgl_libraries
         LIBRARY DESTINATION lib/dgl COMPONENT libraries EXCLUDE_FROM_ALL)
 
 set(CPACK_PACKAGE_VENDOR dgl)
-set(CPACK_PACKAGE_CONTACT "dgl's maintainers <https://github.com/dgl-gan/dgl>")
+set(CPACK_PACKAGE_CONTACT "The maintainers of dgl")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Compresses trained generative models by discriminator-guided learning")
 set(CPACK_PACKAGE_DESCRIPTION
     "dgl trains a narrow student of a StyleGAN2, BigGAN, autoencoder, diffusion model or CycleGAN with its teacher's
