@@ -70,9 +70,10 @@ TEST_F(Metrics, WhatTheFilesDoNotAllowIsLeftOut) {
   const Outcome outcome = run("real", "few", {"--json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(nlohmann::json::parse(outcome.out).size(), 3u);  // fid, mmd, authentic
-  for (const char* words : {"kid: left out: 3 images (--kid-subset-size), expected at least 100",
-                            "pr: left out: 3 images, expected at least 4", "dc: left out: 3 images, expected at least 6",
-                            "is: left out: 0 images with class scores (--is-splits), expected at least 10"}) {
+  for (const char* words :
+       {"kid: left out: 3 images (--kid-subset-size), expected at least 100",
+        "pr: left out: 3 images, expected at least 4", "dc: left out: 3 images, expected at least 6",
+        "is: left out: 0 images with class scores (--is-splits), expected at least 10"}) {
     EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
   }
   // Equal sets have no distance, whatever rounding says.
@@ -108,8 +109,8 @@ TEST_F(Metrics, ComparesFoldersOfImages) {
   EXPECT_EQ(eval("one.dgldata", "two")["fd_mnist"], found["fd_mnist"]);
 
   // Without a wish, all that the images and the network allow.
-  const Outcome all = dgl_({"eval", "--images", "two", "--data", "one", "--features", network, "--nearest",
-                            "nearest.png", "--json"});
+  const Outcome all =
+      dgl_({"eval", "--images", "two", "--data", "one", "--features", network, "--nearest", "nearest.png", "--json"});
   const auto possible = nlohmann::json::parse(all.out);
   EXPECT_EQ(possible["fd_mnist"], found["fd_mnist"]);
   EXPECT_EQ(possible["fd_mnist_precision"], found["fd_mnist_precision"]);
@@ -122,8 +123,7 @@ TEST_F(Metrics, ComparesFoldersOfImages) {
   EXPECT_EQ(rows.width, 9 * 32);
   EXPECT_EQ(rows.height, 9 * 32);
   EXPECT_NE(all.err.find("kid: left out: 9 images"), std::string::npos) << all.err;
-  const Outcome little =
-      dgl_({"eval", "--images", "two", "--data", "one", "--features", network, "--memory", "1e-6"});
+  const Outcome little = dgl_({"eval", "--images", "two", "--data", "one", "--features", network, "--memory", "1e-6"});
   EXPECT_NE(little.err.find("left out: they hold features"), std::string::npos) << little.err;
   EXPECT_EQ(little.out.find("precision"), std::string::npos) << little.out;
 

@@ -18,8 +18,8 @@ void init_runtime(int threads);
 /// Disables TF32 and enables deterministic cuDNN so that runs are reproducible. init_runtime() calls it.
 void make_gpus_exact();
 
-/// While an object with `on` lives, GPUs multiply float32 matrices in TF32, and cuDNN takes the algorithms that it found
-/// fastest, which need not give the same bits twice (training.gpu = "fast"). Processors are not concerned.
+/// While an object with `on` lives, GPUs multiply float32 matrices in TF32, and cuDNN takes the algorithms that it
+/// found fastest, which need not give the same bits twice (training.gpu = "fast"). Processors are not concerned.
 class FastGpus {
  public:
   explicit FastGpus(bool on);

@@ -302,11 +302,11 @@ void add_eval(CLI::App& app, CommonOptions& common) {
       ->add_option("--features", a->features,
                    "Feature network: for example assets/mnist32-features.safetensors, or Inception's weights")
       ->required();
-  command
-      ->add_option("--metrics", a->metrics,
-                   "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), mmd, auth (the share that is "
-                   "no copy of a real image), accuracy; by default all that the images and the network allow (fid has this name "
-                   "only with Inception)");
+  command->add_option(
+      "--metrics", a->metrics,
+      "Comma-separated metrics: fid, kid, is, pr, dc (density and coverage), mmd, auth (the share that is "
+      "no copy of a real image), accuracy; by default all that the images and the network allow (fid has this name "
+      "only with Inception)");
   command->add_option("--samples", a->samples, "Number of images to draw")
       ->check(CLI::Range(2, 10000000))
       ->capture_default_str();
@@ -321,10 +321,10 @@ void add_eval(CLI::App& app, CommonOptions& common) {
                    "For an autoencoder: a packed set with labels, from whose latents a linear map learns them; its "
                    "accuracy on --data is linear_accuracy")
       ->excludes(data_b);
-  auto* lpips =
-      command->add_option("--lpips", a->lpips,
-                          "Weights of LPIPS on VGG16, or a checkpoint that holds them: the distance of an autoencoder's "
-                          "reconstructions (lpips), or of other samples from each other (lpips_diversity)");
+  auto* lpips = command->add_option(
+      "--lpips", a->lpips,
+      "Weights of LPIPS on VGG16, or a checkpoint that holds them: the distance of an autoencoder's "
+      "reconstructions (lpips), or of other samples from each other (lpips_diversity)");
   command
       ->add_flag("--ppl", a->ppl,
                  "For a StyleGAN2: the perceptual path length in w, at the ends of as many paths as --samples")

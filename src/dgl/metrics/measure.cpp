@@ -117,9 +117,10 @@ MetricSet chosen_metrics(const MeasureOptions& options, int64_t real, const Imag
   }
   const uint64_t bytes = held_bytes(metrics, real, source.count, labels, network);
   if (metrics.holds_features() && bytes > options.max_bytes) {
-    options.note(fmt::format("kid, pr, dc, mmd and auth: left out: they hold features of {:.2f} GiB, more than "
-                             "--memory {:.2f}",
-                             static_cast<double>(bytes) / kGiB, static_cast<double>(options.max_bytes) / kGiB));
+    options.note(
+        fmt::format("kid, pr, dc, mmd and auth: left out: they hold features of {:.2f} GiB, more than "
+                    "--memory {:.2f}",
+                    static_cast<double>(bytes) / kGiB, static_cast<double>(options.max_bytes) / kGiB));
     metrics.kid = metrics.pr = metrics.dc = metrics.mmd = metrics.auth = false;
   }
   return metrics;

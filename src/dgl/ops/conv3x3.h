@@ -13,8 +13,8 @@ namespace dgl::ops {
 // use Winograd's algorithm, which needs stride 1. Private to this library.
 
 inline bool conv3x3_supports(const torch::Tensor& x, int64_t in, int64_t out, int64_t stride, int64_t padding) {
-  return padding <= 1 && ((stride <= 2 && amx_supports(x, in, out)) ||
-                          (stride == 1 && winograd_supports(x, in, out, padding)));
+  return padding <= 1 &&
+         ((stride <= 2 && amx_supports(x, in, out)) || (stride == 1 && winograd_supports(x, in, out, padding)));
 }
 
 inline torch::Tensor conv3x3(const torch::Tensor& x, const torch::Tensor& w, int64_t stride, int64_t padding,

@@ -19,9 +19,9 @@ namespace dgl::ops {
 /// `out` channels. They must also be faster at it than direct convolution.
 bool winograd_supports(const torch::Tensor& x, int64_t in, int64_t out, int64_t padding = 1);
 
-/// Computes x [N, C, H, W], w [O, C, 3, 3] -> [N, O, H', W'] of x's type, H' being H + 2 padding - 2. `x` is first scaled
-/// by `in_scale` [N, C] if that is defined. `step` is applied to outputs before they are stored. Weights, scales, noise
-/// and bias are float32. Reference: at::conv2d.
+/// Computes x [N, C, H, W], w [O, C, 3, 3] -> [N, O, H', W'] of x's type, H' being H + 2 padding - 2. `x` is first
+/// scaled by `in_scale` [N, C] if that is defined. `step` is applied to outputs before they are stored. Weights,
+/// scales, noise and bias are float32. Reference: at::conv2d.
 torch::Tensor winograd_conv2d(const torch::Tensor& x, const torch::Tensor& w, int64_t padding = 1,
                               const torch::Tensor& in_scale = {}, const std::optional<EpilogueParams>& step = {});
 

@@ -81,8 +81,7 @@ Tensor UnetGenerator::normalize(const Tensor& x, const Layer& layer) const {
   const Norm& norm = layer.norm;
   if (!norm.gain.defined()) {
     const Tensor ones = torch::ones({x.size(1)}, x.options().dtype(torch::kFloat).requires_grad(false));
-    return ops::group_norm(x, x.size(1), ones, at::zeros_like(ones), kNormEpsilon,
-                           ops::NormActivation::none);
+    return ops::group_norm(x, x.size(1), ones, at::zeros_like(ones), kNormEpsilon, ops::NormActivation::none);
   }
   const auto channels = [&](const Tensor& t) { return t.view({1, -1, 1, 1}).to(x.scalar_type()); };
   const Tensor factor = norm.gain * (norm.var + kNormEpsilon).rsqrt();

@@ -272,7 +272,8 @@ bool winograd_supports(const Tensor& x, int64_t in, int64_t out, int64_t padding
 namespace {
 
 template <class T, bool kFinish>
-void run_convolution(const Tensor& x, const Tensor& u, int64_t padding, const Tensor& in_scale, const Epilogue* finish, Tensor& y) {
+void run_convolution(const Tensor& x, const Tensor& u, int64_t padding, const Tensor& in_scale, const Epilogue* finish,
+                     Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
   const Tiling tiling(x, padding);
   const T* from = x.data_ptr<T>();
@@ -366,7 +367,8 @@ Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_
   return x.scalar_type() == torch::kBFloat16
              ? run_weight_gradient<at::BFloat16>(x, g, padding, contiguous_or_undefined(x_scale),
                                                  contiguous_or_undefined(g_scale))
-             : run_weight_gradient<float>(x, g, padding, contiguous_or_undefined(x_scale), contiguous_or_undefined(g_scale));
+             : run_weight_gradient<float>(x, g, padding, contiguous_or_undefined(x_scale),
+                                          contiguous_or_undefined(g_scale));
 }
 
 }  // namespace dgl::ops
