@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 
 // What cmake/kernel_sets.sh writes: the addresses through which the operations are called, and, of each set of kernels
 // in the order of kSets, the addresses of its own.
@@ -68,6 +69,10 @@ void dgl_choose_kernels() {
 }
 
 #else
+
+#ifndef DGL_KERNEL_NAME
+#define DGL_KERNEL_NAME "default"  // the compiler's
+#endif
 
 namespace dgl::ops {
 
