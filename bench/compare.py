@@ -8,9 +8,10 @@
 Needs a Python with PyTorch and NumPy and the peers' own requirements; their code is the user's and is not changed. A
 StyleGAN2 step is D + R1 / 16 + G + path length / 4, a BigGAN step one D and one G step, each phase with its optimizer
 step, as `dgl bench` counts them; a step of an autoencoder or of a diffusion model is that of its own loss, without a
-discriminator; one of a CycleGAN is of both generators and both discriminators, without its pool of images. Prints the medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16
-latents to images, of an autoencoder images to reconstructions, of a diffusion model one call of its network, of a
-CycleGAN translations in both directions.
+discriminator; one of a CycleGAN is of both generators and both discriminators, without its pool of images. Prints the
+medians of the runs and their ratios as a Markdown table; sampling is one batch of 1 or 16 latents to images, of an
+autoencoder images to reconstructions, of a diffusion model one call of its network, of a CycleGAN translations in both
+directions.
 
 --peer-precision bf16 runs the peer under torch.autocast, beside which dgl's bf16 is set; fp32 is set beside fp32, and
 without a bf16 peer dgl's bf16 is too. --peer-python is another Python with another PyTorch, as of a newer system; the
