@@ -18,10 +18,10 @@ endfunction()
 dgl_export_library(torch)
 
 # dgl_add_library(NAME [EXCLUDE REGEX] [DEPENDS target...]): the static library dgl_NAME of the sources in this folder and
-# those below, but for those whose path matches the expression. All libraries share one precompiled header (src/dgl/base/pch.h), which keeps to the parts of libtorch
-# that all need (src/dgl/base/torch.h). Even so each compilation costs 9 s for the templates in libtorch's inline
-# functions: with DGL_UNITY a library's files are compiled eight at a time, so no two of them may give one name to
-# different things.
+# those below, but for those whose path matches the expression. All libraries share one precompiled header
+# (src/dgl/base/pch.h), which keeps to the parts of libtorch that all need (src/dgl/base/torch.h). Even so each
+# compilation costs 9 s for the templates in libtorch's inline functions: with DGL_UNITY a library's files are compiled
+# eight at a time, so no two of them may give one name to different things.
 function(dgl_add_library name)
   cmake_parse_arguments(ARG "" "EXCLUDE" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp *.S)

@@ -15,7 +15,7 @@ from .model import META, GenerativeModel
 from .sampling import NOISE_STREAM, Labels, batches, draw_latents, generator_of, labels_of, stream_seed
 from .settings import Settings
 from .song import SONG_ARCHITECTURES, SongDenoiser
-from .unet import Level, MiddleBlocks, UNetShape, convolution
+from .unet import Level, MiddleBlocks, UNetShape, convolution, even_frequencies, waves_of
 
 DATA_DEVIATION = 0.5
 TIMES = 1000
@@ -119,9 +119,7 @@ class Denoiser(nn.Module):
 
     def embed(self, times: torch.Tensor, labels: Optional[torch.Tensor]) -> torch.Tensor:
         """What all blocks know of times and labels, [N, 4 first_channels]."""
-        places = torch.arange(self.frequencies, dtype=torch.float32, device=times.device)
-        angles = times.float()[:, None] * torch.exp(places * (-math.log(10000.0) / (self.frequencies - 1)))
-        waves = torch.cat([angles.sin(), angles.cos()], 1).to(self.conv_in.weight.dtype)
+        waves = waves_of(times, even_frequencies(self.frequencies, times.device)).to(self.conv_in.weight.dtype)
         first, second = self.temb["dense"]
         embedding = second(F.silu(first(waves)))
         if self.label_emb is not None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .model import META
-from .unet import UNetShape, convolution
+from .unet import UNetShape, attend, convolution, even_frequencies, waves_of
 
 SUM_SCALE = math.sqrt(0.5)
 
@@ -77,11 +77,8 @@ class SongBlock(nn.Module):
         if self.qkv is None:
             return h
         # Channels of the products come in threes: a query, a key and a value.
-        three = self.qkv(self.norm2(h)).flatten(2).unflatten(1, (h.shape[1], 3)).float()
-        query, key, value = three.unbind(2)  # [N, C, P]
-        scores = torch.bmm(query.transpose(1, 2), key) * (1 / math.sqrt(h.shape[1]))
-        attended = torch.bmm(value, scores.softmax(-1).transpose(1, 2)).to(h.dtype)
-        return (h + self.proj(attended.unflatten(2, h.shape[2:]))) * SUM_SCALE
+        query, key, value = self.qkv(self.norm2(h)).unflatten(1, (h.shape[1], 3)).unbind(2)
+        return (h + self.proj(attend(query, key, value))) * SUM_SCALE
 
 
 class PyramidLayer(nn.Module):
@@ -178,10 +175,8 @@ class SongDenoiser(nn.Module):
         if self.architecture.random_frequencies:
             frequencies = 2 * math.pi * self.map_noise.freqs.float()
         else:
-            places = torch.arange(self.frequencies, dtype=torch.float32, device=times.device)
-            frequencies = torch.exp(places * (-math.log(10000.0) / (self.frequencies - 1)))
-        angles = times.float()[:, None] * frequencies
-        embedding = torch.cat([angles.sin(), angles.cos()], 1).to(self.map_layer0.weight.dtype)
+            frequencies = even_frequencies(self.frequencies, times.device)
+        embedding = waves_of(times, frequencies).to(self.map_layer0.weight.dtype)
         if self.classes:
             # Labels are vectors with the square root of their number in one place.
             rows = self.map_label.weight.t().index_select(0, labels)

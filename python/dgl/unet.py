@@ -50,6 +50,26 @@ def convolution(inputs: int, outputs: int, kernel: int, *, stride: int = 1, padd
     return nn.Conv2d(inputs, outputs, kernel, stride, around, groups=groups, bias=bias, device=META)
 
 
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Self-attention of one head over all pixels: maps [N, C, H, W] each. Scores and softmax are float32."""
+    q, k, v = (maps.flatten(2).float() for maps in (query, key, value))  # [N, C, P]
+    scores = torch.bmm(q.transpose(1, 2), k) * (1 / math.sqrt(query.shape[1]))
+    attended = torch.bmm(v, scores.softmax(-1).transpose(1, 2)).to(query.dtype)
+    return attended.unflatten(2, query.shape[2:])
+
+
+def even_frequencies(count: int, device: torch.device) -> torch.Tensor:
+    """DDPM's frequencies [count] of times, evenly spaced in their logarithms from 1 to 1e-4."""
+    places = torch.arange(count, dtype=torch.float32, device=device)
+    return torch.exp(places * (-math.log(10000.0) / (count - 1)))
+
+
+def waves_of(times: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
+    """Sines and cosines [N, 2 F] of times [N] and frequencies [F], float32."""
+    angles = times.float()[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
 class ResidualBlock(nn.Module):
     """norm, SiLU, 3x3 convolution, twice, and the input beside it, through a 1x1 convolution if the channels change.
 
@@ -74,7 +94,7 @@ class ResidualBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention of one head over all pixels, added to its input. Scores and softmax are float32."""
+    """attend(), added to its input."""
 
     def __init__(self, channels: int, shape: UNetShape) -> None:
         super().__init__()
@@ -86,10 +106,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = self.norm(x)
-        query, key, value = (part(h).flatten(2).float() for part in (self.q, self.k, self.v))  # [N, C, P]
-        scores = torch.bmm(query.transpose(1, 2), key) * (1 / math.sqrt(x.shape[1]))
-        attended = torch.bmm(value, scores.softmax(-1).transpose(1, 2)).to(x.dtype)
-        return x + self.proj_out(attended.unflatten(2, x.shape[2:]))
+        return x + self.proj_out(attend(self.q(h), self.k(h), self.v(h)))
 
 
 class MiddleBlocks(nn.Module):
