@@ -14,7 +14,8 @@ autoencoder images to reconstructions, of a diffusion model one call of its netw
 directions.
 
 --peer-precision bf16 runs the peer under torch.autocast, beside which dgl's bf16 is set; fp32 is set beside fp32, and
-without a bf16 peer dgl's bf16 is too. --peer-python is another Python with another PyTorch, as of a newer system; the
+without a bf16 peer dgl's bf16 is too. fp16 is the StyleGAN2 peers' own mixed precision, on a GPU, and set beside dgl's
+bf16. --peer-python is another Python with another PyTorch, as of a newer system; the
 version stands in the table. On a GPU every measurement ends with a synchronization.
 
 The peers' malloc is told to keep large blocks from step to step, as dgl tells its own: where page faults are dear, as on
@@ -42,6 +43,8 @@ CONFIGS = {
     "32": dict(resolution=32, channel_base=16384, channel_max=64, z_dim=128, mapping_layers=4, batch=32),
     "64": dict(resolution=64, channel_base=16384, channel_max=128, z_dim=256, mapping_layers=4, batch=16),
     "256": dict(resolution=256, channel_base=8192, channel_max=128, z_dim=256, mapping_layers=4, batch=4),
+    # A common size on GPUs (stylegan3's --cfg=stylegan2 --cbase=16384).
+    "256-large": dict(resolution=256, channel_base=16384, channel_max=512, z_dim=512, mapping_layers=8, batch=32),
 }
 
 # What src/dgl/base/runtime.cpp sets by mallopt.
@@ -252,15 +255,28 @@ def run_stylegan2(path, config, place, budget=1.5):
     misc.assert_shape = lambda tensor, shape: None
     misc.suppress_tracer_warnings = contextlib.nullcontext
     from training.loss import StyleGAN2Loss
-    from training.networks import Discriminator, Generator
+    # stylegan3's StyleGAN2 is the same, with plugins that current PyTorch still takes.
+    newer = os.path.exists(os.path.join(path, "training/networks_stylegan2.py"))
+    if newer:
+        from training.networks_stylegan2 import Discriminator, Generator
+    else:
+        from training.networks import Discriminator, Generator
 
-    channels = dict(channel_base=config["channel_base"], channel_max=config["channel_max"])
+    # Their own mixed precision is on GPUs only, and set for both, since defaults differ.
+    half = place.precision == "fp16"
+    channels = dict(channel_base=config["channel_base"], channel_max=config["channel_max"], num_fp16_res=4 if half else 0,
+                    conv_clamp=256 if half else None)
     generator = Generator(z_dim=config["z_dim"], c_dim=0, w_dim=config["z_dim"], img_resolution=config["resolution"],
                           img_channels=3, mapping_kwargs=dict(num_layers=config["mapping_layers"]),
-                          synthesis_kwargs=channels).to(place.device).train()
+                          **(channels if newer else dict(synthesis_kwargs=channels))).to(place.device).train()
     discriminator = Discriminator(c_dim=0, img_resolution=config["resolution"], img_channels=3,
                                   epilogue_kwargs=dict(mbstd_group_size=4), **channels).to(place.device).train()
-    loss = StyleGAN2Loss(place.device, generator.mapping, generator.synthesis, discriminator, r1_gamma=1)
+    if newer:
+        loss = StyleGAN2Loss(place.device, generator, discriminator, r1_gamma=1, pl_weight=2, style_mixing_prob=0.9)
+        more = dict(cur_nimg=0)
+    else:
+        loss = StyleGAN2Loss(place.device, generator.mapping, generator.synthesis, discriminator, r1_gamma=1)
+        more = dict(sync=True)
     batch = config["batch"]
     real = place.randn(batch, 3, config["resolution"], config["resolution"])
     labels = torch.zeros(batch, 0, device=place.device)
@@ -273,7 +289,7 @@ def run_stylegan2(path, config, place, budget=1.5):
             network.requires_grad_(k == key)
         optimizers[key].zero_grad(set_to_none=True)
         loss.accumulate_gradients(phase=name, real_img=real, real_c=labels, gen_z=place.randn(batch, config["z_dim"]),
-                                  gen_c=labels, sync=True, gain=interval)
+                                  gen_c=labels, gain=interval, **more)
         optimizers[key].step()
 
     step = sum(place.median_seconds(lambda: phase(name, interval), budget) / interval
@@ -316,7 +332,7 @@ def run_dgl(binary, config, precision, threads, device):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stylegan2-ada", help="a checkout of stylegan2-ada-pytorch")
+    parser.add_argument("--stylegan2-ada", help="a checkout of stylegan2-ada-pytorch, or of stylegan3")
     parser.add_argument("--biggan", help="a checkout of BigGAN-PyTorch")
     parser.add_argument("--latent-diffusion", help="a checkout of latent-diffusion")
     parser.add_argument("--ddim", help="a checkout of ermongroup/ddim")
@@ -325,7 +341,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half,cyclegan,cyclegan-256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--peer-precision", default="fp32", help="fp32, or fp32,bf16: the peer under autocast too")
+    parser.add_argument("--peer-precision", default="fp32", help="some of fp32, bf16 (under autocast) and fp16")
     parser.add_argument("--peer-python", default=sys.executable, help="the Python that runs the peers")
     parser.add_argument("--peer-malloc", choices=("keeping", "default"), default="keeping")
     parser.add_argument("--device", default="cpu")
@@ -353,8 +369,8 @@ def main():
     environment = {**os.environ, **(KEEPING_MALLOC if arguments.peer_malloc == "keeping" else {})}
     keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
     precisions, peers = ("fp32", "bf16"), arguments.peer_precision.split(",")
-    if any(peer not in precisions for peer in peers):
-        parser.error(f"--peer-precision {arguments.peer_precision}: expected fp32, bf16 or both")
+    if any(peer not in ("fp32", "bf16", "fp16") for peer in peers):
+        parser.error(f"--peer-precision {arguments.peer_precision}: expected some of fp32, bf16 and fp16")
     titles = [f"peer {peer}" for peer in peers]
     print(f"| configuration | quantity | torch | {' | '.join(titles)} | dgl fp32 | ratio | dgl bf16 | ratio |")
     print("|---" * (7 + len(peers)) + "|")
@@ -386,7 +402,8 @@ def main():
                 row += f" {middle[title] * scale:.4g} |"
             for precision in precisions:
                 # Like beside like, where the peer ran in that precision.
-                peer = middle.get(f"peer {precision}", middle[titles[0]])
+                other = "fp16" if precision == "bf16" and "fp16" in peers else precision
+                peer = middle.get(f"peer {other}", middle[titles[0]])
                 ratio = peer / middle[precision] if inverse else middle[precision] / peer
                 row += f" {middle[precision] * scale:.4g} | {ratio:.2f} |"
             print(row, flush=True)

@@ -3,7 +3,8 @@
 # training steps on the GPU, times dgl beside the peers there, and times training on 1, 2, 4, 8 and 16 cores. Every step
 # has a limit, so that one that hangs does not cost the others, and writes into OUT as it goes.
 # Needs CMake, a compiler, the libraries of packages.sh, and a Python whose PyTorch has CUDA (or another libtorch in
-# CMAKE_PREFIX_PATH). Checkouts of peers are looked for in PEERS by their names: stylegan2-ada-pytorch, BigGAN-PyTorch.
+# CMAKE_PREFIX_PATH). Checkouts of peers are looked for in PEERS by their names: stylegan3 (whose StyleGAN2 has the
+# plugins that current PyTorch still takes) or else stylegan2-ada-pytorch, and BigGAN-PyTorch.
 # Usage: bench/gpu.sh OUT [PEERS]    DEVICE=cpu tries the script itself without a GPU
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,27 +45,38 @@ step 240 build cmake --build "$build" --parallel "$cores" --target dgl test_ops 
 [[ -x $build/dgl ]] || exit 1
 
 # Tests that have a case for each device, and steps of training beside the references'.
-step 60 test-ops "$build/test_ops" --gtest_filter='*cuda*:*Device*'
+step 60 test-ops "$build/test_ops" --gtest_filter='*cuda*:*Device*:*GpuKernel.*'
 step 60 test-networks "$build/test_families" --gtest_filter='*Agreement*:*BigGan*:*StyleGan2*'
 step 60 test-steps "$build/test_training" --gtest_filter='*Agreement*:*Step*'
 
-# compare CONFIGURATION OPTION CHECKOUT: beside a peer if there is one, else dgl alone.
+# compare CONFIGURATION OPTION CHECKOUT PRECISIONS: beside a peer if there is one.
 compare() {
-  local name=$1 option=$2 checkout=$peers/$3
+  local name=$1 option=$2 checkout=$peers/$3 precisions=$4
   if [[ -d $checkout ]]; then
     step 100 "compare-$name" "$python" bench/compare.py "$option" "$checkout" --dgl "$build/dgl" --configs "$name" --runs 3 \
-      --peer-precision fp32,bf16 --device "$device" --threads "$cores"
+      --peer-precision "$precisions" --device "$device" --threads "$cores"
   fi
 }
-compare 32 --stylegan2-ada stylegan2-ada-pytorch
-compare 256 --stylegan2-ada stylegan2-ada-pytorch
-compare biggan --biggan BigGAN-PyTorch
-for recipe in ffhq256-half imagenet128-half; do
-  for precision in fp32 bf16; do
-    step 60 "bench-$recipe-$precision" "$build/dgl" bench --recipe "recipes/$recipe.toml" --precision "$precision" \
-      --device "$device" --json
-  done
+stylegan2=stylegan3
+[[ -d $peers/stylegan3 ]] || stylegan2=stylegan2-ada-pytorch
+compare 32 --stylegan2-ada "$stylegan2" fp32,fp16
+compare 256 --stylegan2-ada "$stylegan2" fp32,fp16
+compare 256-large --stylegan2-ada "$stylegan2" fp32,fp16
+compare biggan --biggan BigGAN-PyTorch fp32,bf16
+# bench NAME RECIPE OPTION...: the width and the guided step of the table in docs/performance.md.
+bench() {
+  local name=$1 recipe=$2
+  shift 2
+  step 40 "bench-$name" "$build/dgl" bench --recipe "recipes/$recipe.toml" --width 1/2 --guided --device "$device" --json "$@"
+}
+for precision in fp32 bf16; do
+  bench "ffhq256-$precision" ffhq256-half --precision "$precision"
+  DGL_GPU_KERNELS=off bench "ffhq256-$precision-composed" ffhq256-half --precision "$precision"
 done
+bench ffhq256-tf32 ffhq256-half --precision fp32 --set training.gpu=fast
+bench ffhq256-bf16-fast ffhq256-half --precision bf16 --set training.gpu=fast
+bench imagenet128-bf16 imagenet128-half --precision bf16
+bench digits-fp32 mnist32-half --precision fp32
 
 # How training on the processor scales: 64 pixels, 32 images.
 cat > "$out/scaling.toml" << 'TOML'

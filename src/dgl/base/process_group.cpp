@@ -13,6 +13,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
+#ifdef DGL_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
 
 namespace dgl {
 
@@ -60,14 +63,14 @@ std::optional<LaunchConfig> LaunchConfig::of_environment() {
 struct ProcessGroup::Group {
   enum class Sum { kOfAll, kLargest };
 #ifdef USE_C10D_GLOO
-  explicit Group(const LaunchConfig& launch) {
+  explicit Group(const LaunchConfig& launch_any) : launch(launch_any) {
     c10d::TCPStoreOptions meeting;
     meeting.port = launch.port;
     meeting.isServer = launch.rank == 0 && !launch.store_is_external;
     meeting.numWorkers = static_cast<size_t>(launch.count);
     meeting.timeout = std::chrono::minutes(5);
-    const auto store = c10::make_intrusive<c10d::PrefixStore>(
-        "dgl/" + launch.restart_count, c10::make_intrusive<c10d::TCPStore>(launch.address, meeting));
+    store = c10::make_intrusive<c10d::PrefixStore>("dgl/" + launch.restart_count,
+                                                   c10::make_intrusive<c10d::TCPStore>(launch.address, meeting));
     // The timeout is long because the other processes wait while the root measures. The connection shows if a process
     // has ended.
     auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::hours(240));
@@ -87,12 +90,41 @@ struct ProcessGroup::Group {
     std::vector<Tensor> all{flat};
     gloo->broadcast(all)->wait();
   }
+  /// Adds up `flat` over all processes by NCCL. Returns false, in every process, if it does not: libtorch was built
+  /// without NCCL, `flat` is not on a GPU, or there is not a GPU for each process of a machine.
+  bool reduce_by_nccl(const Tensor& flat) {
+#ifdef DGL_NCCL
+    if (!one_gpu_each) {
+      const Tensor differs = torch::full({1}, flat.is_cuda() && flat.device().index() == launch.local_rank ? 0 : 1);
+      reduce(differs, Sum::kLargest);
+      one_gpu_each = differs.item<float>() == 0;
+    }
+    if (!*one_gpu_each) return false;
+    if (!nccl) {
+      nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
+                                                         static_cast<int>(launch.rank), static_cast<int>(launch.count));
+    }
+    std::vector<Tensor> all{flat};
+    nccl->allreduce(all)->wait();  // the GPU waits, not the processor
+    return true;
+#else
+    return false;
+#endif
+  }
+
+  const LaunchConfig launch;
+  c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+#ifdef DGL_NCCL
+  std::optional<bool> one_gpu_each;
+  c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl;
+#endif
 #else
   explicit Group(const LaunchConfig& launch) {
     fail("{} processes, but this program was built without Gloo (Debian's libgloo-dev): expected one", launch.count);
   }
   void reduce(const Tensor&, Sum) const {}
+  bool reduce_by_nccl(const Tensor&) { return false; }
   void broadcast(const Tensor&) const {}
 #endif
 };
@@ -141,8 +173,12 @@ void ProcessGroup::all_reduce_sum(const std::vector<Tensor>& tensors) const {
     if (tensor.defined()) parts.push_back(tensor.reshape({-1}));
   }
   if (parts.empty()) return;
-  const Tensor flat = at::cat(parts).cpu();
-  together(launch_, [&] { group_->reduce(flat, Group::Sum::kOfAll); });
+  Tensor flat = at::cat(parts);
+  together(launch_, [&] {
+    if (group_->reduce_by_nccl(flat)) return;
+    flat = flat.cpu();
+    group_->reduce(flat, Group::Sum::kOfAll);
+  });
   int64_t first = 0;
   for (const Tensor& tensor : tensors) {
     if (!tensor.defined()) continue;

@@ -36,7 +36,8 @@ struct LaunchConfig {
 };
 
 /// The processes that train one model together, each with its share of every batch. They communicate by libtorch's c10d
-/// with Gloo over TCP. All processes must call these functions in the same order.
+/// with Gloo over TCP. If each has a GPU of its own, and libtorch and NCCL's header were there when the program was
+/// built, all_reduce_sum() adds up by NCCL. All processes must call these functions in the same order.
 class ProcessGroup {
  public:
   /// A group of this process alone.

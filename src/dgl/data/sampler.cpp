@@ -32,6 +32,7 @@ struct BatchSampler::Impl {
   int64_t first, count;  // the part of a batch that this sampler returns
   uint64_t seed;
   bool mirror;
+  bool pinned = false;
   torch::Tensor values = to_unit_range(torch::arange(256, torch::kByte));  // float value of each byte
   // State of the most recently read epoch. Only one thread at a time uses it.
   int64_t epoch = -1;
@@ -53,7 +54,7 @@ struct BatchSampler::Impl {
     std::vector<int64_t> indices;
     for (int64_t i = first; i < first + count; ++i) indices.push_back(index_of(k * size + i));
     const torch::Tensor bytes = dataset->images(indices);
-    Batch batch{torch::empty(bytes.sizes(), torch::kFloat), {}};
+    Batch batch{torch::empty(bytes.sizes(), torch::dtype(torch::kFloat).pinned_memory(pinned)), {}};
     if (dataset->labeled()) batch.labels = dataset->labels(indices);
     const int64_t width = bytes.size(3), rows = bytes.size(1) * bytes.size(2);
     const float* value = values.data_ptr<float>();
@@ -89,6 +90,8 @@ BatchSampler::BatchSampler(std::shared_ptr<const Dataset> dataset, int64_t batch
 BatchSampler::~BatchSampler() {
   if (impl_->next.valid()) impl_->next.wait();
 }
+
+void BatchSampler::pin() { impl_->pinned = true; }
 
 Batch BatchSampler::batch(int64_t k) {
   if (k < 0) fail("batch number {}: expected 0 or more", k);

@@ -28,6 +28,9 @@ class BatchSampler {
                int64_t shares = 1);
   ~BatchSampler();
 
+  /// Makes batches in page-locked memory from now on, from which a GPU copies while the processor goes on.
+  void pin();
+
   /// Returns batch number `k` (from 0), on the CPU.
   Batch batch(int64_t k);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 
 namespace dgl {
@@ -134,7 +135,7 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
   Tensor real = batch.images;
   const bool replaced =
       how.teacher_data > 0 &&
-      at::rand({1}, input.random, real.options().dtype(torch::kFloat)).item<double>() < how.teacher_data;
+      at::rand({1}, random_on_host(input.random, /*stream=*/1), torch::kFloat).item<double>() < how.teacher_data;
   if (replaced) real = guidance->teacher_images(n, batch.labels, input.random);
   std::vector<Tensor> images{input.augment(real), input.augment(fake.images)};
   std::vector<Tensor> labels{batch.labels, fake.labels};

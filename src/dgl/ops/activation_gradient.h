@@ -16,8 +16,8 @@ struct ActivationGradient {
   torch::Tensor dot_z;  ///< sum of dt * noise over pixels, [N, C]; undefined without noise
 };
 
-/// Returns true if activation_gradient() supports outputs like `y`: [N, C, H, W] on the CPU, float32 or bfloat16, with
-/// C a multiple of kVecSize.
+/// Returns true if activation_gradient() supports outputs like `y`: [N, C, H, W], float32 or bfloat16, on a GPU, or on
+/// the CPU with C a multiple of kVecSize.
 bool activation_gradient_supports(const torch::Tensor& y);
 
 /// Computes the gradients. `noise` is [N or 1, 1, H, W] or undefined; `scale` is [N, C], or undefined for 1. dot_t

@@ -5,6 +5,7 @@
 
 #include "dgl/base/parallel.h"
 #include "dgl/base/torch.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl::ops {
 
@@ -12,14 +13,15 @@ thread_local int ReferenceScope::depth_ = 0;
 thread_local int TwiceDifferentiable::depth_ = 0;
 
 bool has_fast_kernel(const torch::Tensor& t) {
-  return t.device().is_cpu() &&
-         (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kDouble || t.scalar_type() == torch::kBFloat16);
+  if (!t.device().is_cpu() || gpu::emulated()) return gpu::runs(t);
+  return t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kDouble || t.scalar_type() == torch::kBFloat16;
 }
 
 bool is_half(const torch::Tensor& t) { return t.scalar_type() == torch::kBFloat16 || t.scalar_type() == torch::kHalf; }
 
 at::MemoryFormat working_format(const torch::Tensor& t) {
-  return t.device().is_cpu() || is_half(t) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  return (t.device().is_cpu() && !gpu::emulated()) || is_half(t) ? at::MemoryFormat::ChannelsLast
+                                                                 : at::MemoryFormat::Contiguous;
 }
 
 torch::Tensor working_layout(const torch::Tensor& t) {

@@ -39,8 +39,8 @@ class TwiceDifferentiable {
   static thread_local int depth_;
 };
 
-/// Returns true if the kernels for every type (bias_act, modulate, upfirdn2d) support `t`: on the CPU, float32, float64
-/// or bfloat16.
+/// Returns true if the kernels for every type (bias_act, modulate, upfirdn2d, reflect) support `t`: on the CPU,
+/// float32, float64 or bfloat16; on a GPU, what gpu::runs() takes.
 bool has_fast_kernel(const torch::Tensor& t);
 
 /// Returns true if `t` has a 16-bit floating-point type.

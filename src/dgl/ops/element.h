@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "dgl/ops/gpu/launch.h"
+
 namespace dgl::ops {
 
 // The element types that the kernels of this library support. Private to this library.
@@ -47,7 +49,8 @@ void dispatch(const torch::Tensor& t, const F& f) {
 /// Returns true if the kernels on vector registers (ops/vec.h) support tensors like `t`: on the CPU, float32 or
 /// bfloat16.
 inline bool vec_supports(const torch::Tensor& t) {
-  return t.device().is_cpu() && (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kBFloat16);
+  return t.device().is_cpu() && !gpu::emulated() &&
+         (t.scalar_type() == torch::kFloat || t.scalar_type() == torch::kBFloat16);
 }
 
 /// Calls f with a number of the tensor's element type, float or bfloat16.

@@ -8,6 +8,8 @@
 #include "dgl/base/error.h"
 #include "dgl/base/parallel.h"
 #include "dgl/ops/adam_update.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl {
 
@@ -23,7 +25,7 @@ Adam::Adam(torch::nn::Module& module, AdamOptions options) : options_(options) {
 }
 
 bool Adam::is_plain(const Slot& slot) const {
-  return slot.parameter.device().is_cpu() && slot.parameter.scalar_type() == torch::kFloat &&
+  return slot.parameter.device().is_cpu() && !ops::gpu::emulated() && slot.parameter.scalar_type() == torch::kFloat &&
          slot.parameter.is_contiguous();
 }
 
@@ -58,6 +60,12 @@ void Adam::step(Workers& workers, double rate, double scale) {
   options.lr *= rate;
   const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(steps_));
+  const ops::AdamNumbers numbers{.beta1 = static_cast<float>(options.beta1),
+                                 .beta2 = static_cast<float>(options.beta2),
+                                 .rate = static_cast<float>(options.lr / correction1),
+                                 .scale = static_cast<float>(1 / std::sqrt(correction2)),
+                                 .epsilon = static_cast<float>(options.epsilon)};
+  if (step_on_gpu(numbers, static_cast<float>(scale))) return;
   for (auto& slot : slots_) {
     const torch::Tensor& g = slot.parameter.grad();
     if (!g.defined()) continue;
@@ -65,11 +73,6 @@ void Adam::step(Workers& workers, double rate, double scale) {
     if (is_plain(slot)) slot.parameter.mutable_grad() = slot.parameter.grad().contiguous();
   }
   step_at_once(options, correction1, correction2);
-  const ops::AdamNumbers numbers{.beta1 = static_cast<float>(options.beta1),
-                                 .beta2 = static_cast<float>(options.beta2),
-                                 .rate = static_cast<float>(options.lr / correction1),
-                                 .scale = static_cast<float>(1 / std::sqrt(correction2)),
-                                 .epsilon = static_cast<float>(options.epsilon)};
   workers.run([&](int64_t worker) {
     for (auto& slot : slots_) {
       if (!is_plain(slot)) continue;
@@ -82,6 +85,20 @@ void Adam::step(Workers& workers, double rate, double scale) {
       });
     }
   });
+}
+
+bool Adam::step_on_gpu(const ops::AdamNumbers& numbers, float scale) {
+  std::vector<ops::gpu::AdamTensors> tensors;
+  for (auto& slot : slots_) {
+    const bool fits = ops::gpu::runs(slot.parameter) && slot.parameter.scalar_type() == torch::kFloat &&
+                      slot.parameter.is_contiguous();
+    if (!fits) return false;
+    torch::Tensor g = slot.parameter.grad();
+    if (g.defined()) g = g.contiguous();
+    tensors.push_back({slot.parameter, slot.m, slot.v, g});
+  }
+  ops::gpu::adam(tensors, numbers, scale);
+  return true;
 }
 
 void Adam::step_at_once(const AdamOptions& options, double correction1, double correction2) {

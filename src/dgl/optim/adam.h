@@ -7,6 +7,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/base/workers.h"
 #include "dgl/formats/safetensors.h"
+#include "dgl/ops/adam_update.h"
 
 namespace dgl {
 
@@ -47,6 +48,9 @@ class Adam {
   /// operations on lists of tensors: a GPU launch per parameter would take longer than its arithmetic.
   bool is_plain(const Slot& slot) const;
   double gradient_norm_at_once() const;
+  /// Takes the step by the GPU's kernel, 48 parameters at a time. Returns false, and does nothing, if it does not take
+  /// all parameters.
+  bool step_on_gpu(const ops::AdamNumbers& numbers, float scale);
   void step_at_once(const AdamOptions& options, double correction1, double correction2);
 
   AdamOptions options_;

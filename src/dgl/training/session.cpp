@@ -310,6 +310,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
     session->samplers.push_back(std::make_unique<BatchSampler>(session->data[domain], recipe.batch,
                                                                session->seed(Stream::data, domain), recipe.mirror,
                                                                processes.rank(), processes.count()));
+    if (session->device.is_cuda()) session->samplers.back()->pin();
   }
   session->reset_optimizers();
   if (recipe.has_student()) {

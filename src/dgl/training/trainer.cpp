@@ -50,7 +50,7 @@ std::vector<std::vector<Batch>> Trainer::draw_batches(int64_t count) const {
     auto& domains = batches.emplace_back();
     for (const auto& sampler : session_.samplers) {
       Batch batch = sampler->batch(session_.state.step * count + i);
-      batch.images = batch.images.to(session_.device);
+      batch.images = batch.images.to(session_.device, /*non_blocking=*/true);
       if (batch.labels.defined()) batch.labels = batch.labels.to(session_.device);
       domains.push_back(std::move(batch));
     }

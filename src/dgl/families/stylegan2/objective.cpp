@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/base/error.h"
+#include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/ops/common.h"
@@ -82,8 +83,9 @@ StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& in
   add_style();
   output.statistics["w_mean"] = styles[0].detach().mean(0);
   drawn.cut = layers;
-  if (settings_.style_mixing > 0 && at::rand({1}, input.random, options).item<double>() < settings_.style_mixing) {
-    drawn.cut = at::randint(1, layers, {1}, input.random, options.dtype(torch::kLong)).item<int64_t>();
+  const at::Generator host = random_on_host(input.random, /*stream=*/0);
+  if (settings_.style_mixing > 0 && at::rand({1}, host, torch::kFloat).item<double>() < settings_.style_mixing) {
+    drawn.cut = at::randint(1, layers, {1}, host, torch::kLong).item<int64_t>();
     add_style();
   }
   drawn.styles = mix_styles(styles, drawn.cut);

@@ -5,6 +5,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/image_ranges.h"
 #include "dgl/ops/vec.h"
 
@@ -39,11 +41,12 @@ void gradient_rows(const T* dy, const T* y, const float* noise, const float* sca
 }  // namespace
 
 bool activation_gradient_supports(const Tensor& y) {
-  return vec_supports(y) && y.dim() == 4 && y.size(1) % kVecSize == 0;
+  return y.dim() == 4 && (gpu::runs(y) || (vec_supports(y) && y.size(1) % kVecSize == 0));
 }
 
 ActivationGradient activation_gradient(const Tensor& dy_any, const Tensor& y, const Tensor& noise_any,
                                        const Tensor& scale_any, bool want_dot, Activation a) {
+  if (gpu::runs(y)) return gpu::act_gradient(dy_any, y, noise_any, scale_any, want_dot, a);
   const Tensor dy = working_layout(dy_any), noise = contiguous_or_undefined(noise_any),
                scale = contiguous_or_undefined(scale_any);
   const ImageRanges runs(y);

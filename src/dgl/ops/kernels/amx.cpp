@@ -13,6 +13,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/amx_tiles.h"
 #include "dgl/ops/frozen_weights.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl::ops {
 
@@ -280,8 +281,8 @@ ConvPlan backward_walk(int64_t height, int64_t width, int64_t stride, int64_t pa
 }  // namespace
 
 bool amx_supports(const Tensor& x, int64_t in, int64_t out) {
-  return x.device().is_cpu() && x.scalar_type() == torch::kBFloat16 && in % kDepth == 0 && out % kDepth == 0 &&
-         permitted();
+  return x.device().is_cpu() && !gpu::emulated() && x.scalar_type() == torch::kBFloat16 && in % kDepth == 0 &&
+         out % kDepth == 0 && permitted();
 }
 
 Tensor amx_conv2d(const Tensor& x, const Tensor& w, int64_t stride, int64_t padding, const Tensor& in_scale,

@@ -10,6 +10,8 @@
 #include "dgl/ops/activation_gradient.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/modulate.h"
 
 namespace dgl::ops {
@@ -48,6 +50,7 @@ void forward_rows(const T* x, const S* scale, int64_t rows_each, const S* bias, 
 
 Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& bias, const Tensor& noise,
                     const Tensor& strength, Activation a) {
+  if (gpu::runs(x_any)) return gpu::act(x_any, scale_any, bias, noise, strength, a);
   const Tensor x = working_layout(x_any), b = bias.contiguous(), z = contiguous_or_undefined(noise),
                scale = contiguous_or_undefined(scale_any);
   Tensor y = at::empty_like(x);
@@ -72,6 +75,7 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& 
 /// Returns g * act'(y), which is g * gain if y > 0 and g * alpha * gain otherwise. Since gain > 0, the sign of y is the
 /// sign before the gain.
 Tensor gradient_fast(const Tensor& g_any, const Tensor& y, Activation a) {
+  if (gpu::runs(y)) return gpu::act_slope(g_any, y, a);
   const Tensor g = working_layout(g_any);
   Tensor out = at::empty_like(y);
   dispatch(y, [&](auto element) {

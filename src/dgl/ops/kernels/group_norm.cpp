@@ -11,6 +11,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/image_ranges.h"
 #include "dgl/ops/recompute.h"
 #include "dgl/ops/vec.h"
@@ -256,6 +258,30 @@ Tensor group_input_gradient(const Tensor& dy, const Tensor& x, const GroupAffine
   return dx;
 }
 
+/// The same on a GPU, by its kernels and a few operations on tables of [N, groups].
+std::pair<Tensor, Tensor> gpu_statistics(const Tensor& x, const Groups& g, double epsilon) {
+  const Tensor origin = x.select(2, 0).select(2, 0).to(torch::kFloat).contiguous();
+  const auto [sums, squares] = gpu::norm_statistics(x, origin);
+  const auto pixels = static_cast<double>(g.pixels);
+  const Tensor s = sums.to(torch::kDouble), means = origin.to(torch::kDouble) + s / pixels;
+  const auto by_group = [&](const Tensor& t) { return t.view({g.images, g.count, g.width}); };
+  const Tensor mean = by_group(means).mean(2);
+  const Tensor about_channels = by_group(squares.to(torch::kDouble) - s.square() / pixels).sum(2);
+  const Tensor about_group = pixels * (by_group(means) - mean.unsqueeze(2)).square().sum(2);
+  const Tensor var = ((about_channels + about_group) / g.numbers).clamp_min(0);  // keeps what is no number
+  return {mean.to(torch::kFloat), (var + epsilon).rsqrt().to(torch::kFloat)};
+}
+
+/// Returns a table of groups [N, groups] as one of channels [N, C].
+Tensor by_channel(const Tensor& t, const Groups& g) {
+  return t.unsqueeze(2).expand({g.images, g.count, g.width}).reshape({g.images, g.channels});
+}
+
+gpu::NormMap gpu_map(const Tensor& mean, const Tensor& inverse, const Tensor& gain, const Tensor& bias, const Groups& g,
+                     NormActivation activation) {
+  return {by_channel(mean, g), by_channel(inverse, g) * gain, bias.unsqueeze(0), activation, /*upsample=*/false};
+}
+
 struct GroupNormLayer : Function<GroupNormLayer> {
   enum { kX, kGain, kBias, kMean, kInverse };  // the first three take gradients
 
@@ -263,11 +289,12 @@ struct GroupNormLayer : Function<GroupNormLayer> {
                         int64_t groups, double epsilon, NormActivation activation) {
     const Tensor x = working_layout(x_any);
     const Groups g(x, groups);
-    const auto [mean, inverse] = statistics(x, g, epsilon);
+    const auto [mean, inverse] = gpu::runs(x) ? gpu_statistics(x, g, epsilon) : statistics(x, g, epsilon);
     context->save_for_backward({x_any, gain, bias, mean, inverse});
     context->saved_data["groups"] = groups;
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["activation"] = static_cast<int64_t>(activation);
+    if (gpu::runs(x)) return gpu::norm_apply(x, gpu_map(mean, inverse, gain, bias, g, activation));
     return apply_map(x, GroupAffine(mean, inverse, gain.contiguous(), bias.contiguous(), g), activation);
   }
 
@@ -288,10 +315,27 @@ struct GroupNormLayer : Function<GroupNormLayer> {
   }
 
  private:
+  static variable_list gpu_backward(const variable_list& saved, const std::array<bool, kMean>& needs, const Tensor& dy,
+                                    const Tensor& x, const Groups& g, NormActivation activation) {
+    const Tensor &inverse = saved[kInverse], &gain = saved[kGain];
+    const gpu::NormMap map = gpu_map(saved[kMean], inverse, gain, saved[kBias], g, activation);
+    const auto [sums, dots] = gpu::norm_gradient_sums(dy, x, map);
+    variable_list result(6);
+    if (needs[kBias]) result[kBias] = sums.sum(0);
+    if (needs[kGain]) result[kGain] = (dots * by_channel(inverse, g)).sum(0);
+    if (needs[kX]) {
+      const auto of_groups = [&](const Tensor& t) { return (t * gain).view({g.images, g.count, g.width}).sum(2); };
+      const Tensor p = of_groups(dots) * inverse.pow(3) / -g.numbers, q = of_groups(sums) * inverse / -g.numbers;
+      result[kX] = gpu::norm_input_gradient(dy, x, map, by_channel(p, g), by_channel(q, g));
+    }
+    return result;
+  }
+
   static variable_list fast_backward(const variable_list& saved, const std::array<bool, kMean>& needs,
                                      const Tensor& dy_any, int64_t groups, NormActivation activation) {
     const Tensor x = working_layout(saved[kX]), dy = working_layout(dy_any), gain = saved[kGain].contiguous();
     const Groups g(x, groups);
+    if (gpu::runs(x)) return gpu_backward(saved, needs, dy, x, g, activation);
     const GroupAffine affine(saved[kMean], saved[kInverse], gain, saved[kBias].contiguous(), g);
     const auto [sums, dots] = group_gradient_sums(dy, x, affine, activation);
     variable_list result(6);
@@ -326,7 +370,7 @@ struct GroupNormLayer : Function<GroupNormLayer> {
 
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& gain, const Tensor& bias, double epsilon,
                   NormActivation activation) {
-  const bool fast = !use_reference() && vec_supports(x) && x.size(1) % kVecSize == 0;
+  const bool fast = !use_reference() && (gpu::runs(x) || (vec_supports(x) && x.size(1) % kVecSize == 0));
   return fast ? GroupNormLayer::apply(x, gain, bias, groups, epsilon, activation)
               : group_norm_composition(x, groups, gain, bias, epsilon, activation);
 }

@@ -7,6 +7,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/image_ranges.h"
 
 namespace dgl::ops {
@@ -19,6 +21,7 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 Tensor scale_fast(const Tensor& x_any, const Tensor& s_any) {
+  if (gpu::runs(x_any)) return gpu::channel_scale(x_any, s_any);
   const Tensor x = working_layout(x_any), s = s_any.contiguous();
   Tensor y = at::empty_like(x);
   const ImageRanges runs(x);
@@ -42,6 +45,7 @@ Tensor scale_fast(const Tensor& x_any, const Tensor& s_any) {
 }
 
 Tensor dot_fast(const Tensor& a_any, const Tensor& b_any) {
+  if (gpu::runs(a_any)) return gpu::channel_dot(a_any, b_any);
   const Tensor a = working_layout(a_any), b = working_layout(b_any);
   const ImageRanges runs(a);
   const Tensor sums = runs.sums(a);
@@ -107,6 +111,7 @@ Tensor channel_dot(const Tensor& a, const Tensor& b) {
 
 std::pair<Tensor, Tensor> scale_and_dot(const Tensor& g_any, const Tensor& s_any, const Tensor& x_any) {
   if (use_reference() || !has_fast_kernel(x_any)) return {channel_scale(g_any, s_any), channel_dot(g_any, x_any)};
+  if (gpu::runs(x_any)) return gpu::scale_and_dot(g_any, s_any, x_any);
   const Tensor g = working_layout(g_any), s = s_any.contiguous(), x = working_layout(x_any);
   Tensor y = at::empty_like(g);
   const ImageRanges runs(x);

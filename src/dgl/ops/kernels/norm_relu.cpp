@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/image_ranges.h"
 #include "dgl/ops/recompute.h"
 #include "dgl/ops/vec.h"
@@ -38,13 +41,11 @@ Tensor norm_relu_composition(const Tensor& x, const Tensor& shift, const Tensor&
   return (upsample ? upsample_nearest(z, 2 * x.size(2), 2 * x.size(3)) : z).to(x.scalar_type());
 }
 
-/// Returns the mean and biased variance [C] of x over images and pixels, in one sweep. Sums are of differences to the
-/// first pixel, so that a mean far from 0 costs no precision.
-std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
+/// Returns the sums of x - origin and of its square, [N, pieces, C] each.
+std::pair<Tensor, Tensor> centered_sums(const Tensor& x, const Tensor& origin) {
   const ImageRanges runs(x);
   const Tensor sums = runs.sums(x), squares = runs.sums(x);
   const int64_t channels = runs.channels;
-  const Tensor origin = x.select(0, 0).select(1, 0).select(1, 0).to(torch::kFloat).contiguous();
   const float* o = origin.data_ptr<float>();
   float *sum = sums.data_ptr<float>(), *square = squares.data_ptr<float>();
   dispatch_vec(x, [&](auto type) {
@@ -63,9 +64,19 @@ std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
       }
     });
   });
-  const auto count = static_cast<double>(runs.images * runs.pixels);
-  const Tensor mean = sums.sum(at::IntArrayRef{0, 1}, false, torch::kDouble) / count;
-  const Tensor var = (squares.sum(at::IntArrayRef{0, 1}, false, torch::kDouble) / count - mean.square()).clamp_min(0);
+  return {sums, squares};
+}
+
+/// Returns the mean and biased variance [C] of x over images and pixels, in one sweep. Sums are of differences to the
+/// first pixel, so that a mean far from 0 costs no precision.
+std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
+  const Tensor origin = x.select(0, 0).select(1, 0).select(1, 0).to(torch::kFloat).contiguous();
+  const auto [sums, squares] = gpu::runs(x) ? gpu::norm_statistics(x, origin.unsqueeze(0)) : centered_sums(x, origin);
+  const auto count = static_cast<double>(x.numel() / x.size(1));
+  // Over images and, if there is one, the dimension of an image's pieces.
+  const std::vector<int64_t> all = sums.dim() == 3 ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{0};
+  const Tensor mean = sums.sum(all, false, torch::kDouble) / count;
+  const Tensor var = (squares.sum(all, false, torch::kDouble) / count - mean.square()).clamp_min(0);
   return {(mean + origin).to(torch::kFloat), var.to(torch::kFloat)};
 }
 
@@ -118,7 +129,13 @@ struct BatchAffine {
   }
 };
 
+/// The map for a GPU's kernels.
+gpu::NormMap gpu_map(const BatchAffine& affine, bool upsample) {
+  return {affine.mean.unsqueeze(0), affine.a, affine.b, NormActivation::relu, upsample};
+}
+
 Tensor affine_relu(const Tensor& x, const BatchAffine& affine, bool upsample) {
+  if (gpu::runs(x)) return gpu::norm_apply(x, gpu_map(affine, upsample));
   const ImageRanges runs(x);
   const int64_t channels = runs.channels, scale = upsample ? 2 : 1;
   Tensor y = at::empty({x.size(0), channels, scale * x.size(2), scale * x.size(3)},
@@ -144,6 +161,7 @@ Tensor affine_relu(const Tensor& x, const BatchAffine& affine, bool upsample) {
 /// Returns the sums over pixels of dt and of dt (x - mean), each [N, C]. dt is dy if the affine map is above 0, else 0.
 std::pair<Tensor, Tensor> batch_gradient_sums(const Tensor& dy, const Tensor& x, const BatchAffine& affine,
                                               bool upsample) {
+  if (gpu::runs(x)) return gpu::norm_gradient_sums(dy, x, gpu_map(affine, upsample));
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   const Tensor sums = runs.sums(x), dots = runs.sums(x);
@@ -171,6 +189,9 @@ std::pair<Tensor, Tensor> batch_gradient_sums(const Tensor& dy, const Tensor& x,
 /// Returns a dt + p (x - mean) + q, with p and q [C].
 Tensor batch_input_gradient(const Tensor& dy, const Tensor& x, const BatchAffine& affine, const Tensor& p,
                             const Tensor& q, bool upsample) {
+  if (gpu::runs(x)) {
+    return gpu::norm_input_gradient(dy, x, gpu_map(affine, upsample), p.unsqueeze(0), q.unsqueeze(0));
+  }
   const ImageRanges runs(x);
   const int64_t channels = runs.channels;
   Tensor dx = at::empty_like(x);
@@ -275,7 +296,7 @@ struct NormReluLayer : Function<NormReluLayer> {
 
 Tensor norm_relu(const Tensor& x, const Tensor& shift, const Tensor& gain, const Tensor& bias, const NormStatistics& s,
                  bool upsample) {
-  const bool fast = !use_reference() && vec_supports(x) && x.size(1) % kVecSize == 0;
+  const bool fast = !use_reference() && (gpu::runs(x) || (vec_supports(x) && x.size(1) % kVecSize == 0));
   if (!fast) return norm_relu_composition(x, shift, gain, bias, s, upsample, /*store=*/true);
   return NormReluLayer::apply(x, wrap_undefined(shift), gain, bias, s.mean, s.var, s.momentum, s.epsilon, upsample);
 }

@@ -12,6 +12,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/matmul.h"
 
 namespace dgl::ops {
@@ -31,7 +33,9 @@ bool fills_registers(int64_t channels) { return channels % kVecSize == 0; }
 
 /// Returns true if the kernels below support `in` to `out` channels.
 bool pointwise_supports(const Tensor& x, int64_t in, int64_t out) {
-  if (use_reference() || !vec_supports(x)) return false;
+  if (use_reference()) return false;
+  if (gpu::runs(x)) return std::min(in, out) <= gpu::kFewChannels;
+  if (!vec_supports(x)) return false;
   return (fills_registers(in) && (fills_registers(out) || out <= kFew)) || (in <= kFew && fills_registers(out));
 }
 
@@ -125,6 +129,7 @@ void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, in
 }
 
 Tensor fast_pointwise(const Tensor& x_any, const Tensor& w) {
+  if (gpu::runs(x_any)) return gpu::pointwise(x_any, w);
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), in = x.size(1), pixels = x.size(2) * x.size(3), out = w.size(1);
   // [few, many] if one side is few, else [in, out].
@@ -167,6 +172,7 @@ void add_product(const T* a, const T* b, float* sums, int64_t pixels, int64_t ro
 }
 
 Tensor fast_weight_gradient(const Tensor& x_any, const Tensor& g_any, bool per_image) {
+  if (gpu::runs(x_any)) return gpu::pointwise_weight_gradient(x_any, g_any, per_image);
   const Tensor x = working_layout(x_any), g = working_layout(g_any);
   const int64_t n = x.size(0), in = x.size(1), out = g.size(1), pixels = x.size(2) * x.size(3);
   // One row of sums for each image, or for each thread's share of the pixels. Rows are added in order.

@@ -10,6 +10,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl::ops {
 
@@ -34,6 +36,7 @@ Tensor reflect_slices(const Tensor& x, int64_t edge) {
 }
 
 Tensor reflected(const Tensor& x_any, int64_t edge) {
+  if (gpu::runs(x_any)) return gpu::reflect(x_any, edge);
   const Tensor x = working_layout(x_any);
   const int64_t channels = x.size(1), height = x.size(2), width = x.size(3), out_height = height + 2 * edge,
                 out_width = width + 2 * edge;
@@ -68,6 +71,7 @@ std::vector<int64_t> shown_at(int64_t i, int64_t size, int64_t edge) {
 
 /// The adjoint of reflected().
 Tensor folded(const Tensor& g_any, int64_t edge) {
+  if (gpu::runs(g_any)) return gpu::reflect_adjoint(g_any, edge);
   const Tensor g = working_layout(g_any);
   const int64_t channels = g.size(1), in_height = g.size(2), in_width = g.size(3), height = in_height - 2 * edge,
                 width = in_width - 2 * edge;

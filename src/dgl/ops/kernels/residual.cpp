@@ -8,6 +8,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/vec.h"
 
 namespace dgl::ops {
@@ -57,6 +59,7 @@ void spread_row(const T* s, const T* y, float factor, int64_t width, int64_t cha
 
 /// Returns factor * s for 2 x 2 pixels each, + y if that is defined.
 Tensor spread(const Tensor& s_any, float factor, const Tensor& y_any) {
+  if (gpu::runs(s_any)) return gpu::spread(s_any, factor, y_any);
   const Tensor s = working_layout(s_any), y = y_any.defined() ? working_layout(y_any) : y_any;
   Tensor out = maps_like(s, 2 * s.size(2), 2 * s.size(3));
   const int64_t channels = s.size(1), width = s.size(3), row = 2 * width * channels;
@@ -88,6 +91,7 @@ void gather_row(const T* upper, const T* lower, const T* s, float factor, int64_
 
 /// Returns factor * the sum of 2 x 2 pixels of y, + s if that is defined.
 Tensor gather(const Tensor& y_any, float factor, const Tensor& s_any) {
+  if (gpu::runs(y_any)) return gpu::gather(y_any, factor, s_any);
   const Tensor y = working_layout(y_any), s = s_any.defined() ? working_layout(s_any) : s_any;
   Tensor out = maps_like(y, y.size(2) / 2, y.size(3) / 2);
   const int64_t channels = y.size(1), width = out.size(3), row = 2 * width * channels;
@@ -143,7 +147,8 @@ struct AddPooled : Function<AddPooled> {
 };
 
 bool residual_supports(const Tensor& y, const Tensor& s) {
-  return !use_reference() && vec_supports(y) && y.size(1) % kVecSize == 0 && y.scalar_type() == s.scalar_type();
+  if (use_reference() || y.scalar_type() != s.scalar_type()) return false;
+  return gpu::runs(y) || (vec_supports(y) && y.size(1) % kVecSize == 0);
 }
 
 }  // namespace

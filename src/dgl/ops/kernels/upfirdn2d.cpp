@@ -17,6 +17,8 @@
 #include "dgl/base/torch.h"
 #include "dgl/ops/common.h"
 #include "dgl/ops/element.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl::ops {
 
@@ -170,6 +172,7 @@ void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels
 }
 
 Tensor fast_upfirdn2d(const Tensor& x_any, const Resample& r) {
+  if (gpu::runs(x_any)) return gpu::upfirdn2d(x_any, r);
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   const int64_t oh = output_size(h, r), ow = output_size(w, r);

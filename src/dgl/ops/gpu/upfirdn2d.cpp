@@ -1,0 +1,67 @@
+#include <algorithm>
+#include <cmath>
+
+#include "dgl/base/torch.h"
+#include "dgl/ops/common.h"
+#include "dgl/ops/gpu/kernels.h"
+#include "dgl/ops/gpu/launch.h"
+
+namespace dgl::ops::gpu {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr size_t kMaxTapsAtOnce = 8;  // for both directions; longer filters take less time as one after the other
+
+/// The sources' Line: how one direction is resampled.
+struct Line {
+  float taps[16];
+  int count, up, down, pad;
+  int size, out_size;
+};
+
+/// Leaves a line as it is.
+Line unchanged(int size) {
+  return {.taps = {1}, .count = 1, .up = 1, .down = 1, .pad = 0, .size = size, .out_size = size};
+}
+
+Line resampled(const Resample& r, int size) {
+  const auto count = static_cast<int>(r.taps.size());
+  Line line{.taps = {},
+            .count = count,
+            .up = static_cast<int>(r.up),
+            .down = static_cast<int>(r.down),
+            .pad = static_cast<int>(r.pad0),
+            .size = size,
+            .out_size = 0};
+  // A true convolution reverses the taps. The two directions share the gain.
+  for (int k = 0; k < count; ++k) {
+    line.taps[k] = static_cast<float>(r.taps[static_cast<size_t>(count - 1 - k)] * std::sqrt(r.gain));
+  }
+  line.out_size = (size * line.up + line.pad + static_cast<int>(r.pad1) - count) / line.down + 1;
+  return line;
+}
+
+Tensor filter(const Tensor& x, const Line& rows, const Line& columns) {
+  const Tensor y =
+      at::empty({x.size(0), x.size(1), rows.out_size, columns.out_size}, x.options().memory_format(working_format(x)));
+  const Maps maps(y);
+  Variant variant = maps.variant({x.data_ptr(), y.data_ptr()});
+  // Of contiguous maps the samples of neighbors do not lie together: threads beside each other read them.
+  if (!maps.channels_last) variant.width = 1;
+  run(maps.packs("upfirdn2d", "upfirdn2d", variant, x), x.data_ptr(), y.data_ptr(), rows, columns, maps.images,
+      maps.channels);
+  return y;
+}
+
+}  // namespace
+
+Tensor upfirdn2d(const Tensor& x_any, const Resample& r) {
+  const Tensor x = working_layout(x_any);
+  const Line rows = resampled(r, static_cast<int>(x.size(2))), columns = resampled(r, static_cast<int>(x.size(3)));
+  if (r.taps.size() <= kMaxTapsAtOnce) return filter(x, rows, columns);
+  return filter(filter(x, rows, unchanged(columns.size)), unchanged(rows.out_size), columns);
+}
+
+}  // namespace dgl::ops::gpu

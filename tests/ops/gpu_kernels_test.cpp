@@ -1,0 +1,319 @@
+#include "dgl/ops/gpu/kernels.h"
+
+#include <algorithm>
+
+#include "dgl/base/error.h"
+#include "dgl/ops/bias_act.h"
+#include "dgl/ops/conv_act.h"
+#include "dgl/ops/gpu/kernel_sources.h"
+#include "dgl/ops/gpu/nvrtc.h"
+#include "dgl/ops/group_norm.h"
+#include "dgl/ops/modulate.h"
+#include "dgl/ops/norm_relu.h"
+#include "dgl/ops/pointwise.h"
+#include "dgl/ops/reflect.h"
+#include "dgl/ops/residual.h"
+#include "dgl/ops/upfirdn2d.h"
+#include "ops/emulated_gpu.h"
+#include "ops/gradcheck.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define DGL_SKIP_FIBERS() GTEST_SKIP() << "ThreadSanitizer does not know fibers"
+#else
+#define DGL_SKIP_FIBERS() static_cast<void>(0)
+#endif
+
+namespace dgl::test {
+namespace {
+
+/// An operation, for some numbers of channels and pixels that fill packs or do not.
+struct KernelCase {
+  std::string name;
+  Function f;
+  std::vector<std::vector<int64_t>> inputs;
+  std::vector<size_t> maps;  ///< the inputs that may be of bfloat16
+};
+
+std::vector<KernelCase> kernel_cases(int64_t c, int64_t h, int64_t w) {
+  const int64_t n = 2;
+  const std::vector<int64_t> x{n, c, h, w}, per_channel{c}, per_image{n, c}, large{n, c, 2 * h, 2 * w};
+  const torch::Tensor noise = torch::randn({n, 1, h, w});
+  const auto statistics = [c](const torch::Tensor& x) {
+    const auto type = x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
+    return ops::NormStatistics{torch::zeros({c}, type), torch::ones({c}, type), 0.1, 1e-5};
+  };
+  const auto group_norm = [c](ops::NormActivation activation) {
+    return
+        [=](const Tensors& t) { return ops::group_norm(t[0], c % 2 == 0 ? c / 2 : 1, t[1], t[2], 1e-5, activation); };
+  };
+  // 12 taps: in two directions one after the other.
+  const std::vector<double> longer{.01, -.02, .03, .1, .2, .3, .25, .15, .05, -.03, .02, -.01};
+  const ops::Resample up{ops::fir_1331(), 2, 1, 2, 1, 4}, down{ops::fir_1331(), 1, 2, 1, 1, 1},
+      blur{ops::fir_1331(), 1, 1, 2, 1, 1}, wavelet{longer, 2, 1, 7, 4, 4}, crop{ops::fir_1331(), 1, 1, -1, 3, 1};
+  const auto resample = [](const ops::Resample& r) {
+    return [r](const Tensors& t) { return ops::upfirdn2d(t[0], r); };
+  };
+  return {
+      {"bias_act", [](const Tensors& t) { return ops::bias_act(t[0], t[1]); }, {x, per_channel}, {0}},
+      {"bias_act of rows", [](const Tensors& t) { return ops::bias_act(t[0], t[1]); }, {{5, c}, {c}}, {0}},
+      {"scale_noise_bias_act",
+       [=](const Tensors& t) { return ops::scale_noise_bias_act(t[0], t[1], noise.to(t[2]), t[2], t[3]); },
+       {x, per_image, {}, {c}},
+       {0}},
+      {"noise_bias_act with one noise",
+       [=](const Tensors& t) { return ops::noise_bias_act(t[0], noise.slice(0, 0, 1).to(t[1]), t[1], t[2]); },
+       {x, {}, {c}},
+       {0}},
+      {"channel_scale", [](const Tensors& t) { return ops::channel_scale(t[0], t[1]); }, {x, per_image}, {0}},
+      {"channel_dot", [](const Tensors& t) { return ops::channel_dot(t[0], t[1]).to(t[0].scalar_type()); }, {x, x}, {}},
+      {"norm_relu",
+       [=](const Tensors& t) { return ops::norm_relu(t[0], {}, t[1], t[2], statistics(t[0])); },
+       {x, per_image, per_image},
+       {0}},
+      {"norm_relu upsampled",
+       [=](const Tensors& t) { return ops::norm_relu(t[0], t[1], t[2], t[3], statistics(t[0]), true); },
+       {x, {c}, {1, c}, {1, c}},
+       {0}},
+      {"group_norm", group_norm(ops::NormActivation::none), {x, {c}, {c}}, {0}},
+      {"group_norm and SiLU", group_norm(ops::NormActivation::silu), {x, {c}, {c}}, {0}},
+      {"group_norm and ReLU", group_norm(ops::NormActivation::relu), {x, {c}, {c}}, {0}},
+      {"add_upsampled", [](const Tensors& t) { return ops::add_upsampled(t[0], t[1]); }, {large, x}, {0, 1}},
+      {"add_pooled", [](const Tensors& t) { return ops::add_pooled(t[0], t[1]); }, {large, x}, {0, 1}},
+      {"to RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {n, 3, c}}, {0}},
+      {"to gray", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {1, 1, c}}, {0}},
+      {"from RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {{n, 3, h, w}, {1, c, 3}}, {0}},
+      {"reflect", [](const Tensors& t) { return ops::reflect(t[0], 2); }, {x}, {0}},
+      {"upsample", resample(up), {x}, {0}},
+      {"downsample", resample(down), {x}, {0}},
+      {"blur", resample(blur), {x}, {0}},
+      {"crop", resample(crop), {x}, {0}},
+      {"long filter", resample(wavelet), {x}, {0}},
+      {"modulated_conv_act",
+       [=](const Tensors& t) { return ops::modulated_conv_act(t[0], t[1], t[2], t[3], noise.to(t[4]), t[4], t[5]); },
+       {x, {16, c, 3, 3}, per_image, {n, 16}, {}, {16}},
+       {0}},
+  };
+}
+
+Tensors inputs_of(const KernelCase& test) {
+  Tensors inputs;
+  for (const auto& sizes : test.inputs) {
+    // Scales of channels are positive: some gradients are divided by them.
+    inputs.push_back(sizes.size() == 2 ? torch::rand(sizes, torch::kDouble) + 0.5 : random(sizes));
+  }
+  return inputs;
+}
+
+/// Compares gradients by sweeps that need not be differentiated again with those that can be.
+void check_sweeps(const KernelCase& test, const Tensors& inputs, const torch::Tensor& weight, double tolerance) {
+  const Tensors actual = gradients(test.f, leaves(inputs), weight, /*create_graph=*/false),
+                expected = gradients(test.f, leaves(inputs), weight, /*create_graph=*/true);
+  double largest = 0;
+  for (const auto& e : expected) largest = std::max(largest, e.norm().item<double>());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    EXPECT_LT((actual[i] - expected[i]).norm().item<double>(),
+              tolerance * (expected[i].norm().item<double>() + 0.05 * largest))
+        << "gradient " << i << " of a sweep";
+  }
+}
+
+class GpuKernels : public ::testing::TestWithParam<std::vector<int64_t>> {};
+
+// Value, gradients, and gradients of their squares beside those of libtorch's operations in float64.
+TEST_P(GpuKernels, Float32) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(1);
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  const auto& size = GetParam();
+  for (const KernelCase& test : kernel_cases(size[0], size[1], size[2])) {
+    SCOPED_TRACE(test.name);
+    const Tensors exact_inputs = inputs_of(test);
+    Tensors inputs, expected;
+    for (const auto& t : exact_inputs) inputs.push_back(t.to(torch::kFloat));
+    const torch::Tensor weight = torch::randn_like(test.f(exact_inputs));
+    const Tensors actual = derivatives(test.f, inputs, weight.to(torch::kFloat));
+    {
+      const ReferenceGuard reference;
+      expected = derivatives(test.f, exact_inputs, weight);
+    }
+    double largest = 0;  // what is zero there is a difference of such numbers here
+    for (const auto& e : expected) largest = std::max(largest, e.defined() ? e.norm().item<double>() : 0);
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const torch::Tensor zero = torch::zeros({}, torch::kDouble), &a = actual[i].defined() ? actual[i] : zero,
+                          &e = expected[i].defined() ? expected[i] : zero;
+      if (actual[i].defined() && expected[i].defined()) ASSERT_EQ(a.sizes(), e.sizes()) << "result " << i;
+      EXPECT_LT((a.to(torch::kDouble) - e).norm().item<double>(), 2e-5 * e.norm().item<double>() + 1e-6 * largest)
+          << "result " << i;
+    }
+    check_sweeps(test, inputs, weight.to(torch::kFloat), 2e-5);
+  }
+}
+
+TEST_P(GpuKernels, Bfloat16) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(2);
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  const auto& size = GetParam();
+  const ops::TwiceDifferentiable twice;  // else second derivatives by the scale are less exact in bfloat16
+  for (const KernelCase& test : kernel_cases(size[0], size[1], size[2])) {
+    if (test.maps.empty()) continue;
+    SCOPED_TRACE(test.name);
+    const Tensors inputs = inputs_of(test);
+    check_bfloat16(test.f, inputs, test.maps);
+    Tensors rounded;
+    for (const auto& t : inputs) rounded.push_back(t.to(torch::kFloat));
+    for (const size_t m : test.maps) rounded[m] = rounded[m].to(torch::kBFloat16);
+    check_sweeps(test, rounded, torch::rand_like(test.f(rounded)) + 0.5, 0.02);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, GpuKernels,
+                         ::testing::Values(std::vector<int64_t>{16, 6, 6}, std::vector<int64_t>{3, 5, 7},
+                                           std::vector<int64_t>{24, 3, 4}));
+
+TEST(GpuKernel, EachIsRunByAnOperation) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(3);
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  for (const KernelCase& test : kernel_cases(8, 4, 4)) {
+    Tensors x;
+    for (const auto& t : inputs_of(test)) x.push_back(t.to(torch::kFloat));
+    gradients(test.f, leaves(x), torch::randn_like(test.f(x).detach()), /*create_graph=*/false);
+  }
+  std::vector<std::string> expected;
+  for (const std::string& source : ops::gpu::source_names()) {
+    const std::string text = ops::gpu::kernel_source(source, {});
+    for (size_t at = text.find("\nKERNEL("); at != std::string::npos; at = text.find("\nKERNEL(", at + 1)) {
+      const size_t name = at + 8;
+      if (source != "adam") expected.push_back(source + "." + text.substr(name, text.find(')', name) - name));
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(gpu.seen(), expected);
+}
+
+// Of many pixels: several blocks sum up each image, and the rest of the last one is shorter.
+TEST(GpuKernel, SumsOfSeveralBlocks) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(4);
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  for (const auto type : {torch::kFloat, torch::kBFloat16}) {
+    const torch::Tensor a = torch::randn({1, 24, 67, 60}).to(type), b = torch::randn({1, 24, 67, 60}).to(type);
+    const torch::Tensor expected = (a.to(torch::kDouble) * b.to(torch::kDouble)).sum({2, 3});
+    const torch::Tensor sums = ops::channel_dot(a, b);
+    ASSERT_EQ(sums.scalar_type(), torch::kFloat);
+    EXPECT_LT((sums.to(torch::kDouble) - expected).abs().max().item<double>(), 1e-3) << type;
+    const torch::Tensor again = ops::channel_dot(a, b);
+    EXPECT_TRUE(torch::equal(sums, again));
+  }
+}
+
+// What no number is stays so: all bits of a NaN are set on a GPU, which rounding must not carry into the sign.
+TEST(GpuKernel, NanStaysNan) {
+  DGL_SKIP_FIBERS();
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  torch::Tensor x = torch::zeros({1, 8, 2, 2}).to(torch::kBFloat16), s = torch::ones({1, 8});
+  s.data_ptr<float>()[0] = std::bit_cast<float>(0x7fffffffU);
+  const torch::Tensor y = ops::channel_scale(x, s);
+  EXPECT_TRUE(y.select(1, 0).isnan().all().item<bool>());
+  EXPECT_FALSE(y.select(1, 1).isnan().any().item<bool>());
+}
+
+// A view whose first number is not at a multiple of 16 bytes is read number by number.
+TEST(GpuKernel, ViewsOutOfPlace) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(5);
+  EmulatedGpu gpu;
+  const torch::Tensor storage = torch::randn({1 + 2 * 8 * 4 * 4}), x = storage.slice(0, 1).view({2, 8, 4, 4}),
+                      s = torch::rand({2, 8});
+  ASSERT_NE(reinterpret_cast<uintptr_t>(x.data_ptr()) % 16, 0U);
+  const ops::gpu::EmulationScope scope(gpu);
+  EXPECT_TRUE(torch::allclose(ops::channel_scale(x, s), x * s.view({2, 8, 1, 1})));
+}
+
+TEST(GpuKernel, Adam) {
+  DGL_SKIP_FIBERS();
+  torch::manual_seed(6);
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  std::vector<ops::gpu::AdamTensors> tensors;
+  for (int64_t i = 0; i < 50; ++i) {  // two launches
+    const int64_t size = i == 0 ? 70000 : i;
+    tensors.push_back({torch::randn({size}), torch::randn({size}), torch::rand({size}),
+                       i == 3 ? torch::Tensor() : torch::randn({size})});
+  }
+  std::vector<ops::gpu::AdamTensors> expected;
+  for (const auto& t : tensors) expected.push_back({t.parameter.clone(), t.m.clone(), t.v.clone(), t.gradient});
+  const ops::AdamNumbers numbers{.beta1 = 0.5F, .beta2 = 0.99F, .rate = 0.01F, .scale = 1.5F, .epsilon = 1e-8F};
+  ops::gpu::adam(tensors, numbers, 0.5F);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& t = expected[i];
+    const torch::Tensor g = t.gradient.defined() ? t.gradient * 0.5F : torch::zeros_like(t.m);
+    ops::adam_update(t.parameter.data_ptr<float>(), t.m.data_ptr<float>(), t.v.data_ptr<float>(), g.data_ptr<float>(),
+                     g.numel(), numbers);
+    EXPECT_TRUE(torch::allclose(tensors[i].parameter, t.parameter, 1e-6, 1e-7)) << i;
+    EXPECT_TRUE(torch::allclose(tensors[i].m, t.m, 1e-6, 1e-7)) << i;
+    EXPECT_TRUE(torch::allclose(tensors[i].v, t.v, 1e-6, 1e-7)) << i;
+  }
+}
+
+const ops::gpu::Variant kVariants[] = {{true, true, 8},  {true, true, 1},   {false, true, 4},
+                                       {false, true, 1}, {false, false, 4}, {false, false, 1}};
+
+// Each kernel compiles for the GPUs that people have, and keeps its numbers in registers.
+TEST(GpuKernel, CompilesWithoutSpills) {
+  std::string why_not;
+  const ops::gpu::Nvrtc* nvrtc = ops::gpu::Nvrtc::find(&why_not);
+  if (!nvrtc) GTEST_SKIP() << why_not;
+  for (const int architecture : {75, 80, 90, 100}) {
+    const auto& known = nvrtc->architectures();
+    if (std::find(known.begin(), known.end(), architecture) == known.end()) continue;
+    for (const std::string& source : ops::gpu::source_names()) {
+      for (const ops::gpu::Variant& variant : kVariants) {
+        if (variant.width == 1 && architecture != 90) continue;  // to save time
+        const auto program = nvrtc->compile(source, variant, architecture, {"--ptxas-options=-v"});
+        EXPECT_EQ(program.image.substr(1, 3), "ELF");
+        size_t kernels = 0;
+        for (size_t at = program.log.find("bytes spill stores"); at != std::string::npos;
+             at = program.log.find("bytes spill stores", at + 1), ++kernels) {
+          EXPECT_EQ(program.log.substr(at - 2, 2), "0 ")
+              << source << " for " << architecture << ", " << variant.text() << ":\n"
+              << program.log;
+        }
+        EXPECT_GT(kernels, 0U) << source << ": the compiler says nothing of registers:\n" << program.log;
+      }
+    }
+  }
+}
+
+TEST(GpuKernel, CompilerErrorsNameTheFile) {
+  std::string why_not;
+  const ops::gpu::Nvrtc* nvrtc = ops::gpu::Nvrtc::find(&why_not);
+  if (!nvrtc) GTEST_SKIP() << why_not;
+  const auto message = [&](const ops::gpu::Variant& variant, int architecture) -> std::string {
+    try {
+      nvrtc->compile("act", variant, architecture);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const std::string of_width = message({false, true, 3}, 90);  // 12 bytes are no alignment
+  EXPECT_EQ(of_width.find("act.cu: does not compile for compute capability 9.0 (float32, channels last, 3 wide): "), 0U)
+      << of_width;
+  EXPECT_NE(of_width.find("common.cuh("), std::string::npos) << of_width;
+  EXPECT_NE(message({}, 20).find("compiles for no GPU of compute capability 2.0"), std::string::npos)
+      << message({}, 20);
+  // A card newer than the compiler gets PTX, which its driver compiles.
+  const auto newer = nvrtc->compile("act", {}, 999);
+  EXPECT_NE(newer.image.find(".target"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dgl::test

@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include <ATen/record_function.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+
+#include "dgl/base/torch.h"
+#include "dgl/families/family.h"
+#include "dgl/training/networks.h"
+#include "dgl/training/run_phase.h"
+#include "ops/emulated_gpu.h"
+
+namespace dgl::test {
+namespace {
+
+/// Operations for whose result a processor would have to wait for a GPU.
+std::set<std::string> waits;
+
+std::unique_ptr<at::ObserverContext> note_waits(const at::RecordFunction& function) {
+  const std::string name = function.name();
+  for (const char* waiting :
+       {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::unique_dim"}) {
+    if (name == waiting) waits.insert(name);
+  }
+  return nullptr;
+}
+
+struct EmulatedStep {
+  const char* name;
+  const char* recipe;
+};
+
+class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
+ protected:
+  /// Runs each phase of a step, and returns losses and the norms of gradients by "phase.name".
+  static std::map<std::string, double> run() {
+    torch::manual_seed(1);
+    const Recipe recipe = parse_recipe(GetParam().recipe, "test");
+    const NetworkSet networks = make_networks(recipe, {}, torch::kCPU);
+    const auto& settings = *recipe.network;
+    const auto objective = recipe.family_info().objective(settings, networks);
+    StepInput input;
+    for (size_t domain = 0; domain < recipe.family_info().domains().size(); ++domain) {
+      Batch& batch = input.real.emplace_back();
+      batch.images = torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution});
+      if (settings.labels() > 0) batch.labels = torch::randint(settings.labels(), {recipe.batch}, torch::kLong);
+    }
+    if (settings.labels() > 0) {
+      input.label_shares = torch::full({settings.labels()}, 1.0 / static_cast<double>(settings.labels()));
+    }
+    Workers workers(1);
+    std::map<std::string, double> results;
+    for (const Phase& phase : objective->phases()) {
+      if (phase.guidance || phase.distillation) continue;
+      StepOutput output;
+      std::set<std::string> seen;
+      {
+        const auto callback =
+            at::addThreadLocalCallback(at::RecordFunctionCallback(note_waits).scopes({at::RecordScope::FUNCTION}));
+        waits.clear();
+        output = run_phase(*objective, networks, phase, input, workers, 7);
+        seen = waits;
+        at::removeCallback(callback);
+      }
+      for (const auto& [name, value] : output.losses) results[phase.name + "." + name] = value.item<double>();
+      for (const std::string& slot : phase.trains) {
+        for (const auto& item : networks.network(slot)->named_parameters()) {
+          const torch::Tensor& g = item.value().grad();
+          if (g.defined()) results[phase.name + "." + slot + "." + item.key()] = g.norm().item<double>();
+        }
+      }
+      if (ops::gpu::emulated()) EXPECT_EQ(seen, std::set<std::string>()) << phase.name;
+    }
+    return results;
+  }
+};
+
+// A step of training by the GPU's kernels gives the losses and gradients of the processor's, and none of its phases
+// waits for a result. (Whether styles are mixed is drawn on the processor: random_on_host().)
+TEST_P(EmulatedGpuStep, AgreesAndDoesNotWait) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer does not know fibers";
+#endif
+  const auto expected = run();
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  const auto actual = run();
+  EXPECT_GT(gpu.seen().size(), 2U);
+  ASSERT_EQ(actual.size(), expected.size());
+  for (const auto& [name, value] : expected) {
+    EXPECT_NEAR(actual.at(name), value, 2e-4 * std::abs(value) + 2e-6) << name;  // some are zero but for rounding
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, EmulatedGpuStep,
+                         ::testing::Values(EmulatedStep{"stylegan2", R"(
+[network]
+resolution = 16
+img_channels = 3
+channel_base = 128
+channel_max = 8
+z_dim = 8
+w_dim = 8
+mapping_layers = 2
+[training]
+batch = 4
+style_mixing = 0
+)"},
+                                           EmulatedStep{"biggan", R"(
+family = "biggan"
+[network]
+resolution = 32
+img_channels = 3
+z_dim = 8
+classes = 3
+channels = 4
+shared_dim = 4
+[training]
+batch = 4
+)"},
+                                           EmulatedStep{"vae", R"(
+family = "vae"
+[network]
+resolution = 16
+img_channels = 1
+channels = 16
+multiples = "1,2"
+blocks = 1
+z_channels = 2
+[training]
+batch = 2
+)"},
+                                           EmulatedStep{"diffusion", R"(
+family = "diffusion"
+[network]
+resolution = 8
+img_channels = 1
+channels = 16
+multiples = "1,2"
+blocks = 1
+attention = "4"
+dropout = 0
+sampler = "renoise"
+steps = 2
+[training]
+batch = 2
+)"},
+                                           EmulatedStep{"cyclegan", R"(
+family = "cyclegan"
+[network]
+resolution = 16
+img_channels = 3
+channels = 4
+blocks = 1
+[discriminator]
+channels = 4
+layers = 1
+[training]
+batch = 2
+pool = 0
+)"}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace dgl::test
