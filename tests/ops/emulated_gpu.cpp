@@ -139,15 +139,22 @@ void run_fibers(const std::function<void()>& kernel) {
   in_fibers = false;
 }
 
-using Kernel = std::function<void(void**)>;
+using Kernel = std::function<void(const ops::gpu::Arguments&)>;
 
-/// Returns a kernel that takes pointers to its parameters' values.
+template <class T>
+void take(const ops::gpu::Arguments& arguments, size_t i, T& value) {
+  ASSERT_EQ(arguments.sizes[i], sizeof(value)) << "parameter " << i;
+  std::memcpy(&value, arguments.values[i], sizeof(value));
+}
+
+/// Returns a kernel that takes its parameters' values from a launch.
 template <class... Parameters>
 Kernel kernel(void (*f)(Parameters...)) {
-  return [f](void** arguments) {
+  return [f](const ops::gpu::Arguments& arguments) {
+    ASSERT_EQ(arguments.count, sizeof...(Parameters));
     std::tuple<Parameters...> values;
     size_t i = 0;
-    std::apply([&](auto&... value) { (std::memcpy(&value, arguments[i++], sizeof(value)), ...); }, values);
+    std::apply([&](auto&... value) { (take(arguments, i++, value), ...); }, values);
     std::apply(f, values);
   };
 }
@@ -195,7 +202,7 @@ const std::map<std::string, Kernel>& kernels_of(const ops::gpu::Variant& variant
 
 }  // namespace
 
-void EmulatedGpu::run(const ops::gpu::Launch& launch, void** arguments) {
+void EmulatedGpu::run(const ops::gpu::Launch& launch, const ops::gpu::Arguments& arguments) {
   const std::string name = std::string(launch.source) + "." + launch.kernel;
   ++runs_[name];
   const Kernel& kernel = kernels_of(launch.variant).at(name);

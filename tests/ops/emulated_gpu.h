@@ -19,7 +19,7 @@ namespace dgl::test {
 /// not depend on their order.
 class EmulatedGpu : public ops::gpu::Backend {
  public:
-  void run(const ops::gpu::Launch& launch, void** arguments) override;
+  void run(const ops::gpu::Launch& launch, const ops::gpu::Arguments& arguments) override;
   /// The kernels that were run, each once, as "source.kernel".
   std::vector<std::string> seen() const;
 

@@ -5,6 +5,7 @@
 #include "dgl/base/error.h"
 #include "dgl/ops/bias_act.h"
 #include "dgl/ops/conv_act.h"
+#include "dgl/ops/gpu/cuda_backend.h"
 #include "dgl/ops/gpu/kernel_sources.h"
 #include "dgl/ops/gpu/nvrtc.h"
 #include "dgl/ops/group_norm.h"
@@ -50,6 +51,10 @@ std::vector<KernelCase> kernel_cases(int64_t c, int64_t h, int64_t w) {
   const std::vector<double> longer{.01, -.02, .03, .1, .2, .3, .25, .15, .05, -.03, .02, -.01};
   const ops::Resample up{ops::fir_1331(), 2, 1, 2, 1, 4}, down{ops::fir_1331(), 1, 2, 1, 1, 1},
       blur{ops::fir_1331(), 1, 1, 2, 1, 1}, wavelet{longer, 2, 1, 7, 4, 4}, crop{ops::fir_1331(), 1, 1, -1, 3, 1};
+  const ops::Resample same_size{ops::fir_1331(), 1, 1, 1, 2, 1};
+  const auto both = [](const std::pair<torch::Tensor, torch::Tensor>& branches) {
+    return at::cat({branches.first.flatten(), branches.second.flatten()});
+  };
   const auto resample = [](const ops::Resample& r) {
     return [r](const Tensors& t) { return ops::upfirdn2d(t[0], r); };
   };
@@ -82,6 +87,14 @@ std::vector<KernelCase> kernel_cases(int64_t c, int64_t h, int64_t w) {
       {"to RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {n, 3, c}}, {0}},
       {"to gray", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {1, 1, c}}, {0}},
       {"from RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {{n, 3, h, w}, {1, c, 3}}, {0}},
+      {"branch to RGB", [=](const Tensors& t) { return both(ops::branch_pointwise(t[0], t[1])); }, {x, {n, 3, c}}, {0}},
+      {"branch downsampled", [=](const Tensors& t) { return both(ops::branch_upfirdn2d(t[0], down)); }, {x}, {0}},
+      {"resample_scale_noise_bias_act",
+       [=](const Tensors& t) {
+         return ops::resample_scale_noise_bias_act(t[0], same_size, t[1], noise.to(t[2]), t[2], t[3]);
+       },
+       {x, per_image, {}, {c}},
+       {0}},
       {"reflect", [](const Tensors& t) { return ops::reflect(t[0], 2); }, {x}, {0}},
       {"upsample", resample(up), {x}, {0}},
       {"downsample", resample(down), {x}, {0}},
@@ -289,6 +302,21 @@ TEST(GpuKernel, CompilesWithoutSpills) {
         EXPECT_GT(kernels, 0U) << source << ": the compiler says nothing of registers:\n" << program.log;
       }
     }
+  }
+}
+
+TEST(GpuKernel, Bfloat16NeedsUnitsForIt) {
+  const torch::Device gpu("cuda:1");
+  EXPECT_NO_THROW(ops::gpu::check_bfloat16(gpu, 80));
+  EXPECT_NO_THROW(ops::gpu::check_bfloat16(gpu, 0));
+  EXPECT_EQ(ops::gpu::compute_capability(torch::kCPU), 0);
+  try {
+    ops::gpu::check_bfloat16(gpu, 75);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "training.precision = \"bf16\": cuda:1 is of compute capability 7.5, which has no units for bfloat16; "
+                 "expected 8.0 or newer, or fp32");
   }
 }
 

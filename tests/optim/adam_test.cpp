@@ -7,6 +7,7 @@
 #include "dgl/families/stylegan2/networks.h"
 #include "dgl/optim/adam.h"
 #include "dgl/optim/ema.h"
+#include "ops/emulated_gpu.h"
 #include "temporary_folder.h"
 
 namespace dgl::test {
@@ -15,7 +16,8 @@ namespace {
 /// Moments and averages do not depend on how many work on them.
 Workers workers(2);
 
-TEST(Adam, AgreesWithLibtorch) {
+/// Twenty steps beside libtorch's.
+void compare_with_libtorch() {
   torch::manual_seed(0);
   torch::nn::Linear a(5, 3), b(5, 3);
   {
@@ -36,6 +38,18 @@ TEST(Adam, AgreesWithLibtorch) {
   }
   EXPECT_LT((a->weight - b->weight).abs().max().item<double>(), 1e-6);
   EXPECT_LT((a->bias - b->bias).abs().max().item<double>(), 1e-6);
+}
+
+TEST(Adam, AgreesWithLibtorch) { compare_with_libtorch(); }
+
+TEST(Adam, AgreesWithLibtorchOnAGpu) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer does not know fibers";
+#endif
+  EmulatedGpu gpu;
+  const ops::gpu::EmulationScope scope(gpu);
+  compare_with_libtorch();
+  EXPECT_EQ(gpu.seen(), std::vector<std::string>{"adam.adam"});
 }
 
 // As an Adam whose learning rate is that much lower.

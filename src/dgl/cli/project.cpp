@@ -85,17 +85,13 @@ NamedDistance discriminator_distance(const std::shared_ptr<Discriminator>& discr
           }};
 }
 
-/// LPIPS; images above 256 pixels are compared at 256, as projector.py does.
+/// LPIPS of images shrunk for it.
 NamedDistance lpips_distance(const std::string& file, torch::Device device) {
   const auto lpips = std::make_shared<Lpips>(load_lpips(file));
   lpips->to(device);
-  const auto small = [](const Tensor& images) {
-    const int64_t factor = images.size(2) / 256;
-    return factor > 1 ? at::avg_pool2d(images, {factor, factor}) : images;
-  };
   return {"lpips", [=](const Tensor& targets) -> TargetDistance {
-            const Tensor compared = small(targets);
-            return [=](const Tensor& images) { return (*lpips)(small(images), compared); };
+            const Tensor compared = shrink_for_lpips(targets);
+            return [=](const Tensor& images) { return (*lpips)(shrink_for_lpips(images), compared); };
           }};
 }
 

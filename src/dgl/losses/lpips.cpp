@@ -116,6 +116,12 @@ Tensor Lpips::operator()(const Tensor& x, const Tensor& y) const {
   return sum;
 }
 
+torch::Tensor shrink_for_lpips(const torch::Tensor& images) {
+  constexpr int64_t kLargest = 256;
+  const int64_t factor = images.size(2) / kLargest;
+  return factor > 1 ? at::avg_pool2d(images, {factor, factor}) : images;
+}
+
 Lpips load_lpips(const std::filesystem::path& path) { return Lpips(load_tensors(path), path.string()); }
 
 }  // namespace dgl

@@ -40,6 +40,10 @@ class Lpips {
   torch::Tensor shift_, scale_;             // [1, 3, 1, 1]
 };
 
+/// Returns the images, shrunk by a whole factor if they have more than 256 rows: LPIPS compares those of this size, as
+/// stylegan2-ada-pytorch's projector and path lengths do.
+torch::Tensor shrink_for_lpips(const torch::Tensor& images);
+
 /// Reads it from a checkpoint or a safetensors file. Throws Error as the constructor and load_tensors() do.
 Lpips load_lpips(const std::filesystem::path& path);
 

@@ -23,7 +23,7 @@ double mean_path_length(const Tensor& lengths) {
 
 double perceptual_path_length(Sampler& sampler, const Lpips& lpips, const DrawOptions& options) {
   constexpr double kStep = 1e-4;
-  constexpr int64_t kBatch = 16, kLargest = 256;
+  constexpr int64_t kBatch = 16;
   StyleSampler* styles = sampler.styles();
   if (!styles) fail("the perceptual path length needs styles to go between, which this model has not");
   const torch::NoGradGuard no_grad;
@@ -37,9 +37,8 @@ double perceptual_path_length(Sampler& sampler, const Lpips& lpips, const DrawOp
     const Tensor from = styles->map(z.slice(0, first, last).to(options.device), label);
     const Tensor to = styles->map(z.slice(0, options.count + first, options.count + last).to(options.device), label);
     const Tensor w = at::cat({from, from.lerp(to, kStep)});
-    Tensor images = styles->synthesize(w.unsqueeze(1).expand({-1, styles->num_ws(), -1}), {});
-    if (const int64_t factor = images.size(2) / kLargest; factor > 1) images = at::avg_pool2d(images, {factor, factor});
-    const auto ends = images.chunk(2);
+    const auto ends =
+        shrink_for_lpips(styles->synthesize(w.unsqueeze(1).expand({-1, styles->num_ws(), -1}), {})).chunk(2);
     lengths.push_back(lpips(ends[0], ends[1]).to(torch::kDouble).cpu() / (kStep * kStep));
   }
   return mean_path_length(at::cat(lengths));

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "dgl/ops/upfirdn2d.h"
+
 namespace dgl::ops {
 
 /// An activation: leaky ReLU with slope `alpha` on the negative side (1: linear, 0: ReLU), then a gain.
@@ -23,5 +25,12 @@ torch::Tensor noise_bias_act(const torch::Tensor& x, const torch::Tensor& noise,
 torch::Tensor scale_noise_bias_act(const torch::Tensor& x, const torch::Tensor& scale, const torch::Tensor& noise,
                                    const torch::Tensor& strength, const torch::Tensor& bias,
                                    Activation activation = {});
+
+/// Does the same for upfirdn2d(x, resample) instead of x, whose sizes the noise has. On a CPU a line is finished while
+/// it is in the cache.
+torch::Tensor resample_scale_noise_bias_act(const torch::Tensor& x, const Resample& resample,
+                                            const torch::Tensor& scale, const torch::Tensor& noise,
+                                            const torch::Tensor& strength, const torch::Tensor& bias,
+                                            Activation activation = {});
 
 }  // namespace dgl::ops

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace dgl::ops {
@@ -21,6 +22,10 @@ struct Resample {
 /// B). The filter is a true convolution: taps are reversed against the data. x [N, C, H, W] -> [N, C, H', W'], H' = (H
 /// * up + pad0 + pad1 - taps) / down + 1. Its derivative is itself, with `up` and `down` exchanged.
 torch::Tensor upfirdn2d(const torch::Tensor& x, const Resample& resample);
+
+/// Returns {x, upfirdn2d(x, resample)}, for two branches of a network. Going back, the first branch's gradient is added
+/// as the second's is resampled, which saves a sweep.
+std::pair<torch::Tensor, torch::Tensor> branch_upfirdn2d(const torch::Tensor& x, const Resample& resample);
 
 /// Computes the same by products with a banded matrix in each direction. This is upfirdn2d's kernel for 16-bit types on
 /// a GPU. A GPU's matrix units compute them at nearly the speed of its memory. That is 40 times as fast as libtorch's

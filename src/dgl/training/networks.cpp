@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dgl/base/torch.h"
+#include "dgl/ops/gpu/cuda_backend.h"
 
 namespace dgl {
 
@@ -49,6 +50,8 @@ std::vector<std::pair<std::string, Cost>> network_costs(const Recipe& recipe, co
 }
 
 NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Device device) {
+  const auto type = parse_precision(recipe.precision, "training.precision");
+  if (type == torch::kBFloat16) ops::gpu::check_bfloat16(device, ops::gpu::compute_capability(device));
   const Family& family = recipe.family_info();
   const auto shapes = slot_shapes(recipe, widths);
   const auto make = [&](const std::string& slot, const nlohmann::json& shape) {
@@ -70,9 +73,7 @@ NetworkSet make_networks(const Recipe& recipe, const Widths& widths, torch::Devi
   networks.to(device);
   networks.set_reference(recipe.reference);
   // Averages are sampled and measured in float32.
-  for (const NetworkSlot& slot : networks) {
-    slot.network->set_activations(parse_precision(recipe.precision, "training.precision"));
-  }
+  for (const NetworkSlot& slot : networks) slot.network->set_activations(type);
   return networks;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 #include "dgl/base/error.h"
 #include "dgl/base/torch.h"
@@ -106,7 +108,7 @@ Tensor SynthesisLayer::forward(const Tensor& x, const Tensor& w, const at::Gener
   if (!up_) return ops::modulated_conv_act(x, weight_, styles, demodulation, noise, noise_strength_, bias_);
   const int64_t size = 2 * x.size(2) + 1;
   const Tensor y = ops::conv2d_transpose(ops::channel_scale(x, styles), weight_.transpose(0, 1), size, size, 2, 0);
-  return ops::scale_noise_bias_act(ops::upfirdn2d(y, kBlurAfterUp), demodulation, noise, noise_strength_, bias_);
+  return ops::resample_scale_noise_bias_act(y, kBlurAfterUp, demodulation, noise, noise_strength_, bias_);
 }
 
 ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 / std::sqrt(static_cast<double>(in))) {
@@ -115,11 +117,11 @@ ToRgb::ToRgb(int64_t in, int64_t img_channels, int64_t w_dim) : weight_gain_(1 /
   bias_ = register_parameter("bias", torch::zeros({img_channels}));
 }
 
-Tensor ToRgb::forward(const Tensor& x, const Tensor& w) {
+std::pair<Tensor, Tensor> ToRgb::branch(const Tensor& x, const Tensor& w) {
   // Per-image modulated weights are small here.
   const Tensor styles = affine_->forward(w) * weight_gain_;
-  const Tensor rgb = ops::pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1));
-  return rgb + bias_.view({1, -1, 1, 1});
+  const auto [same, rgb] = ops::branch_pointwise(x, weight_.view({1, weight_.size(0), -1}) * styles.unsqueeze(1));
+  return {same, rgb + bias_.view({1, -1, 1, 1})};
 }
 
 StyleGan2Generator::StyleGan2Generator(const StyleGan2GeneratorShape& shape) : shape_(shape) {
@@ -152,7 +154,8 @@ Tensor StyleGan2Generator::synthesize(const Tensor& ws, const at::Generator& noi
     if (block == 1 && activations_ != torch::kFloat) x = x.to(activations_);
     if (up_layers_[block]) x = up_layers_[block]->forward(x, w[next++], noise);
     x = layers_[block]->forward(x, w[next++], noise);
-    const Tensor rgb = to_rgb_[block]->forward(x, w[next]);
+    Tensor rgb;
+    std::tie(x, rgb) = to_rgb_[block]->branch(x, w[next]);
     image = image.defined() ? ops::upfirdn2d(image, kUpsampleImage) + rgb : rgb;
   }
   return image;
@@ -178,17 +181,15 @@ DiscriminatorConv::DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bo
   if (activate) bias_ = register_parameter("bias", torch::zeros({out}));
 }
 
+Tensor DiscriminatorConv::project(const Tensor& x, double gain) {
+  return ops::conv2d(x, weight_ * (weight_gain_ * gain), 1, 0);
+}
+
 Tensor DiscriminatorConv::forward(const Tensor& x, double gain) {
   const Tensor weight = weight_ * (activate_ ? weight_gain_ : weight_gain_ * gain);
   if (kernel_ == 3 && !down_ && activate_) return ops::conv_act(x, weight, bias_, {0.2, kSqrt2 * gain});
-  Tensor y;
-  if (down_ && kernel_ == 1) {
-    y = ops::conv2d(ops::upfirdn2d(x, kDownsample), weight, 1, 0);
-  } else if (down_) {
-    y = ops::conv2d(ops::upfirdn2d(x, kBlurBeforeDown), weight, 2, 0);
-  } else {
-    y = ops::conv2d(x, weight, 1, kernel_ / 2);
-  }
+  const Tensor y =
+      down_ ? ops::conv2d(ops::upfirdn2d(x, kBlurBeforeDown), weight, 2, 0) : ops::conv2d(x, weight, 1, kernel_ / 2);
   return activate_ ? ops::bias_act(y, bias_, {0.2, kSqrt2 * gain}) : y;
 }
 
@@ -242,8 +243,9 @@ Judgement StyleGan2Discriminator::judge(const Tensor& images, const Tensor& labe
   Tensor x = from_rgb_->forward(activations_ == torch::kFloat ? images : images.to(activations_));
   for (auto& block : blocks_) {
     if (block.skip) {
-      const Tensor main = block.conv1->forward(block.conv0->forward(x), kSqrtHalf);
-      x = block.skip->forward(x, kSqrtHalf) + main;
+      const auto [same, small] = ops::branch_upfirdn2d(x, kDownsample);
+      const Tensor main = block.conv1->forward(block.conv0->forward(same), kSqrtHalf);
+      x = block.skip->project(small, kSqrtHalf) + main;
     } else {
       x = block.conv1->forward(block.conv0->forward(x));
     }

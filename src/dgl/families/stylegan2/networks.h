@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/torch.h"
@@ -142,7 +143,8 @@ class SynthesisLayer : public torch::nn::Module {
 class ToRgb : public torch::nn::Module {
  public:
   ToRgb(int64_t in, int64_t img_channels, int64_t w_dim);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& w);
+  /// Returns x, for the next block, and the image.
+  std::pair<torch::Tensor, torch::Tensor> branch(const torch::Tensor& x, const torch::Tensor& w);
   std::string to_onnx(OnnxGraph& graph, const std::string& x, const std::string& w) const;
   const torch::Tensor& weight() const { return weight_; }
 
@@ -198,8 +200,10 @@ class StyleGan2Generator : public Generator, public StyleSampler {
 class DiscriminatorConv : public torch::nn::Module {
  public:
   DiscriminatorConv(int64_t in, int64_t out, int64_t kernel, bool down, bool activate);
-  /// Returns the output times `gain`.
+  /// Returns the output times `gain`. Not for a kernel of 1 that downsamples.
   torch::Tensor forward(const torch::Tensor& x, double gain = 1);
+  /// Returns the output, times `gain`, of a kernel of 1 without activation for what is downsampled already.
+  torch::Tensor project(const torch::Tensor& x, double gain);
 
  private:
   torch::Tensor weight_, bias_;

@@ -1,5 +1,6 @@
 #include "dgl/ops/gpu/cuda_backend.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -66,18 +67,17 @@ class CudaBackend : public Backend {
  public:
   CudaBackend(torch::Device device, const DriverFunctions& driver, const Nvrtc& compiler)
       : device_(device), driver_(driver), compiler_(compiler) {
-    int handle = 0, major = 0, minor = 0;
+    int handle = 0;
     check(driver.get_device(&handle, device.index()), "cuDeviceGet");
-    check(driver.get_attribute(&major, kCapabilityMajor, handle), "cuDeviceGetAttribute");
-    check(driver.get_attribute(&minor, kCapabilityMinor, handle), "cuDeviceGetAttribute");
     check(driver.retain_context(&context_, handle), "cuDevicePrimaryCtxRetain");  // libtorch's own
-    architecture_ = 10 * major + minor;
+    architecture_ = compute_capability(device);
   }
 
-  void run(const Launch& launch, void** arguments) override {
-    enter();
+  void run(const Launch& launch, const Arguments& arguments) override {
+    const CurrentContext current(*this);
     const auto [x, y, z] = launch.grid;
-    check(driver_.launch(function(launch), x, y, z, kThreads, 1, 1, 0, current_stream(device_), arguments, nullptr),
+    check(driver_.launch(function(launch), x, y, z, kThreads, 1, 1, 0, current_stream(device_), arguments.values,
+                         nullptr),
           launch.kernel);
   }
 
@@ -89,12 +89,24 @@ class CudaBackend : public Backend {
     fail("{}: {}: {}", device_.str(), what, text ? text : "an error that the driver does not know");
   }
 
-  /// A thread of libtorch's may not have used the GPU before.
-  void enter() const {
-    CudaContext now = nullptr;
-    check(driver_.get_context(&now), "cuCtxGetCurrent");
-    if (now != context_) check(driver_.set_context(context_), "cuCtxSetCurrent");
-  }
+  /// While an object lives, this GPU is the thread's: one of libtorch's threads may not have used it before, and may go
+  /// on with another one.
+  class CurrentContext {
+   public:
+    explicit CurrentContext(const CudaBackend& gpu) : gpu_(gpu) {
+      gpu.check(gpu.driver_.get_context(&before_), "cuCtxGetCurrent");
+      if (before_ != gpu.context_) gpu.check(gpu.driver_.set_context(gpu.context_), "cuCtxSetCurrent");
+    }
+    ~CurrentContext() {
+      if (before_ && before_ != gpu_.context_) gpu_.driver_.set_context(before_);
+    }
+    CurrentContext(const CurrentContext&) = delete;
+    CurrentContext& operator=(const CurrentContext&) = delete;
+
+   private:
+    const CudaBackend& gpu_;
+    CudaContext before_ = nullptr;
+  };
 
   CudaFunction function(const Launch& launch) {
     const std::lock_guard lock(mutex_);
@@ -159,6 +171,24 @@ Backend* make_backend(torch::Device device) {
 }
 
 }  // namespace
+
+int compute_capability(torch::Device device) {
+  std::string ignored;
+  const DriverFunctions* driver = device.is_cuda() ? driver_functions(ignored) : nullptr;
+  int handle = 0, major = 0, minor = 0;
+  const bool known = driver && driver->get_device(&handle, std::max<int>(0, device.index())) == 0 &&
+                     driver->get_attribute(&major, kCapabilityMajor, handle) == 0 &&
+                     driver->get_attribute(&minor, kCapabilityMinor, handle) == 0;
+  return known ? 10 * major + minor : 0;
+}
+
+void check_bfloat16(const torch::Device& device, int capability) {
+  if (capability == 0 || capability >= 80) return;
+  fail(
+      "training.precision = \"bf16\": {} is of compute capability {}.{}, which has no units for bfloat16; expected 8.0 "
+      "or newer, or fp32",
+      device.str(), capability / 10, capability % 10);
+}
 
 Backend* cuda_backend(torch::Device device) {
   if (!device.is_cuda()) return nullptr;

@@ -12,4 +12,10 @@ namespace dgl::ops::gpu {
 /// "off", or NVRTC or the driver lack something, which a line on stderr says once.
 Backend* cuda_backend(torch::Device device);
 
+/// Returns a GPU's compute capability, 80 for 8.0; 0 for another device, or if the driver was not found.
+int compute_capability(torch::Device device);
+
+/// Throws Error, naming the recipe's key, if a GPU of this compute capability has no units for bfloat16. 0 passes.
+void check_bfloat16(const torch::Device& device, int capability);
+
 }  // namespace dgl::ops::gpu

@@ -59,13 +59,14 @@ torch::Tensor gather(const torch::Tensor& y, float factor, const torch::Tensor& 
 torch::Tensor reflect(const torch::Tensor& x, int64_t edge);
 torch::Tensor reflect_adjoint(const torch::Tensor& g, int64_t edge);
 
-/// See ops::upfirdn2d().
-torch::Tensor upfirdn2d(const torch::Tensor& x, const Resample& r);
+/// See ops::upfirdn2d(); + `added` if that is defined.
+torch::Tensor upfirdn2d(const torch::Tensor& x, const Resample& r, const torch::Tensor& added = {});
 
 /// The channels of an image at most, to or from which these take 1x1 convolutions.
 constexpr int64_t kFewChannels = 4;
 /// See ops::pointwise() and ops::pointwise_weight_gradient(), for few channels in or out.
-torch::Tensor pointwise(const torch::Tensor& x, const torch::Tensor& w);
+/// From few channels, `added` is added if it is defined.
+torch::Tensor pointwise(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& added = {});
 torch::Tensor pointwise_weight_gradient(const torch::Tensor& x, const torch::Tensor& g, bool per_image);
 
 /// A parameter of float32 with its moments and its gradient, which may be undefined for zeros; all contiguous.

@@ -40,7 +40,7 @@ bool runs(const torch::Tensor& t) {
   return emulated() || cuda_backend(t.device()) != nullptr;
 }
 
-void run(const Launch& launch, void** arguments) {
+void run(const Launch& launch, const Arguments& arguments) {
   (emulator ? emulator : cuda_backend(launch.device))->run(launch, arguments);
 }
 

@@ -37,12 +37,19 @@ struct Launch {
   torch::Device device = torch::kCUDA;
 };
 
+/// The values of a kernel's parameters, and their sizes in bytes, by which a test sees that they are its.
+struct Arguments {
+  void** values;
+  const size_t* sizes;
+  size_t count;
+};
+
 /// What runs kernels: a GPU's driver, or a test.
 class Backend {
  public:
   virtual ~Backend() = default;
-  /// Runs a kernel behind all that its device has been told to do. `arguments` point to the values of its parameters.
-  virtual void run(const Launch& launch, void** arguments) = 0;
+  /// Runs a kernel behind all that its device has been told to do.
+  virtual void run(const Launch& launch, const Arguments& arguments) = 0;
 };
 
 /// While an object lives, tensors on the processor are treated as if they were on a GPU, whose kernels `backend` runs,
@@ -69,11 +76,12 @@ bool on_gpu(const torch::Tensor& t);
 bool runs(const torch::Tensor& t);
 
 /// Runs a kernel, whose parameters are of the types of `values`.
-void run(const Launch& launch, void** arguments);
+void run(const Launch& launch, const Arguments& arguments);
 template <class... Values>
 void run(const Launch& launch, Values... values) {
-  void* arguments[] = {static_cast<void*>(&values)...};
-  run(launch, arguments);
+  void* pointers[] = {static_cast<void*>(&values)...};
+  constexpr size_t kSizes[] = {sizeof(values)...};
+  run(launch, Arguments{pointers, kSizes, sizeof...(values)});
 }
 
 /// Maps [N, C, H, W] or [N, C] as kernels see them.

@@ -7,7 +7,7 @@ namespace dgl::ops::gpu {
 
 using torch::Tensor;
 
-Tensor pointwise(const Tensor& x_any, const Tensor& w) {
+Tensor pointwise(const Tensor& x_any, const Tensor& w, const Tensor& added_any) {
   const Tensor x = working_layout(x_any);
   const auto in = static_cast<int>(x.size(1)), out = static_cast<int>(w.size(1));
   const Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options().memory_format(working_format(x)));
@@ -15,12 +15,15 @@ Tensor pointwise(const Tensor& x_any, const Tensor& w) {
   // [few, many] for each image
   const Tensor weights = (expands ? w.transpose(1, 2) : w).contiguous();
   const Maps maps(expands ? y : x);
-  const Variant variant = maps.variant({x.data_ptr(), y.data_ptr()});
+  const Tensor added = added_any.defined() ? working_layout(added_any) : added_any;
+  TORCH_CHECK(expands || !added.defined(), "pointwise: adds from few channels only");
+  void* more = added.defined() ? added.data_ptr() : nullptr;
+  const Variant variant = maps.variant({x.data_ptr(), more, y.data_ptr()});
   const int step = w.size(0) == 1 ? 0 : in * out;
   Maps threads = maps;
   if (!expands) threads.channels = maps.channels_last ? variant.width : 1;  // one takes all channels of its pixels
   run(threads.packs("pointwise", expands ? "expand" : "contract", variant, x), x.data_ptr(), floats_of(weights), step,
-      y.data_ptr(), maps.images, expands ? in : out, maps.channels, maps.pixels);
+      more, y.data_ptr(), maps.images, expands ? in : out, maps.channels, maps.pixels);
   return y;
 }
 

@@ -43,25 +43,27 @@ Line resampled(const Resample& r, int size) {
   return line;
 }
 
-Tensor filter(const Tensor& x, const Line& rows, const Line& columns) {
+Tensor filter(const Tensor& x, const Line& rows, const Line& columns, const Tensor& added_any) {
   const Tensor y =
       at::empty({x.size(0), x.size(1), rows.out_size, columns.out_size}, x.options().memory_format(working_format(x)));
   const Maps maps(y);
-  Variant variant = maps.variant({x.data_ptr(), y.data_ptr()});
+  const Tensor added = added_any.defined() ? working_layout(added_any) : added_any;
+  void* more = added.defined() ? added.data_ptr() : nullptr;
+  Variant variant = maps.variant({x.data_ptr(), more, y.data_ptr()});
   // Of contiguous maps the samples of neighbors do not lie together: threads beside each other read them.
   if (!maps.channels_last) variant.width = 1;
-  run(maps.packs("upfirdn2d", "upfirdn2d", variant, x), x.data_ptr(), y.data_ptr(), rows, columns, maps.images,
+  run(maps.packs("upfirdn2d", "upfirdn2d", variant, x), x.data_ptr(), more, y.data_ptr(), rows, columns, maps.images,
       maps.channels);
   return y;
 }
 
 }  // namespace
 
-Tensor upfirdn2d(const Tensor& x_any, const Resample& r) {
+Tensor upfirdn2d(const Tensor& x_any, const Resample& r, const Tensor& added) {
   const Tensor x = working_layout(x_any);
   const Line rows = resampled(r, static_cast<int>(x.size(2))), columns = resampled(r, static_cast<int>(x.size(3)));
-  if (r.taps.size() <= kMaxTapsAtOnce) return filter(x, rows, columns);
-  return filter(filter(x, rows, unchanged(columns.size)), unchanged(rows.out_size), columns);
+  if (r.taps.size() <= kMaxTapsAtOnce) return filter(x, rows, columns, added);
+  return filter(filter(x, rows, unchanged(columns.size), {}), unchanged(rows.out_size), columns, added);
 }
 
 }  // namespace dgl::ops::gpu

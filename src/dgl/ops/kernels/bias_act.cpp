@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -13,6 +15,7 @@
 #include "dgl/ops/gpu/kernels.h"
 #include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/modulate.h"
+#include "dgl/ops/upfirdn2d_lines.h"
 
 namespace dgl::ops {
 
@@ -48,13 +51,15 @@ void forward_rows(const T* x, const S* scale, int64_t rows_each, const S* bias, 
   }
 }
 
-Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& bias, const Tensor& noise,
-                    const Tensor& strength, Activation a) {
-  if (gpu::runs(x_any)) return gpu::act(x_any, scale_any, bias, noise, strength, a);
+/// Of upfirdn2d(x, *r) if `r` is given.
+Tensor forward_fast(const Tensor& x_any, const Resample* r, const Tensor& scale_any, const Tensor& bias,
+                    const Tensor& noise, const Tensor& strength, Activation a) {
+  if (gpu::runs(x_any)) return gpu::act(r ? upfirdn2d(x_any, *r) : x_any, scale_any, bias, noise, strength, a);
   const Tensor x = working_layout(x_any), b = bias.contiguous(), z = contiguous_or_undefined(noise),
                scale = contiguous_or_undefined(scale_any);
-  Tensor y = at::empty_like(x);
-  const int64_t channels = x.size(1), rows = x.numel() / channels, rows_each = std::max<int64_t>(1, rows / x.size(0));
+  Tensor y = r ? at::empty(upfirdn2d_sizes(x, *r), x.options().memory_format(at::MemoryFormat::ChannelsLast))
+               : at::empty_like(x);
+  const int64_t channels = y.size(1), rows = y.numel() / channels, rows_each = std::max<int64_t>(1, rows / y.size(0));
   dispatch(x, [&](auto element) {
     using T = decltype(element);
     using S = real_t<T>;
@@ -65,6 +70,16 @@ Tensor forward_fast(const Tensor& x_any, const Tensor& scale_any, const Tensor& 
     const int64_t noise_rows = z.defined() ? z.numel() : 1;
     const auto alpha = static_cast<S>(a.alpha), gain = static_cast<S>(a.gain);
     T* out = y.data_ptr<T>();
+    if (r) {
+      const int64_t width = y.size(3);
+      upfirdn2d_lines(x, *r, [=](int64_t first, const void* line) {
+        const int64_t image = first / rows_each;
+        forward_rows(static_cast<const T*>(line), sp ? sp + image * channels : nullptr, rows_each, bp,
+                     np ? np + first % noise_rows : nullptr, s, noise_rows, 0, width, channels, alpha, gain,
+                     out + first * channels);
+      });
+      return;
+    }
     parallel_for(0, rows, 1 + 16384 / channels, [=](int64_t first, int64_t last) {
       forward_rows(in, sp, rows_each, bp, np, s, noise_rows, first, last, channels, alpha, gain, out);
     });
@@ -117,13 +132,24 @@ struct Gradient : Function<Gradient> {
   }
 };
 
+/// A layer's end, behind a resampling if there are taps.
 struct Act : Function<Act> {
   enum { kX, kScale, kStrength, kBias, kNoise, kOutput };  // the first four take gradients; x is not kept
 
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& scale, const Tensor& strength,
-                        const Tensor& bias, const Tensor& noise, double alpha, double gain) {
-    Tensor y = forward_fast(x, unwrap_undefined(scale), bias, unwrap_undefined(noise), unwrap_undefined(strength),
-                            {alpha, gain});
+                        const Tensor& bias, const Tensor& noise, double alpha, double gain, std::vector<double> taps,
+                        std::vector<int64_t> shape, double resample_gain) {
+    const Resample r{std::move(taps), shape[0], shape[1], shape[2], shape[3], resample_gain};
+    const bool resamples = !r.taps.empty();
+    Tensor y = forward_fast(x, resamples ? &r : nullptr, unwrap_undefined(scale), bias, unwrap_undefined(noise),
+                            unwrap_undefined(strength), {alpha, gain});
+    if (resamples) {
+      context->saved_data["taps"] = r.taps;
+      context->saved_data["shape"] = shape;
+      context->saved_data["resample_gain"] = resample_gain;
+      context->saved_data["height"] = x.size(2);
+      context->saved_data["width"] = x.size(3);
+    }
     context->save_for_backward({Tensor(), scale, strength, bias, noise, y});
     save_activation(context, {alpha, gain});
     return y;
@@ -139,8 +165,8 @@ struct Act : Function<Act> {
                fast = !torch::GradMode::is_enabled() && activation_gradient_supports(y);
     const ActivationGradient g = fast ? activation_gradient(dy, y, noise, scale, want_scale, a)
                                       : differentiable_gradient(dy, y, noise, scale, want_scale, a);
-    variable_list result(7);
-    if (needs(kX)) result[kX] = g.dx;
+    variable_list result(10);
+    if (needs(kX)) result[kX] = through_resampling(context, g.dx);
     if (needs(kBias)) result[kBias] = g.sum.sum(0);
     if (noise.defined() && needs(kStrength)) result[kStrength] = g.dot_z.sum();
     if (want_scale) result[kScale] = scale_gradient(g, scale, saved[kBias], saved[kStrength]);
@@ -148,6 +174,17 @@ struct Act : Function<Act> {
   }
 
  private:
+  /// The gradient of what the layer takes, from that of what its end takes.
+  static Tensor through_resampling(AutogradContext* context, const Tensor& dx) {
+    const auto& data = context->saved_data;
+    const auto taps = data.find("taps");
+    if (taps == data.end()) return dx;
+    const auto shape = data.at("shape").toIntVector();
+    const Resample r{taps->second.toDoubleVector(),      shape[0], shape[1], shape[2], shape[3],
+                     data.at("resample_gain").toDouble()};
+    return upfirdn2d_adjoint(dx, r, data.at("height").toInt(), data.at("width").toInt());
+  }
+
   /// Computes what activation_gradient() does, by operations that can be differentiated again. Takes every type and
   /// shape.
   static ActivationGradient differentiable_gradient(const Tensor& dy, const Tensor& y, const Tensor& noise,
@@ -163,6 +200,12 @@ struct Act : Function<Act> {
   }
 };
 
+Tensor apply_act(const Tensor& x, const Resample& r, const Tensor& scale, const Tensor& noise, const Tensor& strength,
+                 const Tensor& bias, Activation a) {
+  return Act::apply(x, wrap_undefined(scale), wrap_undefined(strength), bias, wrap_undefined(noise), a.alpha, a.gain,
+                    r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+}
+
 Tensor reference_bias_act(const Tensor& x, const Tensor& bias, Activation a) {
   const Tensor b = bias.to(x.scalar_type());
   return at::leaky_relu(x + (x.dim() == 4 ? b.view({1, -1, 1, 1}) : b), a.alpha) * a.gain;
@@ -172,7 +215,7 @@ Tensor reference_bias_act(const Tensor& x, const Tensor& bias, Activation a) {
 
 Tensor bias_act(const Tensor& x, const Tensor& bias, Activation a) {
   if (use_reference() || !has_fast_kernel(x)) return reference_bias_act(x, bias, a);
-  return Act::apply(x, wrap_undefined({}), wrap_undefined({}), bias, wrap_undefined({}), a.alpha, a.gain);
+  return apply_act(x, {}, {}, {}, {}, bias, a);
 }
 
 Tensor noise_bias_act(const Tensor& x, const Tensor& noise, const Tensor& strength, const Tensor& bias, Activation a) {
@@ -190,7 +233,15 @@ Tensor scale_noise_bias_act(const Tensor& x, const Tensor& scale, const Tensor& 
   if (scale.defined() && TwiceDifferentiable::wanted()) {
     return scale_noise_bias_act(channel_scale(x, scale), {}, noise, strength, bias, a);
   }
-  return Act::apply(x, wrap_undefined(scale), strength, bias, noise, a.alpha, a.gain);
+  return apply_act(x, {}, scale, noise, strength, bias, a);
+}
+
+Tensor resample_scale_noise_bias_act(const Tensor& x, const Resample& r, const Tensor& scale, const Tensor& noise,
+                                     const Tensor& strength, const Tensor& bias, Activation a) {
+  if (use_reference() || !has_fast_kernel(x) || (scale.defined() && TwiceDifferentiable::wanted())) {
+    return scale_noise_bias_act(upfirdn2d(x, r), scale, noise, strength, bias, a);
+  }
+  return apply_act(x, r, scale, noise, strength, bias, a);
 }
 
 }  // namespace dgl::ops

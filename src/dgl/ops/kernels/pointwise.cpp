@@ -43,15 +43,20 @@ bool pointwise_supports(const Tensor& x, int64_t in, int64_t out) {
 /// can also fill one.
 bool few_to_many(int64_t in, int64_t out) { return in <= kFew && fills_registers(out); }
 
-/// Maps few channels to many: y [pixels, n] = x [pixels, few] . w [few, n].
+/// Maps few channels to many: y [pixels, n] = x [pixels, few] . w [few, n], + added [pixels, n] if that is given.
 template <class T>
-void expand(const T* x, const float* w, T* y, int64_t pixels, int64_t few, int64_t n) {
+void expand(const T* x, const float* w, const T* added, T* y, int64_t pixels, int64_t few, int64_t n) {
   for (int64_t c = 0; c < n; c += kVecSize) {
     Vec rows[kFew];
     for (int64_t k = 0; k < few; ++k) rows[k] = load(w + k * n + c);
     for (int64_t p = 0; p < pixels; ++p) {
       Vec sum = rows[0] * to_float(x[p * few]);
       for (int64_t k = 1; k < few; ++k) sum += rows[k] * to_float(x[p * few + k]);
+      if (added) {
+        // Rounded first, as if it were stored before.
+        store(y + p * n + c, sum);
+        sum = load(y + p * n + c) + load(added + p * n + c);
+      }
       store(y + p * n + c, sum);
     }
   }
@@ -115,8 +120,8 @@ void product(const T* x, const float* w, T* y, int64_t pixels, int64_t in, int64
 }
 
 template <class T>
-void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, int64_t out) {
-  if (few_to_many(in, out)) return expand(x, w, y, pixels, in, out);
+void run_pixels(const T* x, const float* w, const T* added, T* y, int64_t pixels, int64_t in, int64_t out) {
+  if (few_to_many(in, out)) return expand(x, w, added, y, pixels, in, out);
   if (out <= kFew) return contract(x, w, y, pixels, out, in);
   std::vector<float> in_scratch, out_scratch;
   if constexpr (!std::is_same_v<T, float>) {
@@ -128,8 +133,10 @@ void run_pixels(const T* x, const float* w, T* y, int64_t pixels, int64_t in, in
   }
 }
 
-Tensor fast_pointwise(const Tensor& x_any, const Tensor& w) {
-  if (gpu::runs(x_any)) return gpu::pointwise(x_any, w);
+/// Returns the products, + `added` if that is defined, which only few_to_many() takes.
+Tensor fast_pointwise(const Tensor& x_any, const Tensor& w, const Tensor& added_any = {}) {
+  if (gpu::runs(x_any)) return gpu::pointwise(x_any, w, added_any);
+  const Tensor added = added_any.defined() ? working_layout(added_any) : added_any;
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), in = x.size(1), pixels = x.size(2) * x.size(3), out = w.size(1);
   // [few, many] if one side is few, else [in, out].
@@ -139,6 +146,7 @@ Tensor fast_pointwise(const Tensor& x_any, const Tensor& w) {
     using T = decltype(element);
     const T* from = x.data_ptr<T>();
     T* to = y.data_ptr<T>();
+    const T* sum = added.defined() ? added.data_ptr<T>() : nullptr;
     const float* wp = weights.data_ptr<float>();
     const int64_t step = w.size(0) == 1 ? 0 : in * out;
     const int64_t chunks = (pixels + kChunk - 1) / kChunk;
@@ -147,8 +155,9 @@ Tensor fast_pointwise(const Tensor& x_any, const Tensor& w) {
         const int64_t image = first / chunks, begin = first % chunks * kChunk;
         const int64_t more = std::min(last - first, chunks - first % chunks);
         const int64_t count = std::min(more * kChunk, pixels - begin);
-        run_pixels(from + (image * pixels + begin) * in, wp + image * step, to + (image * pixels + begin) * out, count,
-                   in, out);
+        const int64_t place = (image * pixels + begin) * out;
+        run_pixels(from + (image * pixels + begin) * in, wp + image * step, sum ? sum + place : nullptr, to + place,
+                   count, in, out);
         first += more;
       }
     });
@@ -232,6 +241,31 @@ struct PointwiseForward : Function<PointwiseForward> {
   }
 };
 
+struct BranchPointwise : Function<BranchPointwise> {
+  static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& w) {
+    context->save_for_backward({x, w});
+    context->set_materialize_grads(false);
+    return {x.view_as(x), fast_pointwise(x, w)};
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &w = saved[1], &own = gradients[0], &g = gradients[1];
+    if (!g.defined()) return {own, Tensor()};
+    Tensor gx, gw;
+    if (context->needs_input_grad(0)) {
+      const Tensor back = w.transpose(1, 2);
+      const bool together = own.defined() && !torch::GradMode::is_enabled() && few_to_many(w.size(1), w.size(2));
+      if (together) {
+        gx = fast_pointwise(g, back, own);
+      } else {
+        gx = own.defined() ? own + pointwise(g, back) : pointwise(g, back);
+      }
+    }
+    if (context->needs_input_grad(1)) gw = pointwise_weight_gradient(x, g, w.size(0) > 1);
+    return {gx, gw};
+  }
+};
+
 struct PointwiseWeightGradient : Function<PointwiseWeightGradient> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& g, bool per_image) {
     context->save_for_backward({x, g});
@@ -251,6 +285,12 @@ struct PointwiseWeightGradient : Function<PointwiseWeightGradient> {
 
 Tensor pointwise(const Tensor& x, const Tensor& w) {
   return pointwise_supports(x, w.size(2), w.size(1)) ? PointwiseForward::apply(x, w) : reference_pointwise(x, w);
+}
+
+std::pair<Tensor, Tensor> branch_pointwise(const Tensor& x, const Tensor& w) {
+  if (!pointwise_supports(x, w.size(2), w.size(1))) return {x, reference_pointwise(x, w)};
+  auto both = BranchPointwise::apply(x, w);
+  return {both[0], both[1]};
 }
 
 Tensor pointwise_weight_gradient(const Tensor& x, const Tensor& g, bool per_image) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "dgl/ops/element.h"
 #include "dgl/ops/gpu/kernels.h"
 #include "dgl/ops/gpu/launch.h"
+#include "dgl/ops/upfirdn2d_lines.h"
 
 namespace dgl::ops {
 
@@ -140,11 +142,13 @@ void combine(const std::array<Hit<S>, kMaxTaps>& hits, int64_t count, const In* 
 
 /// Computes one image row after another: the vertical pass over whole rows into a scratch line, then the horizontal
 /// pass. If neither direction resamples, the interior of the horizontal pass is one long loop over pixels and channels.
+/// Rows go to `out`, or if that is null to `finish`.
 template <class T, class S>
 void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels, int64_t height, int64_t width,
-              int64_t out_height, int64_t out_width, const Resample& r, const S* taps) {
+              int64_t out_height, int64_t out_width, const Resample& r, const S* taps, const FinishLine& finish) {
   const int64_t row = width * channels, count = static_cast<int64_t>(r.taps.size());
   std::vector<S> scratch(static_cast<size_t>(row));
+  std::vector<T> finished(static_cast<size_t>(out ? 0 : out_width * channels));
   std::array<Hit<S>, kMaxTaps> hits;
   // Output columns whose taps are all inside the row, if up = down = 1.
   int64_t inner0 = 0, inner1 = 0;
@@ -155,28 +159,25 @@ void run_rows(const T* in, T* out, int64_t first, int64_t last, int64_t channels
   for (int64_t i = first; i < last; ++i) {
     const int64_t image = i / out_height, y = i % out_height;
     const int64_t rows = find_hits(y, height, r, taps, hits);
-    T* line = out + i * out_width * channels;
-    if (rows == 0) {
-      std::memset(static_cast<void*>(line), 0, sizeof(T) * static_cast<size_t>(out_width * channels));
-      continue;
-    }
-    combine(hits, rows, in + image * height * row, row, row, scratch.data());
-    for (int64_t x = 0; x < out_width; ++x) {
+    T* line = out ? out + i * out_width * channels : finished.data();
+    if (rows == 0) std::memset(static_cast<void*>(line), 0, sizeof(T) * static_cast<size_t>(out_width * channels));
+    if (rows > 0) combine(hits, rows, in + image * height * row, row, row, scratch.data());
+    for (int64_t x = 0; x < out_width && rows > 0; ++x) {
       const bool inner = x == inner0 && inner1 > inner0;
       const int64_t seen = find_hits(x, width, r, taps, hits);
       const int64_t pixels = inner ? inner1 - inner0 : 1;
       combine(hits, seen, scratch.data(), channels, pixels * channels, line + x * channels);
       x += pixels - 1;
     }
+    if (!out) finish(i * out_width, line);
   }
 }
 
-Tensor fast_upfirdn2d(const Tensor& x_any, const Resample& r) {
-  if (gpu::runs(x_any)) return gpu::upfirdn2d(x_any, r);
+/// Computes all rows, to `y` if that is defined, else to `finish`.
+void sweep(const Tensor& x_any, const Resample& r, const Tensor& y, const FinishLine& finish) {
   const Tensor x = working_layout(x_any);
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   const int64_t oh = output_size(h, r), ow = output_size(w, r);
-  Tensor y = at::empty({n, c, oh, ow}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   dispatch(x, [&](auto element) {
     using T = decltype(element);
     using S = real_t<T>;
@@ -185,9 +186,32 @@ Tensor fast_upfirdn2d(const Tensor& x_any, const Resample& r) {
     const double gain = std::sqrt(r.gain);
     for (size_t k = 0; k < r.taps.size(); ++k) taps[k] = static_cast<S>(r.taps[r.taps.size() - 1 - k] * gain);
     const T* in = x.data_ptr<T>();
-    T* out = y.data_ptr<T>();
-    parallel_for(0, n * oh, 1 + 16384 / std::max<int64_t>(1, ow * c),
-                 [&](int64_t first, int64_t last) { run_rows(in, out, first, last, c, h, w, oh, ow, r, taps.data()); });
+    T* out = y.defined() ? y.data_ptr<T>() : nullptr;
+    parallel_for(0, n * oh, 1 + 16384 / std::max<int64_t>(1, ow * c), [&](int64_t first, int64_t last) {
+      run_rows(in, out, first, last, c, h, w, oh, ow, r, taps.data(), finish);
+    });
+  });
+}
+
+/// Returns upfirdn2d(x, r), + `added` if that is defined.
+Tensor fast_upfirdn2d(const Tensor& x, const Resample& r, const Tensor& added_any = {}) {
+  if (gpu::runs(x)) return gpu::upfirdn2d(x, r, added_any);
+  const Tensor y = at::empty(upfirdn2d_sizes(x, r), x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  if (!added_any.defined()) {
+    sweep(x, r, y, {});
+    return y;
+  }
+  const Tensor added = working_layout(added_any);
+  const int64_t channels = y.size(1), count = y.size(3) * channels;
+  dispatch(x, [&](auto element) {
+    using T = decltype(element);
+    const T* more = added.data_ptr<T>();
+    T* to = y.data_ptr<T>();
+    sweep(x, r, {}, [=](int64_t first, const void* line) {
+      const T* __restrict a = static_cast<const T*>(line), * __restrict b = more + first * channels;
+      T* __restrict out = to + first * channels;
+      for (int64_t k = 0; k < count; ++k) out[k] = from_float<T>(to_float(a[k]) + to_float(b[k]));
+    });
   });
   return y;
 }
@@ -227,24 +251,85 @@ struct UpFirDn : Function<UpFirDn> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto taps = context->saved_data["taps"].toDoubleVector();
     const auto shape = context->saved_data["shape"].toIntVector();
+    const Resample r{taps, shape[0], shape[1], shape[2], shape[3], context->saved_data["gain"].toDouble()};
+    return {
+        upfirdn2d_adjoint(gradients[0], r, context->saved_data["height"].toInt(), context->saved_data["width"].toInt()),
+        Tensor(), Tensor(), Tensor()};
+  }
+};
+
+/// The resampling that takes gradients [.., H', W'] back to height x width, or nothing if the sides of an image that is
+/// not square need different padding, which only tests have.
+std::optional<Resample> adjoint_of(const Resample& r, const Tensor& g, int64_t height, int64_t width) {
+  const auto count = static_cast<int64_t>(r.taps.size());
+  const auto pad_after = [&](int64_t size, int64_t out) { return size * r.up - out * r.down + r.pad0 - r.up + 1; };
+  if (pad_after(height, g.size(2)) != pad_after(width, g.size(3))) return {};
+  return Resample{std::vector<double>(r.taps.rbegin(), r.taps.rend()),
+                  r.down,
+                  r.up,
+                  count - 1 - r.pad0,
+                  pad_after(height, g.size(2)),
+                  r.gain};
+}
+
+struct BranchUpFirDn : Function<BranchUpFirDn> {
+  static variable_list forward(AutogradContext* context, const Tensor& x, std::vector<double> taps,
+                               std::vector<int64_t> shape, double gain) {
+    const Resample r{std::move(taps), shape[0], shape[1], shape[2], shape[3], gain};
+    context->saved_data["taps"] = r.taps;
+    context->saved_data["shape"] = shape;
+    context->saved_data["gain"] = gain;
+    context->saved_data["height"] = x.size(2);
+    context->saved_data["width"] = x.size(3);
+    context->set_materialize_grads(false);
+    return {x.view_as(x), fast_upfirdn2d(x, r)};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto shape = context->saved_data["shape"].toIntVector();
+    const Resample r{context->saved_data["taps"].toDoubleVector(), shape[0], shape[1], shape[2], shape[3],
+                     context->saved_data["gain"].toDouble()};
     const int64_t height = context->saved_data["height"].toInt(), width = context->saved_data["width"].toInt();
-    const int64_t up = shape[0], down = shape[1], pad0 = shape[2], count = static_cast<int64_t>(taps.size());
-    Resample r{std::vector<double>(taps.rbegin(), taps.rend()), down, up, count - 1 - pad0, 0,
-               context->saved_data["gain"].toDouble()};
-    const Tensor& g = gradients[0];
-    const auto pad_after = [&](int64_t size, int64_t out) { return size * up - out * down + pad0 - up + 1; };
-    r.pad1 = pad_after(height, g.size(2));
-    if (r.pad1 != pad_after(width, g.size(3))) {
-      // Only tests have images that are not square, whose sides may need different padding.
-      const int64_t more = std::max<int64_t>(r.pad1, pad_after(width, g.size(3)));
-      r.pad1 = more;
-      return {upfirdn2d(g, r).slice(2, 0, height).slice(3, 0, width), Tensor(), Tensor(), Tensor()};
+    const Tensor &own = gradients[0], &g = gradients[1];
+    Tensor sum = own;
+    if (g.defined()) {
+      const std::optional<Resample> back = adjoint_of(r, g, height, width);
+      if (own.defined() && back && !torch::GradMode::is_enabled()) {
+        sum = fast_upfirdn2d(g, *back, own);
+      } else {
+        const Tensor resampled = upfirdn2d_adjoint(g, r, height, width);
+        sum = own.defined() ? own + resampled : resampled;
+      }
     }
-    return {upfirdn2d(g, r), Tensor(), Tensor(), Tensor()};
+    return {sum, Tensor(), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
+
+std::vector<int64_t> upfirdn2d_sizes(const Tensor& x, const Resample& r) {
+  return {x.size(0), x.size(1), output_size(x.size(2), r), output_size(x.size(3), r)};
+}
+
+void upfirdn2d_lines(const Tensor& x, const Resample& r, const FinishLine& finish) { sweep(x, r, {}, finish); }
+
+Tensor upfirdn2d_adjoint(const Tensor& g, const Resample& r, int64_t height, int64_t width) {
+  if (const std::optional<Resample> back = adjoint_of(r, g, height, width)) return upfirdn2d(g, *back);
+  const auto after = [&](int64_t size, int64_t out) { return size * r.up - out * r.down + r.pad0 - r.up + 1; };
+  const Resample wider{std::vector<double>(r.taps.rbegin(), r.taps.rend()),
+                       r.down,
+                       r.up,
+                       static_cast<int64_t>(r.taps.size()) - 1 - r.pad0,
+                       std::max(after(height, g.size(2)), after(width, g.size(3))),
+                       r.gain};
+  return upfirdn2d(g, wider).slice(2, 0, height).slice(3, 0, width);
+}
+
+std::pair<Tensor, Tensor> branch_upfirdn2d(const Tensor& x, const Resample& r) {
+  if (use_reference() || !has_fast_kernel(x)) return {x, upfirdn2d(x, r)};
+  auto both = BranchUpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+  return {both[0], both[1]};
+}
 
 Tensor upfirdn2d(const Tensor& x, const Resample& r) {
   if (r.taps.empty() || static_cast<int64_t>(r.taps.size()) > kMaxTaps || r.gain <= 0) {

@@ -3,13 +3,14 @@
 
 constexpr int kFew = 4;
 
-// y[n, o, p] = sum over k of x[n, k, p] * w[n, k, o] for `few` channels of x
+// y[n, o, p] = sum over k of x[n, k, p] * w[n, k, o] for `few` channels of x, + added unless that is null
 KERNEL(expand)
-(const Element* x, const float* w, int w_step, Element* y, int images, int few, int channels, int pixels) {
+(const Element* x, const float* w, int w_step, const Element* added, Element* y, int images, int few, int channels,
+ int pixels) {
   const int packs = channels * pixels / WIDTH;
   for_each_pack(images, packs, [&](int image, int i) {
     const Place place(i, channels, pixels);
-    Values sum = zeros();
+    Values sum = added ? load(added, image * packs + i) : zeros();
     for (int j = 0; j < few; ++j) {
 #pragma unroll
       for (int k = 0; k < WIDTH; ++k) {
@@ -24,7 +25,8 @@ KERNEL(expand)
 // y[n, j, p] = sum over c of x[n, c, p] * w[n, j, c] for `few` channels of y. A thread takes a pixel, or as many pixels
 // as a pack holds.
 KERNEL(contract)
-(const Element* x, const float* w, int w_step, Element* y, int images, int few, int channels, int pixels) {
+(const Element* x, const float* w, int w_step, const Element* /*added*/, Element* y, int images, int few, int channels,
+ int pixels) {
   const int units = CHANNELS_LAST ? pixels : pixels / WIDTH;
   for_each_pack(images, units, [&](int image, int unit) {
     Values sums[kFew];

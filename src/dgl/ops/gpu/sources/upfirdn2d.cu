@@ -1,5 +1,5 @@
 // Zero insertion, padding and filtering with a stride, in both directions at once. `taps` are in the order in which
-// they meet the samples of a line.
+// they meet the samples of a line. `added` is added unless it is null.
 
 struct Line {
   float taps[16];
@@ -20,12 +20,13 @@ __device__ inline void for_each_hit(const Line& line, int at, const F& f) {
   }
 }
 
-KERNEL(upfirdn2d)(const Element* x, Element* y, Line rows, Line columns, int images, int channels) {
+KERNEL(upfirdn2d)
+(const Element* x, const Element* added, Element* y, Line rows, Line columns, int images, int channels) {
   const int pixels = rows.size * columns.size, out_pixels = rows.out_size * columns.out_size;
   const int packs = channels * out_pixels / WIDTH;
   for_each_pack(images, packs, [&](int image, int i) {
     const Place place(i, channels, out_pixels);
-    Values sum = zeros();
+    Values sum = added ? load(added, image * packs + i) : zeros();
 #if CHANNELS_LAST
     const int row = place.first_pixel / columns.out_size, column = place.first_pixel - row * columns.out_size;
     for_each_hit(rows, row, [&](int r, float f) {
