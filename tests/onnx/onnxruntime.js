@@ -196,6 +196,31 @@ async function cyclegan() {
   }
 }
 
+// `dgl profile --onnxruntime` beside what this process measures of the same file in the same library.
+async function profiled(name, network, ...without) {
+  const model = path.join(source, "assets", name);
+  const folder = path.join(path.resolve(modules), "onnxruntime-node/bin/napi-v3/linux", process.arch);
+  const library = fs.readdirSync(folder).find((file) => file.startsWith("libonnxruntime.so"));
+  const found = JSON.parse(run("profile", "--model", model, "--onnxruntime", path.join(folder, library), "--threads", "1",
+    "--json"));
+  const { version, threads, latency_ms: theirs } = found[network].onnxruntime;
+  const session = await ort.InferenceSession.create(exported(model, 1), { intraOpNumThreads: 1 });
+  const { z_dim: zDim } = JSON.parse(readSafetensors(model).metadata.dgl).generator;
+  const times = [];
+  for (let i = 0; i < 32; ++i) {
+    const before = performance.now();
+    await session.run({ z: new ort.Tensor("float32", latents(16, zDim).data, [16, zDim]) });
+    times.push(performance.now() - before);
+  }
+  const here = times.sort((a, b) => a - b)[16];
+  // A factor, because the machine may do other things too.
+  const ok = library.endsWith(version) && threads === 1 && theirs["1"] > 0 && theirs["1"] < theirs["16"] &&
+    theirs["16"] > here / 4 && theirs["16"] < here * 4 && without.every((other) => !found[other].onnxruntime);
+  if (!ok) failed = true;
+  console.log(`${ok ? "ok" : "FAILED"}: ${name}: ONNX Runtime ${version} by dgl profile: ${theirs["1"].toFixed(2)} and ` +
+              `${theirs["16"].toFixed(2)} ms; ${here.toFixed(2)} ms here`);
+}
+
 async function asset(name, count, psi) {
   const model = path.join(source, "assets", name);
   const { classes = 0, z_dim: zDim } = JSON.parse(readSafetensors(model).metadata.dgl).generator;
@@ -245,5 +270,6 @@ async function asset(name, count, psi) {
   await asset("mnist32-teacher.safetensors", 70, 0.7);
   await asset("mnist32-biggan-teacher.safetensors", 33, 1);
   await asset("emoji32-biggan-teacher.safetensors", 1, 0.5);
+  await profiled("mnist32-teacher.safetensors", "generator", "discriminator");
   process.exit(failed ? 1 : 0);
 })();

@@ -58,6 +58,7 @@ std::string OnnxGraph::unique(const std::string& name) {
 
 std::string OnnxGraph::input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes) {
   names_.insert(name);
+  given_.push_back({name, type, sizes.vec()});
   inputs_ += Message().message(11, value_info(name, type == torch::kLong ? kInt64Type : kFloatType, sizes)).bytes();
   return name;
 }
@@ -121,6 +122,7 @@ std::vector<std::string> OnnxGraph::node(const std::string& op, const std::vecto
 
 void OnnxGraph::output(const std::string& value, const std::string& name, at::IntArrayRef sizes) {
   names_.insert(name);
+  made_.push_back(name);
   nodes_ += Message().message(1, Message().text(1, value).text(2, name).text(3, name).text(4, "Identity")).bytes();
   outputs_ += Message().message(12, value_info(name, kFloatType, sizes)).bytes();
 }

@@ -23,6 +23,12 @@ class OnnxGraph {
   using Attribute = std::variant<int64_t, double, std::string, std::vector<int64_t>>;
   using Attributes = std::vector<std::pair<std::string, Attribute>>;
   static constexpr int64_t kAnySize = -1;
+  /// A tensor [N, sizes…] that the graph takes.
+  struct Input {
+    std::string name;
+    torch::ScalarType type;
+    std::vector<int64_t> sizes;
+  };
 
   /// A graph whose weights (is_rounded_weight()) are stored in this precision, each with an operator that expands it.
   explicit OnnxGraph(WeightPrecision weights = WeightPrecision::fp32) : weights_(weights) {}
@@ -57,6 +63,10 @@ class OnnxGraph {
   /// Makes the float32 tensor `value` [N, sizes…] an output of the graph under `name`.
   void output(const std::string& value, const std::string& name, at::IntArrayRef sizes);
 
+  const std::vector<Input>& inputs() const { return given_; }
+  /// The names that output() was called with.
+  const std::vector<std::string>& outputs() const { return made_; }
+
   /// Sets a property of the model, which other programs show.
   void describe(const std::string& key, const std::string& value) { properties_[key] = value; }
   /// Sets the description of the model, a sentence.
@@ -74,6 +84,8 @@ class OnnxGraph {
   std::string store(const std::string& name, const torch::Tensor& contiguous, int64_t type);
 
   WeightPrecision weights_;
+  std::vector<Input> given_;
+  std::vector<std::string> made_;
   std::string scope_, text_;
   std::map<std::string, std::string> properties_;
   std::set<std::string> names_;
