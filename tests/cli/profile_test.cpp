@@ -103,5 +103,28 @@ TEST_F(ProfileWithOnnxRuntime, GoesWithAModelAndItsLatencyOnly) {
   }
 }
 
+/// tests/onnx/onnxruntime.js calibrates where ONNX Runtime is installed.
+TEST_F(ProfileWithOnnxRuntime, CalibrationWithoutDataOrRuntimeIsRefused) {
+  const auto exported = [&](const std::string& model, const Words& more) {
+    Words words{"export", "--model", DGL_SOURCE_DIR "/assets/" + model, "--out", "out.onnx", "--precision", "int8"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_refused(exported("digits32-outlines-teacher.safetensors", {"--calibrate", "16"}),
+                 {"--calibrate", "takes images", "expected --data"});
+  expect_refused(exported("mnist32-teacher.safetensors", {"--calibrate", "16", "--onnxruntime", "libz.so.1"}),
+                 {"not ONNX Runtime"});
+  EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
+  Words half = exported("mnist32-teacher.safetensors", {"--calibrate", "16"});
+  *std::find(half.begin(), half.end(), "int8") = "fp16";
+  for (const Words& words :
+       {half, exported("mnist32-teacher.safetensors", {"--calibrate", "0"}),
+        exported("mnist32-teacher.safetensors", {"--calibrate", "16", "--network", "generator"})}) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.err.find("--calibrate"), std::string::npos) << outcome.err;
+  }
+}
+
 }  // namespace
 }  // namespace dgl::test
