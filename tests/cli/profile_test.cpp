@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "cli/program.h"
+#include "cli/program_test_case.h"
 
 namespace dgl::test {
 namespace {
@@ -75,6 +75,55 @@ TEST(Profile, BigGanRecipesHaveThePublishedSizesToTheDigit) {
   EXPECT_EQ(params("cifar10-biggan", "1"), 9258243);
   EXPECT_EQ(params("cifar10-biggan-half", "1/2"), 2527875);
   EXPECT_EQ(params("cifar10-biggan-quarter", "1/4"), 738627);
+}
+
+/// tests/onnx/onnxruntime.js times a model where ONNX Runtime is installed.
+class ProfileWithOnnxRuntime : public ProgramTest {
+ protected:
+  const std::string model_ = DGL_SOURCE_DIR "/assets/mnist32-teacher.safetensors";
+};
+
+TEST_F(ProfileWithOnnxRuntime, LibrariesThatAreNoneAreRefused) {
+  const auto refused = [&](const std::string& library, const Words& says) {
+    expect_refused({"profile", "--model", model_, "--onnxruntime", library}, says);
+  };
+  refused("./none.so", {"--onnxruntime ./none.so", "not a library that can be loaded"});
+  folder_.put("text.so", "no library");
+  refused("./text.so", {"--onnxruntime ./text.so", "not a library that can be loaded"});
+  refused("libz.so.1", {"--onnxruntime libz.so.1", "not ONNX Runtime", "OrtGetApiBase"});
+  refused(DGL_OLD_ONNXRUNTIME, {"ONNX Runtime 1.2.0 is too old", "expected 1.7 or later"});
+}
+
+TEST_F(ProfileWithOnnxRuntime, GoesWithAModelAndItsLatencyOnly) {
+  for (const Words& words : {Words{"profile", "--recipe", recipe(256, "half"), "--onnxruntime", "auto"},
+                             Words{"profile", "--model", model_, "--no-latency", "--onnxruntime", "auto"}}) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.err.find("--onnxruntime"), std::string::npos) << outcome.err;
+  }
+}
+
+/// tests/onnx/onnxruntime.js calibrates where ONNX Runtime is installed.
+TEST_F(ProfileWithOnnxRuntime, CalibrationWithoutDataOrRuntimeIsRefused) {
+  const auto exported = [&](const std::string& model, const Words& more) {
+    Words words{"export", "--model", DGL_SOURCE_DIR "/assets/" + model, "--out", "out.onnx", "--precision", "int8"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_refused(exported("digits32-outlines-teacher.safetensors", {"--calibrate", "16"}),
+                 {"--calibrate", "takes images", "expected --data"});
+  expect_refused(exported("mnist32-teacher.safetensors", {"--calibrate", "16", "--onnxruntime", "libz.so.1"}),
+                 {"not ONNX Runtime"});
+  EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
+  Words half = exported("mnist32-teacher.safetensors", {"--calibrate", "16"});
+  *std::find(half.begin(), half.end(), "int8") = "fp16";
+  for (const Words& words :
+       {half, exported("mnist32-teacher.safetensors", {"--calibrate", "0"}),
+        exported("mnist32-teacher.safetensors", {"--calibrate", "16", "--network", "generator"})}) {
+    const Outcome outcome = dgl_(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.err.find("--calibrate"), std::string::npos) << outcome.err;
+  }
 }
 
 }  // namespace

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <vector>
+
 #include "dgl/base/error.h"
+#include "dgl/families/stylegan2/stylegan2.h"
 #include "dgl/ops/common.h"
 
 namespace dgl {
@@ -55,6 +59,35 @@ StyleGan2Settings small() {
   s.w_dim = 7;
   s.mapping_layers = 2;
   return s;
+}
+
+TEST(StyleGan2Shape, AGeneratorOfItsOwnBaseIsNarrowerAtFineResolutionsAlone) {
+  StyleGan2Settings s = small();  // 12, 12 and 8 feature maps at 4 x 4, 8 x 8 and 16 x 16
+  const auto discriminator = StyleGan2DiscriminatorShape::make(s, {}).to_json();
+  s.generator_base = 64;
+  const auto shape = StyleGan2GeneratorShape::make(s, {}, false);
+  EXPECT_EQ(shape.channels, (std::map<int64_t, int64_t>{{4, 12}, {8, 8}, {16, 4}}));
+  EXPECT_EQ(shape.const_channels, 12);
+  EXPECT_EQ(StyleGan2DiscriminatorShape::make(s, {}).to_json(), discriminator);
+  s.generator_base = 4096;  // no wider than the recipe's
+  EXPECT_EQ(StyleGan2GeneratorShape::make(s, {}, false).channels.at(16), 8);
+}
+
+TEST(StyleGan2Shape, BudgetsTryTaperedGenerators) {
+  const StyleGan2Family family;
+  StyleGan2FamilySettings settings;
+  settings.resolution = 32;
+  settings.network.channel_base = 1 << 14;
+  settings.network.channel_max = 64;
+  std::vector<int64_t> finest;
+  int64_t coarsest = 0;
+  for (const auto& tapered : family.tapered(settings)) {
+    const auto channels = family.shape(*tapered, {}, "generator")["channels"];
+    finest.push_back(channels["32"]);
+    coarsest = channels["4"];
+  }
+  EXPECT_EQ(finest, (std::vector<int64_t>{32}));
+  EXPECT_EQ(coarsest, 64);
 }
 
 int64_t parameters_of(const torch::nn::Module& module) {

@@ -1,5 +1,7 @@
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -50,6 +52,34 @@ void add_student_options(CLI::App& command, StudentOptions& options) {
       ->check(within(0, 1e9));
 }
 
+/// Sets the width of a recipe's student so that it keeps within a budget, and whether its generators taper (see
+/// Family::tapered()): of the shapes that keep within it, each at its largest width, the one with the most parameters.
+/// Those of one time or of as many multiply-adds differ in parameters by a factor. A budget of parameters alone is left
+/// to the width. Returns what was found, in words.
+std::string fit_to_budget(Recipe& recipe, const Budget& budget, torch::Device device) {
+  BudgetedWidth best = width_within(recipe, budget, device);
+  std::string shape;
+  if (budget.latency_ms > 0 || budget.macs > 0) {
+    const Recipe given = recipe;
+    for (auto& settings : recipe.family_info().tapered(*given.network)) {
+      Recipe tapered = given;
+      tapered.network = Cloned<FamilySettings>(std::move(settings));
+      std::optional<BudgetedWidth> found;
+      try {
+        found = width_within(tapered, budget, device);
+      } catch (const Error&) {
+        continue;  // no width of this shape keeps within it
+      }
+      if (found->cost.params <= best.cost.params) continue;
+      best = *found;
+      recipe.network = tapered.network;
+      shape = ", with fewer feature maps at fine resolutions";
+    }
+  }
+  recipe.width = best.width.text();
+  return budget_text(budget, best) + shape;
+}
+
 int run_student(StudentOptions& options, CommonOptions& common, const std::string& name) {
   const auto set = [&](const char* key, double value) {
     if (value >= 0) options.overrides.push_back(fmt::format("{}={}", key, value));
@@ -74,10 +104,9 @@ int run_student(StudentOptions& options, CommonOptions& common, const std::strin
   Recipe recipe = resolve_recipe(options, common, name, text, options.teachers[0]);
   if (options.budget.any()) {
     // Labels decide on widths' costs too.
-    recipe = with_labels_of(Dataset(recipe.run.data), std::move(recipe));
-    const BudgetedWidth chosen = width_within(recipe, options.budget, parse_device(common.device));
-    recipe.width = chosen.width.text();
-    recipe.run.budget = budget_text(options.budget, chosen);
+    const Dataset data(recipe.run.data);
+    recipe = with_labels_of(data, std::move(recipe));
+    recipe.run.budget = fit_to_budget(recipe, options.budget, parse_device(common.device));
     if (!common.quiet) fmt::print("budget of {}\n", recipe.run.budget);
   }
   recipe.teacher().file = absolute_path(options.teachers[0]);

@@ -1,5 +1,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -103,8 +104,12 @@ void check_options(const ExportArguments& arguments, const std::string& written,
 void export_onnx(const ExportArguments& arguments, const NetworkSet& model, WeightPrecision weights,
                  const CommonOptions& common) {
   if (!arguments.network.empty()) {
+    if (arguments.precision.calibrate > 0 || !arguments.precision.onnxruntime.empty()) {
+      throw UsageError("--calibrate and --onnxruntime go with a whole model, not with --network");
+    }
     const Network& network = *slot_of(model, arguments.network, arguments.model).best();
-    onnx_graph(network, arguments.model + ": " + arguments.network, model.info, weights).save(arguments.out);
+    onnx_graph(network, arguments.model + ": " + arguments.network, model.info, {.weights = weights})
+        .save(arguments.out);
     if (!common.quiet) fmt::print("{}: the {}\n", arguments.out, arguments.network);
     return;
   }
@@ -116,15 +121,24 @@ void export_onnx(const ExportArguments& arguments, const NetworkSet& model, Weig
     if (!common.quiet) fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
     return;
   }
-  round_weights(model, weights);
-  const OnnxGraph graph = onnx_graph(*sampler, arguments.psi, model.info, weights);
+  check_calibration(sampler->spec(), arguments.precision, arguments.model);
+  const std::optional<OnnxRuntime> runtime = asked_onnxruntime(arguments.precision);
+  OnnxPrecision precision{.weights = weights};
+  if (arguments.precision.calibrate > 0) {
+    precision.ranges = std::make_shared<const OnnxRanges>(
+        calibrated_ranges(*sampler, full, *runtime, arguments.precision, arguments.model));
+  }
+  // Where no runtime measures the file itself, a model that is rounded as it is stands for it.
+  if (!runtime) round_weights(model, weights);
+  const OnnxGraph graph = onnx_graph(*sampler, arguments.psi, model.info, precision);
   graph.save(arguments.out);
   if (common.quiet) return;
   fmt::print("{}: {}\n", arguments.out, signature(sampler->spec()));
   print_precision({.model = arguments.model,
                    .rounded = &model,
-                   .bytes = full.bytes().size(),
-                   .rounded_bytes = graph.bytes().size(),
+                   .graph = &full,
+                   .rounded_graph = &graph,
+                   .runtime = runtime ? &*runtime : nullptr,
                    .psi = arguments.psi,
                    .solver = arguments.solver},
                   arguments.precision, common);

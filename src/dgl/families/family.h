@@ -94,6 +94,9 @@ class Family {
   /// settings() of the network in a slot at these widths; null if these settings leave the slot empty. Throws Error if
   /// a layer would be left without channels.
   virtual nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const;
+  /// The same settings with generators that have fewer feature maps at fine resolutions alone, which cost the most time
+  /// and the fewest parameters: what a budget may be kept by beside a width. Empty for a family without such a rule.
+  virtual std::vector<std::unique_ptr<FamilySettings>> tapered(const FamilySettings& settings) const { return {}; }
   /// Sets the keys of [network] from which shape() makes networks as a model has them, as far as a recipe can say them:
   /// a layer may have any width, a recipe's follow a rule. Images' size and labels are not its own to set.
   virtual void describe(const NetworkSet& networks, FamilySettings& settings) const {}

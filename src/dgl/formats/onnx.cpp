@@ -1,6 +1,12 @@
 #include "dgl/formats/onnx.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "dgl/base/error.h"
 #include "dgl/base/files.h"
@@ -12,7 +18,10 @@ namespace dgl {
 namespace {
 
 constexpr int64_t kIrVersion = 7, kOperatorSet = 13;
-constexpr int64_t kFloatType = 1, kInt8Type = 3, kInt64Type = 7, kHalfType = 10;  // TensorProto.DataType
+constexpr int64_t kFloatType = 1, kUint8Type = 2, kInt8Type = 3, kInt32Type = 6, kInt64Type = 7,
+                  kHalfType = 10;           // TensorProto.DataType
+constexpr double kLargestSum = 2147483520;  // that both float32 and 32 bits have
+constexpr int64_t kLevels = 255;            // above 0, of a feature map in 8 bits
 constexpr int64_t kFloatAttribute = 1, kIntAttribute = 2, kStringAttribute = 3,
                   kIntsAttribute = 7;  // AttributeProto.AttributeType
 
@@ -58,18 +67,23 @@ std::string OnnxGraph::unique(const std::string& name) {
 
 std::string OnnxGraph::input(const std::string& name, torch::ScalarType type, at::IntArrayRef sizes) {
   names_.insert(name);
+  given_.push_back({name, type, sizes.vec()});
   inputs_ += Message().message(11, value_info(name, type == torch::kLong ? kInt64Type : kFloatType, sizes)).bytes();
   return name;
 }
 
 std::string OnnxGraph::store(const std::string& name, const torch::Tensor& contiguous, int64_t type) {
   const std::string free = unique(name);
+  store_as(free, contiguous, type);
+  return free;
+}
+
+void OnnxGraph::store_as(const std::string& free, const torch::Tensor& contiguous, int64_t type) {
   Message tensor;
   for (const int64_t size : contiguous.sizes()) tensor.integer(1, size);
   tensor.integer(2, type).text(8, free);
   tensor.text(9, {static_cast<const char*>(contiguous.data_ptr()), contiguous.nbytes()});
   constants_ += Message().message(5, tensor).bytes();
-  return free;
 }
 
 std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& value) {
@@ -84,19 +98,106 @@ std::string OnnxGraph::constant(const std::string& name, const torch::Tensor& va
   const bool whole = value.scalar_type() == torch::kLong;
   const torch::Tensor plain = value.detach().to(torch::kCPU, whole ? torch::kLong : torch::kFloat).contiguous();
   std::string values;
-  if (weights_ == WeightPrecision::fp32 || !is_rounded_weight(plain)) {
+  if (precision_.ranges) {
+    // What is done with it decides how it is stored.
+    values = unique(name);
+    waiting_.insert(values);
+  } else if (precision_.weights == WeightPrecision::fp32 || !is_rounded_weight(plain)) {
     values = store(name, plain, whole ? kInt64Type : kFloatType);
-  } else if (weights_ == WeightPrecision::fp16) {
-    const std::string half = store(name, rounded(plain, weights_).to(torch::kHalf).contiguous(), kHalfType);
+  } else if (precision_.weights == WeightPrecision::fp16) {
+    const std::string half = store(name, rounded(plain, precision_.weights).to(torch::kHalf).contiguous(), kHalfType);
     values = node("Cast", {half}, {{"to", kFloatType}});
   } else {
-    const QuantizedTensor quantized = quantize_int8(plain);
-    const std::string numbers = store(name, quantized.numbers.contiguous(), kInt8Type);
-    const std::string steps = store(name + "_steps", quantized.steps.contiguous(), kFloatType);
-    values = node("DequantizeLinear", {numbers, steps}, {{"axis", quantized.axis}});
+    values = unique(name);
+    emit(values, plain);
   }
+  values_.emplace(values, plain);
   stored_.emplace(value.data_ptr(), std::pair{value.detach(), values});
   return values;
+}
+
+void OnnxGraph::emit(const std::string& values, const torch::Tensor& plain) {
+  if (!is_rounded_weight(plain)) {
+    store_as(values, plain, plain.scalar_type() == torch::kLong ? kInt64Type : kFloatType);
+    return;
+  }
+  // Runtimes compute this once, when they load the file; ONNX Runtime does a DequantizeLinear in every run.
+  const QuantizedTensor quantized = quantize_int8(plain);
+  std::vector<int64_t> sizes(static_cast<size_t>(plain.dim()), 1);
+  sizes[static_cast<size_t>(quantized.axis)] = -1;
+  const std::string numbers = values + "_numbers", steps = values + "_steps", floats = values + "_floats";
+  store_as(numbers, quantized.numbers.contiguous(), kInt8Type);
+  store_as(steps, quantized.steps.view(sizes).contiguous(), kFloatType);
+  add("Cast", {numbers}, {floats}, {{"to", kFloatType}});
+  add("Mul", {floats, steps}, {values}, {});
+}
+
+void OnnxGraph::emit_quantized(const std::string& values, const QuantizedTensor& quantized, int64_t type) {
+  const std::string numbers = values + "_numbers", steps = values + "_steps";
+  store_as(numbers, quantized.numbers.contiguous(), type);
+  store_as(steps, quantized.steps.contiguous(), kFloatType);
+  add("DequantizeLinear", {numbers, steps}, {values}, {{"axis", quantized.axis}});
+}
+
+void OnnxGraph::emit_waiting(const std::vector<std::string>& inputs) {
+  for (const auto& input : inputs) {
+    if (waiting_.erase(input)) emit(input, values_.at(input));
+  }
+}
+
+bool OnnxGraph::is_convolution(const std::string& op, const std::vector<std::string>& inputs,
+                               const Attributes& attributes) const {
+  if (op != "Conv") return false;
+  for (const auto& [name, value] : attributes) {
+    if (name == "group") return false;
+  }
+  const auto weight = values_.find(inputs[1]);
+  return weight != values_.end() && is_rounded_weight(weight->second);
+}
+
+std::pair<double, int64_t> OnnxGraph::step_and_zero(const std::string& maps) const {
+  const auto found = precision_.ranges->find(maps);
+  if (found == precision_.ranges->end()) throw InternalError("no range of " + maps);
+  // Zero, which pads, is one of the numbers.
+  const double low = std::min(found->second.first, 0.0f), high = std::max(found->second.second, 0.0f);
+  const double step = std::max((high - low) / kLevels, 1e-8);
+  return {static_cast<float>(step), std::lround(-low / step)};
+}
+
+std::string OnnxGraph::rounded_maps(const std::string& maps) {
+  const auto known = rounded_maps_.find(maps);
+  if (known != rounded_maps_.end()) return known->second;
+  const auto [step, zero] = step_and_zero(maps);
+  const std::string steps = maps + "_step", zeros = maps + "_zero", numbers = maps + "_numbers",
+                    back = maps + "_rounded";
+  store_as(steps, torch::tensor(step, torch::kFloat), kFloatType);
+  store_as(zeros, torch::tensor(zero, torch::kByte), kUint8Type);
+  add("QuantizeLinear", {maps, steps, zeros}, {numbers}, {});
+  add("DequantizeLinear", {numbers, steps, zeros}, {back}, {});
+  return rounded_maps_[maps] = back;
+}
+
+std::string OnnxGraph::rounded_convolution(const std::vector<std::string>& inputs, const Attributes& attributes) {
+  std::vector<std::string> rounded{rounded_maps(inputs[0]), inputs[1]};
+  // A step for each channel that is made, since sums of products have one.
+  const QuantizedTensor weight = quantize_int8(values_.at(inputs[1]), 0);
+  if (waiting_.erase(inputs[1])) emit_quantized(inputs[1], weight, kInt8Type);
+  const std::string made = unique("Conv");
+  if (inputs.size() > 2) {
+    const torch::Tensor steps = weight.steps * step_and_zero(inputs[0]).first;
+    const torch::Tensor whole = (values_.at(inputs[2]) / steps).round().clamp(-kLargestSum, kLargestSum);
+    rounded.push_back(made + "_bias");
+    emit_quantized(rounded.back(), {whole.to(torch::kInt), steps, 0}, kInt32Type);
+  }
+  add("Conv", rounded, {made}, attributes);
+  return rounded_maps(made);
+}
+
+void OnnxGraph::output_convolved() {
+  for (const auto& name : convolved_) {
+    const Message type = Message().message(1, Message().integer(1, kFloatType));
+    outputs_ += Message().message(12, Message().text(1, name).message(2, type)).bytes();
+  }
 }
 
 std::string OnnxGraph::node(const std::string& op, const std::vector<std::string>& inputs,
@@ -106,21 +207,29 @@ std::string OnnxGraph::node(const std::string& op, const std::vector<std::string
 
 std::vector<std::string> OnnxGraph::node(const std::string& op, const std::vector<std::string>& inputs,
                                          const Attributes& attributes, int64_t count) {
+  const bool convolution = is_convolution(op, inputs, attributes);
+  if (convolution && precision_.ranges) return {rounded_convolution(inputs, attributes)};
+  emit_waiting(inputs);
+  std::vector<std::string> outputs;
+  for (int64_t i = 0; i < count; ++i) outputs.push_back(unique(op));
+  add(op, inputs, outputs, attributes);
+  if (convolution) convolved_.insert({inputs[0], outputs[0]});
+  return outputs;
+}
+
+void OnnxGraph::add(const std::string& op, const std::vector<std::string>& inputs,
+                    const std::vector<std::string>& outputs, const Attributes& attributes) {
   Message message;
   for (const auto& input : inputs) message.text(1, input);
-  std::vector<std::string> outputs;
-  for (int64_t i = 0; i < count; ++i) {
-    outputs.push_back(unique(op));
-    message.text(2, outputs.back());
-  }
+  for (const auto& output : outputs) message.text(2, output);
   message.text(3, outputs[0]).text(4, op);
   for (const auto& [name, value] : attributes) message.message(5, encoded(name, value));
   nodes_ += Message().message(1, message).bytes();
-  return outputs;
 }
 
 void OnnxGraph::output(const std::string& value, const std::string& name, at::IntArrayRef sizes) {
   names_.insert(name);
+  made_.push_back(name);
   nodes_ += Message().message(1, Message().text(1, value).text(2, name).text(3, name).text(4, "Identity")).bytes();
   outputs_ += Message().message(12, value_info(name, kFloatType, sizes)).bytes();
 }

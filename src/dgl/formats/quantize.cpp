@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::pair<const char*, WeightPrecision> kPrecisions[] = {
     {"fp32", WeightPrecision::fp32}, {"fp16", WeightPrecision::fp16}, {"int8", WeightPrecision::int8}};
-constexpr int64_t kLeastNumbers = 1024;
 constexpr double kLargest = 127, kLargestHalf = 65504;
 
 /// [size of the axis] so that it is broadcast over the other dimensions of a tensor.
@@ -63,8 +62,12 @@ QuantizedTensor quantize_int8(const Tensor& tensor) {
   return error(second) < error(first) ? second : first;
 }
 
+QuantizedTensor quantize_int8(const Tensor& tensor, int64_t axis) {
+  return quantized_along(tensor.detach().to(torch::kCPU, torch::kFloat).contiguous(), axis);
+}
+
 bool is_rounded_weight(const Tensor& tensor) {
-  return tensor.is_floating_point() && tensor.dim() >= 2 && tensor.numel() >= kLeastNumbers;
+  return tensor.is_floating_point() && tensor.dim() >= 2 && tensor.numel() >= kLeastRoundedNumbers;
 }
 
 Tensor rounded(const Tensor& tensor, WeightPrecision precision) {

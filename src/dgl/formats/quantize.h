@@ -28,9 +28,13 @@ struct QuantizedTensor {
 /// the first or the second, is the one of the smaller square error. What is on such a grid stays as it is. `tensor` has
 /// two dimensions or more.
 QuantizedTensor quantize_int8(const torch::Tensor& tensor);
+/// The same along a given axis.
+QuantizedTensor quantize_int8(const torch::Tensor& tensor, int64_t axis);
 
-/// Whether a constant is a weight that a lower precision rounds: floating-point, of two dimensions or more and of 1024
-/// numbers or more. Biases, statistics and small tensors stay float32.
+constexpr int64_t kLeastRoundedNumbers = 1024;
+
+/// Whether a constant is a weight that a lower precision rounds: floating-point, of two dimensions or more and of
+/// kLeastRoundedNumbers or more. Biases, statistics and small tensors stay float32.
 bool is_rounded_weight(const torch::Tensor& tensor);
 
 /// The values that a file of this precision keeps of a tensor, float32: the tensor itself if it is not rounded. Throws

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/byte_text.h"
@@ -13,10 +14,10 @@
 
 namespace dgl {
 
-OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info, WeightPrecision weights) {
+OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& info, OnnxPrecision precision) {
   torch::NoGradGuard no_grad;
   const SampleSpec spec = sampler.spec();
-  OnnxGraph graph(weights);
+  OnnxGraph graph(std::move(precision));
   Sampler::ConditionNames names;
   if (!spec.latent_shape.empty()) names.latents = graph.input("z", torch::kFloat, spec.latent_shape);
   if (spec.classes > 0) names.labels = graph.input("labels", torch::kLong, {});
@@ -36,9 +37,9 @@ OnnxGraph onnx_graph(const Sampler& sampler, double psi, const nlohmann::json& i
 }
 
 OnnxGraph onnx_graph(const Network& network, const std::string& origin, const nlohmann::json& info,
-                     WeightPrecision weights) {
+                     OnnxPrecision precision) {
   torch::NoGradGuard no_grad;
-  OnnxGraph graph(weights);
+  OnnxGraph graph(std::move(precision));
   if (!network.apply_to_onnx(graph)) {
     const std::string family = network.settings().value("family", "");
     fail("{}: that network of a {} is not written as ONNX by itself", origin, family);

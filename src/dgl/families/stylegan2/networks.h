@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -28,10 +29,15 @@ struct StyleGan2Settings {
   int64_t mapping_layers = 4;
   int64_t channel_base = 16384;  ///< feature maps at r x r: min(channel_base / r, channel_max) * width
   int64_t channel_max = 64;
+  int64_t generator_base = 0;  ///< the generator's own channel_base, if that is smaller; 0: channel_base
   int64_t minibatch_std_group = 4;
   int64_t classes = 0;       ///< number of labels of generator and discriminator; 0: none
   int64_t label_embed = 0;   ///< size of a label's embedding in a mapping; 0: that of the mapping's output
   int64_t label_layers = 8;  ///< layers of the discriminator's mapping of labels
+
+  int64_t base_of_generator() const {
+    return generator_base > 0 ? std::min(generator_base, channel_base) : channel_base;
+  }
 };
 
 /// The shape of a mapping network from latents [N, z_dim], labels, or both to outputs of size `widths.back()`.

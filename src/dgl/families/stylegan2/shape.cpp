@@ -15,10 +15,10 @@ namespace {
 
 constexpr int64_t kMaxChannels = 4096, kMaxLayers = 64, kMaxClasses = 1'000'000;
 
-std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, Rational width) {
+std::map<int64_t, int64_t> channels_at(const StyleGan2Settings& s, int64_t base, Rational width) {
   std::map<int64_t, int64_t> channels;
   for (int64_t r = 4; r <= s.resolution; r *= 2) {
-    const int64_t full = std::min(s.channel_base / r, s.channel_max);
+    const int64_t full = std::min(base / r, s.channel_max);
     channels[r] = width.of(full);
     if (channels[r] < 1) {
       fail("width {}: {} feature maps at {} x {} would be left with none", width.text(), full, r, r);
@@ -111,7 +111,7 @@ StyleGan2GeneratorShape StyleGan2GeneratorShape::make(const StyleGan2Settings& s
                                 s.img_channels,
                                 with_labels(uniform_mapping(s.z_dim, s.w_dim, s.mapping_layers), s),
                                 0,
-                                channels_at(s, width),
+                                channels_at(s, s.base_of_generator(), width),
                                 {}};
   shape.up_channels = without_first(shape.channels);
   shape.const_channels = narrow_constant ? shape.channels.at(4) : std::min(s.channel_base / 4, s.channel_max);
@@ -168,7 +168,7 @@ Cost StyleGan2GeneratorShape::cost() const {
 }
 
 StyleGan2DiscriminatorShape StyleGan2DiscriminatorShape::make(const StyleGan2Settings& s, Rational width) {
-  const auto channels = channels_at(s, width);
+  const auto channels = channels_at(s, s.channel_base, width);
   const StyleGan2MappingShape mapping =
       s.classes > 0 ? with_labels(uniform_mapping(0, channels.at(4), s.label_layers), s) : StyleGan2MappingShape{};
   return {s.resolution, s.img_channels, s.minibatch_std_group, channels, channels, channels.at(4), 1, true, mapping};

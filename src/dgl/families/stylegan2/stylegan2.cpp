@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dgl/base/error.h"
@@ -32,6 +33,9 @@ std::vector<ConfigKey> StyleGan2Family::keys(FamilySettings& settings) const {
        {"network", "channel_base", &n.channel_base,
         "Feature maps at r x r: min(channel_base / r, channel_max), times the width", 1, 1 << 24},
        {"network", "channel_max", &n.channel_max, "Most feature maps at any resolution, times the width", 1, 4096},
+       {"network", "generator_base", &n.generator_base,
+        "The generator's own channel_base, if it is smaller: fewer feature maps at fine resolutions; 0: channel_base",
+        0, 1 << 24},
        {"network", "z_dim", &n.z_dim, "Length of a latent; no width narrows it", 1, 4096},
        {"network", "w_dim", &n.w_dim, "Length of a style; no width narrows it", 1, 4096},
        {"network", "mapping_layers", &n.mapping_layers, "Layers of the mapping network", 1, 64},
@@ -71,6 +75,18 @@ nlohmann::json StyleGan2Family::shape(const FamilySettings& settings, const Widt
                              : StyleGan2DiscriminatorShape::make(s, widths.discriminator).to_json();
 }
 
+std::vector<std::unique_ptr<FamilySettings>> StyleGan2Family::tapered(const FamilySettings& settings) const {
+  const auto& given = dynamic_cast<const StyleGan2FamilySettings&>(settings);
+  // Half the feature maps at the finest resolution, and at the others at most so many as the halved base allows.
+  const int64_t finest = std::min(given.network.base_of_generator() / given.resolution, given.network.channel_max);
+  if (finest < 2) return {};
+  auto tapered = std::make_unique<StyleGan2FamilySettings>(given);
+  tapered->network.generator_base = finest * given.resolution / 2;
+  std::vector<std::unique_ptr<FamilySettings>> all;
+  all.push_back(std::move(tapered));
+  return all;
+}
+
 void StyleGan2Family::describe(const NetworkSet& networks, FamilySettings& settings) const {
   StyleGan2Settings& n = dynamic_cast<StyleGan2FamilySettings&>(settings).network;
   if (const auto generator = networks.best<StyleGan2Generator>("generator")) {
@@ -79,6 +95,7 @@ void StyleGan2Family::describe(const NetworkSet& networks, FamilySettings& setti
     n.w_dim = shape.mapping.w_dim();
     n.mapping_layers = static_cast<int64_t>(shape.mapping.widths.size());
     n.label_embed = shape.mapping.embed_dim == n.w_dim ? 0 : shape.mapping.embed_dim;
+    n.generator_base = 0;
     n.channel_max = 0;
     for (const auto& [side, channels] : shape.channels) n.channel_max = std::max(n.channel_max, channels);
     n.channel_base = shape.resolution * shape.channels.at(shape.resolution);

@@ -37,6 +37,7 @@ class StyleGan2Family : public Family {
   void check(FamilySettings& settings, const std::string& origin) const override;
   std::vector<SlotSpec> slots() const override;
   nlohmann::json shape(const FamilySettings& settings, const Widths& widths, const std::string& slot) const override;
+  std::vector<std::unique_ptr<FamilySettings>> tapered(const FamilySettings& settings) const override;
   void describe(const NetworkSet& networks, FamilySettings& settings) const override;
   std::shared_ptr<Network> make_network(const std::string& slot, const nlohmann::json& shape, const std::string& origin,
                                         int64_t max_params) const override;
