@@ -14,7 +14,6 @@
 // What the sources use of CUDA's language.
 #define __device__
 #define __shared__ static
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
 
 namespace dgl::test {
 namespace {
