@@ -15,6 +15,7 @@
 #include "dgl/ops/gpu/kernels.h"
 #include "dgl/ops/gpu/launch.h"
 #include "dgl/ops/modulate.h"
+#include "dgl/ops/saved_resample.h"
 #include "dgl/ops/upfirdn2d_lines.h"
 
 namespace dgl::ops {
@@ -139,17 +140,11 @@ struct Act : Function<Act> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& scale, const Tensor& strength,
                         const Tensor& bias, const Tensor& noise, double alpha, double gain, std::vector<double> taps,
                         std::vector<int64_t> shape, double resample_gain) {
-    const Resample r{std::move(taps), shape[0], shape[1], shape[2], shape[3], resample_gain};
+    const Resample r = SavedResample::of(std::move(taps), shape, resample_gain);
     const bool resamples = !r.taps.empty();
     Tensor y = forward_fast(x, resamples ? &r : nullptr, unwrap_undefined(scale), bias, unwrap_undefined(noise),
                             unwrap_undefined(strength), {alpha, gain});
-    if (resamples) {
-      context->saved_data["taps"] = r.taps;
-      context->saved_data["shape"] = shape;
-      context->saved_data["resample_gain"] = resample_gain;
-      context->saved_data["height"] = x.size(2);
-      context->saved_data["width"] = x.size(3);
-    }
+    if (resamples) SavedResample{r, x.size(2), x.size(3)}.save(context);
     context->save_for_backward({Tensor(), scale, strength, bias, noise, y});
     save_activation(context, {alpha, gain});
     return y;
@@ -176,13 +171,8 @@ struct Act : Function<Act> {
  private:
   /// The gradient of what the layer takes, from that of what its end takes.
   static Tensor through_resampling(AutogradContext* context, const Tensor& dx) {
-    const auto& data = context->saved_data;
-    const auto taps = data.find("taps");
-    if (taps == data.end()) return dx;
-    const auto shape = data.at("shape").toIntVector();
-    const Resample r{taps->second.toDoubleVector(),      shape[0], shape[1], shape[2], shape[3],
-                     data.at("resample_gain").toDouble()};
-    return upfirdn2d_adjoint(dx, r, data.at("height").toInt(), data.at("width").toInt());
+    const auto saved = SavedResample::load(context);
+    return saved ? upfirdn2d_adjoint(dx, saved->resample, saved->height, saved->width) : dx;
   }
 
   /// Computes what activation_gradient() does, by operations that can be differentiated again. Takes every type and
@@ -203,7 +193,7 @@ struct Act : Function<Act> {
 Tensor apply_act(const Tensor& x, const Resample& r, const Tensor& scale, const Tensor& noise, const Tensor& strength,
                  const Tensor& bias, Activation a) {
   return Act::apply(x, wrap_undefined(scale), wrap_undefined(strength), bias, wrap_undefined(noise), a.alpha, a.gain,
-                    r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+                    r.taps, SavedResample::shape(r), r.gain);
 }
 
 Tensor reference_bias_act(const Tensor& x, const Tensor& bias, Activation a) {

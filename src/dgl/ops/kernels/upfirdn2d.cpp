@@ -20,6 +20,7 @@
 #include "dgl/ops/element.h"
 #include "dgl/ops/gpu/kernels.h"
 #include "dgl/ops/gpu/launch.h"
+#include "dgl/ops/saved_resample.h"
 #include "dgl/ops/upfirdn2d_lines.h"
 
 namespace dgl::ops {
@@ -238,23 +239,15 @@ Tensor line_matrix(const Resample& r, int64_t size, double gain, const Tensor& x
 struct UpFirDn : Function<UpFirDn> {
   static Tensor forward(AutogradContext* context, const Tensor& x, std::vector<double> taps, std::vector<int64_t> shape,
                         double gain) {
-    const Resample r{std::move(taps), shape[0], shape[1], shape[2], shape[3], gain};
-    context->saved_data["taps"] = r.taps;
-    context->saved_data["shape"] = shape;
-    context->saved_data["gain"] = gain;
-    context->saved_data["height"] = x.size(2);
-    context->saved_data["width"] = x.size(3);
+    const Resample r = SavedResample::of(std::move(taps), shape, gain);
+    SavedResample{r, x.size(2), x.size(3)}.save(context);
     if (has_fast_kernel(x)) return fast_upfirdn2d(x, r);
     return is_half(x) ? upfirdn2d_by_products(x, r) : reference_upfirdn2d(working_layout(x), r);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto taps = context->saved_data["taps"].toDoubleVector();
-    const auto shape = context->saved_data["shape"].toIntVector();
-    const Resample r{taps, shape[0], shape[1], shape[2], shape[3], context->saved_data["gain"].toDouble()};
-    return {
-        upfirdn2d_adjoint(gradients[0], r, context->saved_data["height"].toInt(), context->saved_data["width"].toInt()),
-        Tensor(), Tensor(), Tensor()};
+    const auto [r, height, width] = *SavedResample::load(context);
+    return {upfirdn2d_adjoint(gradients[0], r, height, width), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -275,21 +268,14 @@ std::optional<Resample> adjoint_of(const Resample& r, const Tensor& g, int64_t h
 struct BranchUpFirDn : Function<BranchUpFirDn> {
   static variable_list forward(AutogradContext* context, const Tensor& x, std::vector<double> taps,
                                std::vector<int64_t> shape, double gain) {
-    const Resample r{std::move(taps), shape[0], shape[1], shape[2], shape[3], gain};
-    context->saved_data["taps"] = r.taps;
-    context->saved_data["shape"] = shape;
-    context->saved_data["gain"] = gain;
-    context->saved_data["height"] = x.size(2);
-    context->saved_data["width"] = x.size(3);
+    const Resample r = SavedResample::of(std::move(taps), shape, gain);
+    SavedResample{r, x.size(2), x.size(3)}.save(context);
     context->set_materialize_grads(false);
     return {x.view_as(x), fast_upfirdn2d(x, r)};
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto shape = context->saved_data["shape"].toIntVector();
-    const Resample r{context->saved_data["taps"].toDoubleVector(), shape[0], shape[1], shape[2], shape[3],
-                     context->saved_data["gain"].toDouble()};
-    const int64_t height = context->saved_data["height"].toInt(), width = context->saved_data["width"].toInt();
+    const auto [r, height, width] = *SavedResample::load(context);
     const Tensor &own = gradients[0], &g = gradients[1];
     Tensor sum = own;
     if (g.defined()) {
@@ -327,7 +313,7 @@ Tensor upfirdn2d_adjoint(const Tensor& g, const Resample& r, int64_t height, int
 
 std::pair<Tensor, Tensor> branch_upfirdn2d(const Tensor& x, const Resample& r) {
   if (use_reference() || !has_fast_kernel(x)) return {x, upfirdn2d(x, r)};
-  auto both = BranchUpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+  auto both = BranchUpFirDn::apply(x, r.taps, SavedResample::shape(r), r.gain);
   return {both[0], both[1]};
 }
 
@@ -338,7 +324,7 @@ Tensor upfirdn2d(const Tensor& x, const Resample& r) {
   if (use_reference()) return reference_upfirdn2d(x, r);
   // It is its own gradient on every device. Libtorch would differentiate a depthwise convolution twice by its kernel's
   // gradient, which is a convolution with the whole image for every map.
-  return UpFirDn::apply(x, r.taps, std::vector<int64_t>{r.up, r.down, r.pad0, r.pad1}, r.gain);
+  return UpFirDn::apply(x, r.taps, SavedResample::shape(r), r.gain);
 }
 
 Tensor upfirdn2d_by_products(const Tensor& x, const Resample& r) {
