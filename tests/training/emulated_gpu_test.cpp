@@ -9,6 +9,7 @@
 
 #include "dgl/base/torch.h"
 #include "dgl/families/family.h"
+#include "dgl/guidance/guidance.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 #include "ops/emulated_gpu.h"
@@ -31,6 +32,7 @@ std::unique_ptr<at::ObserverContext> note_waits(const at::RecordFunction& functi
 struct EmulatedStep {
   const char* name;
   const char* recipe;
+  bool guided = false;  ///< by a teacher's discriminator, to its scores and its features of pairs
 };
 
 class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
@@ -50,6 +52,17 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
     }
     if (settings.labels() > 0) {
       input.label_shares = torch::full({settings.labels()}, 1.0 / static_cast<double>(settings.labels()));
+    }
+    const NetworkSet teacher = make_networks(recipe, {}, torch::kCPU);
+    Guidance guidance;
+    if (GetParam().guided) {
+      guidance.add({.name = "teacher",
+                    .discriminator = teacher.discriminator(),
+                    .loss = make_adversarial_loss("hinge", "loss"),
+                    .lambda = constant_schedule(0.1)},
+                   {settings.image(), settings.labels()});
+      input.guidance = &guidance;
+      input.guidance_scale = 1;
     }
     Workers workers(1);
     std::map<std::string, double> results;
@@ -121,6 +134,19 @@ shared_dim = 4
 [training]
 batch = 4
 )"},
+                                           EmulatedStep{"guided_biggan", R"(
+family = "biggan"
+[network]
+resolution = 32
+img_channels = 1
+z_dim = 8
+classes = 3
+channels = 4
+shared_dim = 4
+[training]
+batch = 4
+)",
+                                                        /*guided=*/true},
                                            EmulatedStep{"vae", R"(
 family = "vae"
 [network]
