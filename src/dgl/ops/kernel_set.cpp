@@ -2,6 +2,18 @@
 
 #include <cstdlib>
 
+namespace dgl::ops {
+
+bool processor_has_bfloat16() {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return true;
+#endif
+}
+
+}  // namespace dgl::ops
+
 #ifdef DGL_KERNEL_SETS
 
 #include <cstdio>

@@ -11,6 +11,10 @@ namespace dgl::ops {
 /// round differently.
 std::string kernel_set();
 
+/// Returns true if the processor has instructions for bfloat16 numbers, without which it computes with them more slowly
+/// than with float32. True for what is not an x86-64 processor, of which it is not known.
+bool processor_has_bfloat16();
+
 /// The float32 numbers in a vector register of these kernels.
 int64_t register_numbers();
 

@@ -15,6 +15,7 @@
 #include "dgl/guidance/matching_term.h"
 #include "dgl/guidance/pair_judge_term.h"
 #include "dgl/guidance/pair_term.h"
+#include "dgl/ops/kernel_set.h"
 #include "dgl/recipe/labels.h"
 #include "dgl/training/run_phase.h"
 #include "dgl/training/student_start.h"
@@ -289,6 +290,10 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   session->processes = &processes;
   session->device = processes.device(recipe.run.device);
   open_data(*session);
+  if (recipe.precision == "bf16" && session->device.is_cpu() && !ops::processor_has_bfloat16()) {
+    session->notes.push_back(
+        "training.precision = \"bf16\" is slower than \"fp32\" on this processor, which has no instructions for it");
+  }
   if (recipe.has_student()) session->teacher = std::make_unique<NetworkSet>(load_model(recipe.teacher().file));
   torch::manual_seed(session->seed(Stream::init));
   TrainedNetworks& student = session->student;
