@@ -18,7 +18,9 @@ TEST(KernelSet, IsTheOneAskedForAndAsWideAsItsName) {
     EXPECT_EQ(ops::register_numbers(), known->second);
   }
   EXPECT_GE(ops::register_numbers(), 4);
-  if (name == "avx512bf16") EXPECT_TRUE(ops::processor_has_bfloat16());
+  if (name == "avx512bf16") {
+    EXPECT_TRUE(ops::processor_has_bfloat16());
+  }
 }
 
 }  // namespace

@@ -85,7 +85,9 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
           if (g.defined()) results[phase.name + "." + slot + "." + item.key()] = g.norm().item<double>();
         }
       }
-      if (ops::gpu::emulated()) EXPECT_EQ(seen, std::set<std::string>()) << phase.name;
+      if (ops::gpu::emulated()) {
+        EXPECT_EQ(seen, std::set<std::string>()) << phase.name;
+      }
     }
     return results;
   }
