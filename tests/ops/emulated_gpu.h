@@ -12,6 +12,13 @@
 
 #include "dgl/ops/gpu/launch.h"
 
+/// Skips a test of emulated kernels where they cannot run.
+#if defined(__SANITIZE_THREAD__)
+#define DGL_SKIP_FIBERS() GTEST_SKIP() << "ThreadSanitizer does not know fibers"
+#else
+#define DGL_SKIP_FIBERS() static_cast<void>(0)
+#endif
+
 namespace dgl::test {
 
 /// Runs the GPU's kernels on the processor: their sources, compiled as C++. A block's threads run one after the

@@ -18,12 +18,6 @@
 #include "ops/emulated_gpu.h"
 #include "ops/gradcheck.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define DGL_SKIP_FIBERS() GTEST_SKIP() << "ThreadSanitizer does not know fibers"
-#else
-#define DGL_SKIP_FIBERS() static_cast<void>(0)
-#endif
-
 namespace dgl::test {
 namespace {
 

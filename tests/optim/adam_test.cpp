@@ -43,9 +43,7 @@ void compare_with_libtorch() {
 TEST(Adam, AgreesWithLibtorch) { compare_with_libtorch(); }
 
 TEST(Adam, AgreesWithLibtorchOnAGpu) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer does not know fibers";
-#endif
+  DGL_SKIP_FIBERS();
   EmulatedGpu gpu;
   const ops::gpu::EmulationScope scope(gpu);
   compare_with_libtorch();

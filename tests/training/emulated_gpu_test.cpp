@@ -96,9 +96,7 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
 // A step of training by the GPU's kernels gives the losses and gradients of the processor's, and none of its phases
 // waits for a result. (Whether styles are mixed is drawn on the processor: random_on_host().)
 TEST_P(EmulatedGpuStep, AgreesAndDoesNotWait) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "ThreadSanitizer does not know fibers";
-#endif
+  DGL_SKIP_FIBERS();
   const auto expected = run();
   EmulatedGpu gpu;
   const ops::gpu::EmulationScope scope(gpu);

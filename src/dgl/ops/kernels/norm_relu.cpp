@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -43,6 +42,10 @@ Tensor norm_relu_composition(const Tensor& x, const Tensor& shift, const Tensor&
 
 /// Returns the sums of x - origin and of its square, [N, pieces, C] each.
 std::pair<Tensor, Tensor> centered_sums(const Tensor& x, const Tensor& origin) {
+  if (gpu::runs(x)) {
+    const auto [of_images, of_squares] = gpu::norm_statistics(x, origin.unsqueeze(0));
+    return {of_images.unsqueeze(1), of_squares.unsqueeze(1)};
+  }
   const ImageRanges runs(x);
   const Tensor sums = runs.sums(x), squares = runs.sums(x);
   const int64_t channels = runs.channels;
@@ -71,12 +74,10 @@ std::pair<Tensor, Tensor> centered_sums(const Tensor& x, const Tensor& origin) {
 /// first pixel, so that a mean far from 0 costs no precision.
 std::pair<Tensor, Tensor> batch_statistics(const Tensor& x) {
   const Tensor origin = x.select(0, 0).select(1, 0).select(1, 0).to(torch::kFloat).contiguous();
-  const auto [sums, squares] = gpu::runs(x) ? gpu::norm_statistics(x, origin.unsqueeze(0)) : centered_sums(x, origin);
+  const auto [sums, squares] = centered_sums(x, origin);
   const auto count = static_cast<double>(x.numel() / x.size(1));
-  // Over images and, if there is one, the dimension of an image's pieces.
-  const std::vector<int64_t> all = sums.dim() == 3 ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{0};
-  const Tensor mean = sums.sum(all, false, torch::kDouble) / count;
-  const Tensor var = (squares.sum(all, false, torch::kDouble) / count - mean.square()).clamp_min(0);
+  const Tensor mean = sums.sum(at::IntArrayRef{0, 1}, false, torch::kDouble) / count;
+  const Tensor var = (squares.sum(at::IntArrayRef{0, 1}, false, torch::kDouble) / count - mean.square()).clamp_min(0);
   return {(mean + origin).to(torch::kFloat), var.to(torch::kFloat)};
 }
 

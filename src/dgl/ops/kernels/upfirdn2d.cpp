@@ -8,7 +8,6 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -251,18 +250,19 @@ struct UpFirDn : Function<UpFirDn> {
   }
 };
 
-/// The resampling that takes gradients [.., H', W'] back to height x width, or nothing if the sides of an image that is
-/// not square need different padding, which only tests have.
-std::optional<Resample> adjoint_of(const Resample& r, const Tensor& g, int64_t height, int64_t width) {
-  const auto count = static_cast<int64_t>(r.taps.size());
+/// The resampling that takes gradients [.., H', W'] back to height x width. The sides of an image that is not square,
+/// which only tests have, may need different padding: the result is then larger and has to be cropped.
+struct Adjoint {
+  Resample resample;
+  bool crops;
+};
+
+Adjoint adjoint_of(const Resample& r, const Tensor& g, int64_t height, int64_t width) {
   const auto pad_after = [&](int64_t size, int64_t out) { return size * r.up - out * r.down + r.pad0 - r.up + 1; };
-  if (pad_after(height, g.size(2)) != pad_after(width, g.size(3))) return {};
-  return Resample{std::vector<double>(r.taps.rbegin(), r.taps.rend()),
-                  r.down,
-                  r.up,
-                  count - 1 - r.pad0,
-                  pad_after(height, g.size(2)),
-                  r.gain};
+  const int64_t below = pad_after(height, g.size(2)), right = pad_after(width, g.size(3)),
+                before = static_cast<int64_t>(r.taps.size()) - 1 - r.pad0;
+  return {{std::vector<double>(r.taps.rbegin(), r.taps.rend()), r.down, r.up, before, std::max(below, right), r.gain},
+          below != right};
 }
 
 struct BranchUpFirDn : Function<BranchUpFirDn> {
@@ -279,9 +279,9 @@ struct BranchUpFirDn : Function<BranchUpFirDn> {
     const Tensor &own = gradients[0], &g = gradients[1];
     Tensor sum = own;
     if (g.defined()) {
-      const std::optional<Resample> back = adjoint_of(r, g, height, width);
-      if (own.defined() && back && !torch::GradMode::is_enabled()) {
-        sum = fast_upfirdn2d(g, *back, own);
+      const Adjoint back = adjoint_of(r, g, height, width);
+      if (own.defined() && !back.crops && !torch::GradMode::is_enabled()) {
+        sum = fast_upfirdn2d(g, back.resample, own);
       } else {
         const Tensor resampled = upfirdn2d_adjoint(g, r, height, width);
         sum = own.defined() ? own + resampled : resampled;
@@ -300,15 +300,9 @@ std::vector<int64_t> upfirdn2d_sizes(const Tensor& x, const Resample& r) {
 void upfirdn2d_lines(const Tensor& x, const Resample& r, const FinishLine& finish) { sweep(x, r, {}, finish); }
 
 Tensor upfirdn2d_adjoint(const Tensor& g, const Resample& r, int64_t height, int64_t width) {
-  if (const std::optional<Resample> back = adjoint_of(r, g, height, width)) return upfirdn2d(g, *back);
-  const auto after = [&](int64_t size, int64_t out) { return size * r.up - out * r.down + r.pad0 - r.up + 1; };
-  const Resample wider{std::vector<double>(r.taps.rbegin(), r.taps.rend()),
-                       r.down,
-                       r.up,
-                       static_cast<int64_t>(r.taps.size()) - 1 - r.pad0,
-                       std::max(after(height, g.size(2)), after(width, g.size(3))),
-                       r.gain};
-  return upfirdn2d(g, wider).slice(2, 0, height).slice(3, 0, width);
+  const Adjoint back = adjoint_of(r, g, height, width);
+  const Tensor y = upfirdn2d(g, back.resample);
+  return back.crops ? y.slice(2, 0, height).slice(3, 0, width) : y;
 }
 
 std::pair<Tensor, Tensor> branch_upfirdn2d(const Tensor& x, const Resample& r) {
