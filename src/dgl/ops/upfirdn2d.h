@@ -27,9 +27,9 @@ torch::Tensor upfirdn2d(const torch::Tensor& x, const Resample& resample);
 /// as the second's is resampled, which saves a sweep.
 std::pair<torch::Tensor, torch::Tensor> branch_upfirdn2d(const torch::Tensor& x, const Resample& resample);
 
-/// Computes the same by products with a banded matrix in each direction. This is upfirdn2d's kernel for 16-bit types on
-/// a GPU. A GPU's matrix units compute them at nearly the speed of its memory. That is 40 times as fast as libtorch's
-/// depthwise convolution with 4 x 4 taps.
+/// Computes the same by products with a banded matrix in each direction. This is how upfirdn2d computes 16-bit types on
+/// a GPU without the kernels of ops/gpu. A GPU's matrix units compute them at nearly the speed of its memory. That is
+/// 40 times as fast as libtorch's depthwise convolution with 4 x 4 taps.
 torch::Tensor upfirdn2d_by_products(const torch::Tensor& x, const Resample& resample);
 
 /// Returns StyleGAN2's filter, [1, 3, 3, 1] / 8.
