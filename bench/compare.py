@@ -16,7 +16,8 @@ directions.
 --peer-precision bf16 runs the peer under torch.autocast, beside which dgl's bf16 is set; fp32 is set beside fp32, and
 without a bf16 peer dgl's bf16 is too. fp16 is the StyleGAN2 peers' own mixed precision, on a GPU, and set beside dgl's
 bf16. --peer-python is another Python with another PyTorch, as of a newer system; the
-version stands in the table. On a GPU every measurement ends with a synchronization.
+version stands in the table. On a GPU every measurement ends with a synchronization, and peers run without TF32 and with
+cuDNN's benchmarks, as their training loops do.
 
 The peers' malloc is told to keep large blocks from step to step, as dgl tells its own: where page faults are dear, as on
 many virtual machines, they are up to four times as fast with it. --peer-malloc default leaves it as it is.
@@ -61,6 +62,9 @@ class Place:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.torch, self.device, self.precision = torch, torch.device(device), precision
+        # As the peers' own training loops set them.
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
     def autocast(self):
         return self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=self.precision == "bf16")
@@ -250,6 +254,12 @@ def run_cyclegan(path, config, place, budget=1.5):
 def run_stylegan2(path, config, place, budget=1.5):
     sys.path.insert(0, path)
     import torch
+    try:
+        import pkg_resources  # noqa: F401
+    except ImportError:  # newer versions of setuptools are without it
+        import types
+        from packaging.version import parse
+        sys.modules["pkg_resources"] = types.SimpleNamespace(parse_version=parse)
     from torch_utils import misc
     # Checks that autocast and newer versions of PyTorch stumble over.
     misc.assert_shape = lambda tensor, shape: None

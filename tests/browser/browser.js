@@ -20,14 +20,15 @@ function findBrowser() {
 }
 
 class Browser {
-  // Starts the program `file` with a profile of its own, and nothing that calls home.
+  // Starts the program `file` with a profile of its own, and nothing that calls home. Its processes are a group, which
+  // close() ends as a whole: a part that lived on would write into the profile while it is removed.
   constructor(file) {
     this.profile = fs.mkdtempSync(path.join(os.tmpdir(), "browser-"));
     this.process = spawn(file, [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
       "--disable-sync", "--disable-default-apps", "--no-first-run", "--hide-scrollbars", "--disable-dev-shm-usage",
       `--user-data-dir=${this.profile}`, "--remote-debugging-pipe", "about:blank",
-    ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], detached: true });
     this.waiting = new Map();
     this.console = [];   // what the page said there, and its errors
     this.requests = [];  // addresses that the page asked for, but those of its own data
@@ -62,8 +63,8 @@ class Browser {
     return new Promise((resolve, reject) => this.waiting.set(id, [resolve, reject]));
   }
 
-  // Opens a file from the disk in a window of that size.
-  async open(file, width, height, dark = false) {
+  // Opens a file from the disk, or an address of http, in a window of that size.
+  async open(page, width, height, dark = false) {
     if (!this.session) {
       const { targetId } = await this.send("Target.createTarget", { url: "about:blank" });
       this.session = (await this.send("Target.attachToTarget", { targetId, flatten: true })).sessionId;
@@ -74,7 +75,7 @@ class Browser {
                     { features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }] });
     this.console.length = this.requests.length = 0;
     const loaded = new Promise((resolve) => { this.loaded = resolve; });
-    await this.send("Page.navigate", { url: `file://${path.resolve(file)}` });
+    await this.send("Page.navigate", { url: page.startsWith("http:") ? page : `file://${path.resolve(page)}` });
     await loaded;
   }
 
@@ -101,9 +102,22 @@ class Browser {
     fs.writeFileSync(file, Buffer.from(data, "base64"));
   }
 
-  close() {
-    this.process.kill("SIGKILL");
-    fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
+  async close() {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const ended = new Promise((resolve) => this.process.once("exit", resolve));
+      process.kill(-this.process.pid, "SIGKILL");
+      await ended;
+    }
+    // The other processes of the group may take a moment longer to end.
+    for (let tries = 100; ; --tries) {
+      try {
+        fs.rmSync(this.profile, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (tries === 0) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 }
 

@@ -272,7 +272,7 @@ function refusals() {
       expect(`${test.name}: no requests`, browser.requests.length === 1, browser.requests.join("; "));
     }
   } finally {
-    browser.close();
+    await browser.close();
   }
   console.log(`the largest difference: ${largest} of 255 levels`);
   process.exit(failed ? 1 : 0);
