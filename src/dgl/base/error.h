@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>  // join, from version 11 on
 
 #include <stdexcept>
 #include <string>

@@ -4,6 +4,7 @@
 #include "dgl/base/torch.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
