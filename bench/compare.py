@@ -16,8 +16,7 @@ directions.
 --peer-precision bf16 runs the peer under torch.autocast, beside which dgl's bf16 is set; fp32 is set beside fp32, and
 without a bf16 peer dgl's bf16 is too. fp16 is the StyleGAN2 peers' own mixed precision, on a GPU, and set beside dgl's
 bf16. --peer-python is another Python with another PyTorch, as of a newer system; the
-version stands in the table. On a GPU every measurement ends with a synchronization, and peers run without TF32 and with
-cuDNN's benchmarks, as their training loops do.
+version stands in the table. On a GPU every measurement ends with a synchronization, and peers run without TF32.
 
 The peers' malloc is told to keep large blocks from step to step, as dgl tells its own: where page faults are dear, as on
 many virtual machines, they are up to four times as fast with it. --peer-malloc default leaves it as it is.
@@ -62,8 +61,8 @@ class Place:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.torch, self.device, self.precision = torch, torch.device(device), precision
-        # As the peers' own training loops set them.
-        torch.backends.cudnn.benchmark = True
+        # As the peers' own training loops set it. They also let cuDNN try its algorithms out, which takes minutes for the
+        # many shapes of mixed precision, and gains dgl nothing.
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
     def autocast(self):
@@ -260,6 +259,15 @@ def run_stylegan2(path, config, place, budget=1.5):
         import types
         from packaging.version import parse
         sys.modules["pkg_resources"] = types.SimpleNamespace(parse_version=parse)
+    if place.device.type == "cuda":
+        import torch.utils.cpp_extension as extension
+        load = extension.load
+
+        def load_by_name(name, **options):  # newer versions of PyTorch do not register what they load
+            sys.modules[name] = load(name=name, **options)
+            return sys.modules[name]
+
+        extension.load = load_by_name
     from torch_utils import misc
     # Checks that autocast and newer versions of PyTorch stumble over.
     misc.assert_shape = lambda tensor, shape: None
@@ -314,7 +322,7 @@ def run_stylegan2(path, config, place, budget=1.5):
     return result
 
 
-def run_dgl(binary, config, precision, threads, device):
+def run_dgl(binary, config, precision, threads, device, settings):
     network = {k: v for k, v in config.items() if k not in ("batch", "d_layers")}
     family = ("cyclegan" if "d_layers" in config else "vae" if "z_channels" in config
               else "diffusion" if "multiples" in config else "biggan" if "channels" in config else "stylegan2")
@@ -335,7 +343,8 @@ def run_dgl(binary, config, precision, threads, device):
         recipe.write("\n".join(lines) + "\n")
         recipe.flush()
         out = subprocess.run([binary, "bench", "--recipe", recipe.name, "--precision", precision, "--threads",
-                              str(threads), "--device", device, "--json"], check=True, capture_output=True,
+                              str(threads), "--device", device, "--json",
+                              *(word for setting in settings for word in ("--set", setting))], check=True, capture_output=True,
                              text=True).stdout
     return json.loads(out)
 
@@ -348,6 +357,7 @@ def main():
     parser.add_argument("--ddim", help="a checkout of ermongroup/ddim")
     parser.add_argument("--cyclegan", help="a checkout of pytorch-CycleGAN-and-pix2pix")
     parser.add_argument("--dgl", default="build/dgl")
+    parser.add_argument("--dgl-set", action="append", default=[], help="a recipe key for dgl, KEY=VALUE")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half,cyclegan,cyclegan-256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -398,7 +408,7 @@ def main():
                 runs[title].append(json.loads(out.splitlines()[-1]))
             for precision in precisions:
                 runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads,
-                                               arguments.device))
+                                               arguments.device, arguments.dgl_set))
         version = runs[titles[0]][0]["torch"]
         for key in keys:
             if any(key not in run for results in runs.values() for run in results):

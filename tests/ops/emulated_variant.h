@@ -30,7 +30,10 @@ inline std::map<std::string, Kernel> kernels() {
           {"reflect.fold", kernel(fold)},
           {"residual.spread", kernel(spread)},
           {"residual.gather", kernel(gather)},
-          {"upfirdn2d.upfirdn2d", kernel(upfirdn2d)}};
+          {"upfirdn2d.upfirdn2d", kernel(upfirdn2d)},
+          {"upfirdn2d.upfirdn2d_down", kernel(upfirdn2d_down)},
+          {"upfirdn2d.upfirdn2d_same", kernel(upfirdn2d_same)},
+          {"upfirdn2d.upfirdn2d_up", kernel(upfirdn2d_up)}};
 }
 
 }  // namespace VARIANT

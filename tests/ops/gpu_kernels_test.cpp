@@ -1,7 +1,13 @@
 #include "dgl/ops/gpu/kernels.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
 
+#include "devices.h"
 #include "dgl/base/error.h"
 #include "dgl/ops/bias_act.h"
 #include "dgl/ops/conv_act.h"
@@ -21,6 +27,26 @@
 namespace dgl::test {
 namespace {
 
+/// Where kernels run while an object lives: on a GPU ("cuda"), or as "emulated" on the processor.
+class KernelDevice {
+ public:
+  explicit KernelDevice(const std::string& name) : device(name == "cuda" ? torch::kCUDA : torch::kCPU) {
+    if (device.is_cpu()) emulation_.emplace(gpu);
+  }
+
+  const torch::Device device;
+  EmulatedGpu gpu;
+
+ private:
+  std::optional<ops::gpu::EmulationScope> emulation_;
+};
+
+std::vector<std::string> kernel_devices() {
+  std::vector<std::string> names = devices();
+  names.front() = "emulated";
+  return names;
+}
+
 /// An operation, for some numbers of channels and pixels that fill packs or do not.
 struct KernelCase {
   std::string name;
@@ -34,8 +60,8 @@ std::vector<KernelCase> kernel_cases(int64_t c, int64_t h, int64_t w) {
   const std::vector<int64_t> x{n, c, h, w}, per_channel{c}, per_image{n, c}, large{n, c, 2 * h, 2 * w};
   const torch::Tensor noise = torch::randn({n, 1, h, w});
   const auto statistics = [c](const torch::Tensor& x) {
-    const auto type = x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
-    return ops::NormStatistics{torch::zeros({c}, type), torch::ones({c}, type), 0.1, 1e-5};
+    const auto options = x.options().dtype(x.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat);
+    return ops::NormStatistics{torch::zeros({c}, options), torch::ones({c}, options), 0.1, 1e-5};
   };
   const auto group_norm = [c](ops::NormActivation activation) {
     return
@@ -78,6 +104,7 @@ std::vector<KernelCase> kernel_cases(int64_t c, int64_t h, int64_t w) {
       {"group_norm and ReLU", group_norm(ops::NormActivation::relu), {x, {c}, {c}}, {0}},
       {"add_upsampled", [](const Tensors& t) { return ops::add_upsampled(t[0], t[1]); }, {large, x}, {0, 1}},
       {"add_pooled", [](const Tensors& t) { return ops::add_pooled(t[0], t[1]); }, {large, x}, {0, 1}},
+      {"average_pool", [](const Tensors& t) { return ops::average_pool(t[0]); }, {large}, {0}},
       {"to RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {n, 3, c}}, {0}},
       {"to gray", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {x, {1, 1, c}}, {0}},
       {"from RGB", [](const Tensors& t) { return ops::pointwise(t[0], t[1]); }, {{n, 3, h, w}, {1, c, 3}}, {0}},
@@ -124,64 +151,71 @@ void check_sweeps(const KernelCase& test, const Tensors& inputs, const torch::Te
   }
 }
 
-class GpuKernels : public ::testing::TestWithParam<std::vector<int64_t>> {};
+class GpuKernels : public ::testing::TestWithParam<std::tuple<std::vector<int64_t>, std::string>> {
+ protected:
+  static std::vector<KernelCase> cases() {
+    const auto& size = std::get<0>(GetParam());
+    return kernel_cases(size[0], size[1], size[2]);
+  }
+};
 
 // Value, gradients, and gradients of their squares beside those of libtorch's operations in float64.
 TEST_P(GpuKernels, Float32) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(1);
-  EmulatedGpu gpu;
-  const ops::gpu::EmulationScope scope(gpu);
-  const auto& size = GetParam();
-  for (const KernelCase& test : kernel_cases(size[0], size[1], size[2])) {
+  const KernelDevice place(std::get<1>(GetParam()));
+  for (const KernelCase& test : cases()) {
     SCOPED_TRACE(test.name);
     const Tensors exact_inputs = inputs_of(test);
     Tensors inputs, expected;
-    for (const auto& t : exact_inputs) inputs.push_back(t.to(torch::kFloat));
-    const torch::Tensor weight = torch::randn_like(test.f(exact_inputs));
-    const Tensors actual = derivatives(test.f, inputs, weight.to(torch::kFloat));
+    for (const auto& t : exact_inputs) inputs.push_back(t.to(place.device, torch::kFloat));
+    const torch::Tensor exact_weight = torch::randn_like(test.f(exact_inputs)),
+                        weight = exact_weight.to(place.device, torch::kFloat);
+    const Tensors actual = derivatives(test.f, inputs, weight);
     {
       const ReferenceGuard reference;
-      expected = derivatives(test.f, exact_inputs, weight);
+      expected = derivatives(test.f, exact_inputs, exact_weight);
     }
     double largest = 0;  // what is zero there is a difference of such numbers here
     for (const auto& e : expected) largest = std::max(largest, e.defined() ? e.norm().item<double>() : 0);
     ASSERT_EQ(actual.size(), expected.size());
     for (size_t i = 0; i < expected.size(); ++i) {
-      const torch::Tensor zero = torch::zeros({}, torch::kDouble), &a = actual[i].defined() ? actual[i] : zero,
-                          &e = expected[i].defined() ? expected[i] : zero;
+      const torch::Tensor zero = torch::zeros({}, torch::kDouble),
+                          a = actual[i].defined() ? actual[i].to(torch::kCPU, torch::kDouble) : zero,
+                          e = expected[i].defined() ? expected[i] : zero;
       if (actual[i].defined() && expected[i].defined()) {
         ASSERT_EQ(a.sizes(), e.sizes()) << "result " << i;
       }
-      EXPECT_LT((a.to(torch::kDouble) - e).norm().item<double>(), 2e-5 * e.norm().item<double>() + 1e-6 * largest)
-          << "result " << i;
+      // A sum over all pixels, of the noise's strength, loses the most.
+      EXPECT_LT((a - e).norm().item<double>(), 5e-5 * e.norm().item<double>() + 1e-6 * largest) << "result " << i;
     }
-    check_sweeps(test, inputs, weight.to(torch::kFloat), 2e-5);
+    check_sweeps(test, inputs, weight, 2e-5);
   }
 }
 
 TEST_P(GpuKernels, Bfloat16) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(2);
-  EmulatedGpu gpu;
-  const ops::gpu::EmulationScope scope(gpu);
-  const auto& size = GetParam();
+  const KernelDevice place(std::get<1>(GetParam()));
   const ops::TwiceDifferentiable twice;  // else second derivatives by the scale are less exact in bfloat16
-  for (const KernelCase& test : kernel_cases(size[0], size[1], size[2])) {
+  for (const KernelCase& test : cases()) {
     if (test.maps.empty()) continue;
     SCOPED_TRACE(test.name);
     const Tensors inputs = inputs_of(test);
-    check_bfloat16(test.f, inputs, test.maps);
+    check_bfloat16(test.f, inputs, test.maps, place.device);
     Tensors rounded;
-    for (const auto& t : inputs) rounded.push_back(t.to(torch::kFloat));
+    for (const auto& t : inputs) rounded.push_back(t.to(place.device, torch::kFloat));
     for (const size_t m : test.maps) rounded[m] = rounded[m].to(torch::kBFloat16);
     check_sweeps(test, rounded, torch::rand_like(test.f(rounded)) + 0.5, 0.02);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, GpuKernels,
-                         ::testing::Values(std::vector<int64_t>{16, 6, 6}, std::vector<int64_t>{3, 5, 7},
-                                           std::vector<int64_t>{24, 3, 4}));
+INSTANTIATE_TEST_SUITE_P(
+    Sizes, GpuKernels,
+    ::testing::Combine(::testing::Values(std::vector<int64_t>{16, 6, 6}, std::vector<int64_t>{3, 5, 7},
+                                         std::vector<int64_t>{24, 3, 4}, std::vector<int64_t>{8, 13, 9}),
+                       ::testing::ValuesIn(kernel_devices())),
+    [](const auto& info) { return std::get<1>(info.param) + std::to_string(std::get<0>(info.param).front()); });
 
 TEST(GpuKernel, EachIsRunByAnOperation) {
   DGL_SKIP_FIBERS();
@@ -205,14 +239,17 @@ TEST(GpuKernel, EachIsRunByAnOperation) {
   EXPECT_EQ(gpu.seen(), expected);
 }
 
+class GpuKernelDetails : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Devices, GpuKernelDetails, ::testing::ValuesIn(kernel_devices()), device_of);
+
 // Of many pixels: several blocks sum up each image, and the rest of the last one is shorter.
-TEST(GpuKernel, SumsOfSeveralBlocks) {
+TEST_P(GpuKernelDetails, SumsOfSeveralBlocks) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(4);
-  EmulatedGpu gpu;
-  const ops::gpu::EmulationScope scope(gpu);
+  const KernelDevice place(GetParam());
   for (const auto type : {torch::kFloat, torch::kBFloat16}) {
-    const torch::Tensor a = torch::randn({1, 24, 67, 60}).to(type), b = torch::randn({1, 24, 67, 60}).to(type);
+    const torch::Tensor a = torch::randn({1, 24, 67, 60}).to(place.device, type),
+                        b = torch::randn({1, 24, 67, 60}).to(place.device, type);
     const torch::Tensor expected = (a.to(torch::kDouble) * b.to(torch::kDouble)).sum({2, 3});
     const torch::Tensor sums = ops::channel_dot(a, b);
     ASSERT_EQ(sums.scalar_type(), torch::kFloat);
@@ -223,52 +260,49 @@ TEST(GpuKernel, SumsOfSeveralBlocks) {
 }
 
 // What no number is stays so: all bits of a NaN are set on a GPU, which rounding must not carry into the sign.
-TEST(GpuKernel, NanStaysNan) {
+TEST_P(GpuKernelDetails, NanStaysNan) {
   DGL_SKIP_FIBERS();
-  EmulatedGpu gpu;
-  const ops::gpu::EmulationScope scope(gpu);
+  const KernelDevice place(GetParam());
   torch::Tensor x = torch::zeros({1, 8, 2, 2}).to(torch::kBFloat16), s = torch::ones({1, 8});
   s.data_ptr<float>()[0] = std::bit_cast<float>(0x7fffffffU);
-  const torch::Tensor y = ops::channel_scale(x, s);
+  const torch::Tensor y = ops::channel_scale(x.to(place.device), s.to(place.device));
   EXPECT_TRUE(y.select(1, 0).isnan().all().item<bool>());
   EXPECT_FALSE(y.select(1, 1).isnan().any().item<bool>());
 }
 
 // A view whose first number is not at a multiple of 16 bytes is read number by number.
-TEST(GpuKernel, ViewsOutOfPlace) {
+TEST_P(GpuKernelDetails, ViewsOutOfPlace) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(5);
-  EmulatedGpu gpu;
-  const torch::Tensor storage = torch::randn({1 + 2 * 8 * 4 * 4}), x = storage.slice(0, 1).view({2, 8, 4, 4}),
-                      s = torch::rand({2, 8});
+  const KernelDevice place(GetParam());
+  const torch::Tensor storage = torch::randn({1 + 2 * 8 * 4 * 4}, place.device),
+                      x = storage.slice(0, 1).view({2, 8, 4, 4}), s = torch::rand({2, 8}, place.device);
   ASSERT_NE(reinterpret_cast<uintptr_t>(x.data_ptr()) % 16, 0U);
-  const ops::gpu::EmulationScope scope(gpu);
   EXPECT_TRUE(torch::allclose(ops::channel_scale(x, s), x * s.view({2, 8, 1, 1})));
 }
 
-TEST(GpuKernel, Adam) {
+TEST_P(GpuKernelDetails, Adam) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(6);
-  EmulatedGpu gpu;
-  const ops::gpu::EmulationScope scope(gpu);
-  std::vector<ops::gpu::AdamTensors> tensors;
+  const KernelDevice place(GetParam());
+  std::vector<ops::gpu::AdamTensors> expected, tensors;
   for (int64_t i = 0; i < 50; ++i) {  // two launches
     const int64_t size = i == 0 ? 70000 : i;
-    tensors.push_back({torch::randn({size}), torch::randn({size}), torch::rand({size}),
-                       i == 3 ? torch::Tensor() : torch::randn({size})});
+    const auto& e = expected.emplace_back(
+        ops::gpu::AdamTensors{torch::randn({size}), torch::randn({size}), torch::rand({size}), torch::randn({size})});
+    const auto copy = [&](const torch::Tensor& t) { return t.to(place.device, torch::kFloat, false, /*copy=*/true); };
+    tensors.push_back({copy(e.parameter), copy(e.m), copy(e.v), i == 3 ? torch::Tensor() : copy(e.gradient)});
   }
-  std::vector<ops::gpu::AdamTensors> expected;
-  for (const auto& t : tensors) expected.push_back({t.parameter.clone(), t.m.clone(), t.v.clone(), t.gradient});
   const ops::AdamNumbers numbers{.beta1 = 0.5F, .beta2 = 0.99F, .rate = 0.01F, .scale = 1.5F, .epsilon = 1e-8F};
   ops::gpu::adam(tensors, numbers, 0.5F);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto& t = expected[i];
-    const torch::Tensor g = t.gradient.defined() ? t.gradient * 0.5F : torch::zeros_like(t.m);
-    ops::adam_update(t.parameter.data_ptr<float>(), t.m.data_ptr<float>(), t.v.data_ptr<float>(), g.data_ptr<float>(),
+    const auto& e = expected[i];
+    const torch::Tensor g = i == 3 ? torch::zeros_like(e.m) : e.gradient * 0.5F;
+    ops::adam_update(e.parameter.data_ptr<float>(), e.m.data_ptr<float>(), e.v.data_ptr<float>(), g.data_ptr<float>(),
                      g.numel(), numbers);
-    EXPECT_TRUE(torch::allclose(tensors[i].parameter, t.parameter, 1e-6, 1e-7)) << i;
-    EXPECT_TRUE(torch::allclose(tensors[i].m, t.m, 1e-6, 1e-7)) << i;
-    EXPECT_TRUE(torch::allclose(tensors[i].v, t.v, 1e-6, 1e-7)) << i;
+    EXPECT_TRUE(torch::allclose(tensors[i].parameter.cpu(), e.parameter, 1e-6, 1e-7)) << i;
+    EXPECT_TRUE(torch::allclose(tensors[i].m.cpu(), e.m, 1e-6, 1e-7)) << i;
+    EXPECT_TRUE(torch::allclose(tensors[i].v.cpu(), e.v, 1e-6, 1e-7)) << i;
   }
 }
 
@@ -288,6 +322,8 @@ TEST(GpuKernel, CompilesWithoutSpills) {
         if (variant.width == 1 && architecture != 90) continue;  // to save time
         const auto program = nvrtc->compile(source, variant, architecture, {"--ptxas-options=-v"});
         EXPECT_EQ(program.image.substr(1, 3), "ELF");
+        if (source == "adam" && &variant != &kVariants[0])
+          continue;  // the same for all: some NVRTC know it, and say no more
         size_t kernels = 0;
         for (size_t at = program.log.find("bytes spill stores"); at != std::string::npos;
              at = program.log.find("bytes spill stores", at + 1), ++kernels) {

@@ -145,10 +145,11 @@ inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const st
 /// value, the gradients and the gradients of the gradients' squares. How much bfloat16 loses depends on what cancels in
 /// a sum, and what stock operations lose depends on the processor: so there is no bound in numbers, but one of the
 /// ratio, between medians over several draws that round differently (a rounding that turns the sign before a ReLU makes
-/// a few draws far worse than the others). One rounding of the result, 2^-9 of its size, is always allowed.
-inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps) {
+/// a few draws far worse than the others). Two roundings of the result, each 2^-9 of its size, are always allowed.
+inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps,
+                           torch::Device device = torch::kCPU) {
   constexpr int kDraws = 15;
-  constexpr double kMaxRatio = 2, kRounding = 1.0 / 512;
+  constexpr double kMaxRatio = 2, kRounding = 1.0 / 256;
   struct Errors {
     std::vector<double> fast, stock;  // relative, one for each draw
   };
@@ -156,7 +157,7 @@ inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vec
   for (int draw = 0; draw < kDraws; ++draw) {
     Tensors x;
     // Changes of 2 % round to other bfloat16 numbers, and leave the shape of the problem as it is.
-    for (const auto& t : x64) x.push_back((t * (1 + 0.02 * torch::randn_like(t))).to(torch::kFloat));
+    for (const auto& t : x64) x.push_back((t * (1 + 0.02 * torch::randn_like(t))).to(device, torch::kFloat));
     for (const size_t i : maps) x[i] = x[i].to(torch::kBFloat16).to(torch::kFloat);
     // Of one sign, since sums that cancel show nothing but rounding.
     const torch::Tensor weight = torch::rand_like(f(x).detach()) + 0.5;

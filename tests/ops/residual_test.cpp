@@ -33,6 +33,14 @@ TEST_P(Residual, SquaresAgreeWithTheReference) {
   }
 }
 
+TEST_P(Residual, AveragePool) {
+  const auto pool = [](const Tensors& t) { return ops::average_pool(t[0].square()); };
+  check_against_reference(pool, {large_});
+  check_bfloat16([](const Tensors& t) { return ops::average_pool(t[0]); }, {large_}, {0});
+  const torch::Tensor x = large_.to(torch::kFloat);
+  EXPECT_TRUE(torch::equal(ops::average_pool(x), at::avg_pool2d(x, {2, 2})));
+}
+
 TEST_P(Residual, Bfloat16) {
   for (const auto f : {up, down}) check_bfloat16(f, {large_, small_}, {0, 1});
 }

@@ -43,6 +43,37 @@ Line resampled(const Resample& r, int size) {
   return line;
 }
 
+constexpr int kWindowTaps = 4, kWindowRows = 8;  ///< of a Window and a thread (the sources' kRows)
+
+/// The sources' Window: the same for few taps, as sums for the result's even and odd positions.
+struct Window {
+  float taps[2][kWindowTaps];
+  int first, size, out_size;
+};
+
+bool fits_window(const Line& line) { return line.count <= kWindowTaps && line.up * line.down <= 2; }
+
+Window window_of(const Line& line) {
+  Window window{.taps = {}, .first = -line.pad, .size = line.size, .out_size = line.out_size};
+  if (line.up == 1) {
+    std::copy_n(line.taps, line.count, window.taps[0]);
+    return window;
+  }
+  // The first tap that meets a sample, not an inserted zero, and which sample that is for results 0 and 1.
+  int tap[2], sample[2];
+  for (int phase = 0; phase < 2; ++phase) {
+    tap[phase] = std::abs(phase - line.pad) % 2;
+    sample[phase] = (phase - line.pad + tap[phase]) / 2;
+  }
+  window.first = std::min(sample[0], sample[1]);
+  for (int phase = 0; phase < 2; ++phase) {
+    for (int k = tap[phase], j = sample[phase] - window.first; k < line.count; k += 2, ++j) {
+      window.taps[phase][j] = line.taps[k];
+    }
+  }
+  return window;
+}
+
 Tensor filter(const Tensor& x, const Line& rows, const Line& columns, const Tensor& added_any) {
   const Tensor y =
       at::empty({x.size(0), x.size(1), rows.out_size, columns.out_size}, x.options().memory_format(working_format(x)));
@@ -52,6 +83,14 @@ Tensor filter(const Tensor& x, const Line& rows, const Line& columns, const Tens
   Variant variant = maps.variant({x.data_ptr(), more, y.data_ptr()});
   // Of contiguous maps the samples of neighbors do not lie together: threads beside each other read them.
   if (!maps.channels_last) variant.width = 1;
+  if (fits_window(rows) && fits_window(columns) && rows.up == columns.up && rows.down == columns.down) {
+    const char* kernel = rows.up == 2 ? "upfirdn2d_up" : rows.down == 2 ? "upfirdn2d_down" : "upfirdn2d_same";
+    Maps threads = maps;
+    threads.pixels = (rows.out_size + kWindowRows - 1) / kWindowRows * columns.out_size;
+    run(threads.packs("upfirdn2d", kernel, variant, x), x.data_ptr(), more, y.data_ptr(), window_of(rows),
+        window_of(columns), maps.images, maps.channels);
+    return y;
+  }
   run(maps.packs("upfirdn2d", "upfirdn2d", variant, x), x.data_ptr(), more, y.data_ptr(), rows, columns, maps.images,
       maps.channels);
   return y;

@@ -52,10 +52,20 @@ __device__ inline Values load(const Element* x, int pack) {
 }
 
 __device__ inline void store(Element* y, int pack, const Values& values) {
+#if BFLOAT16 && WIDTH == 8 && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  // Two at a time by one instruction, which rounds as narrowed() does.
+  unsigned words[4];
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(words[k]) : "f"(values.v[2 * k + 1]), "f"(values.v[2 * k]));
+  }
+  ((uint4*)y)[pack] = make_uint4(words[0], words[1], words[2], words[3]);
+#else
   Pack p;
 #pragma unroll
   for (int k = 0; k < WIDTH; ++k) p.v[k] = narrowed(values.v[k]);
   ((Pack*)y)[pack] = p;
+#endif
 }
 
 // Where pack `i` of an image lies: its numbers are of as many channels of a pixel, or of as many pixels of a channel.
