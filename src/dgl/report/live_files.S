@@ -1,9 +1,4 @@
-// The bytes of the page of `dgl report --watch`, with the symbols dgl_live_html and dgl_live_html_end.
-.section .rodata
-.global dgl_live_html
-.global dgl_live_html_end
-dgl_live_html:
-  .incbin "live/live.html"
-dgl_live_html_end:
+// The page of `dgl report --watch`.
+#include "dgl/base/embed.inc"
 
-.section .note.GNU-stack, "", %progbits
+embed dgl_live_html, "live/live.html"
