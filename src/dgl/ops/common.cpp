@@ -37,6 +37,12 @@ torch::Tensor to_float32(const torch::Tensor& t) {
   return t.scalar_type() == torch::kBFloat16 ? t.to(torch::kFloat) : t;
 }
 
+torch::Tensor softmax(const torch::Tensor& scores) {
+  // On a GPU libtorch computes 16-bit types in float32 by itself; a copy in that type would cost three more sweeps.
+  if (scores.is_cuda()) return at::softmax(scores, -1);
+  return at::softmax(scores, -1, torch::kFloat).to(scores.scalar_type());
+}
+
 torch::Tensor weight_of_taps(const torch::Tensor& taps_any) {
   constexpr int64_t kTaps = 9, kOut = 16, kIn = 32;  // one cache line of each row read, a few of each row written
   const torch::Tensor taps = taps_any.contiguous();

@@ -63,6 +63,9 @@ torch::Tensor weight_of_taps(const torch::Tensor& taps);
 /// Returns `t` in float32 if it is bfloat16, else unchanged.
 torch::Tensor to_float32(const torch::Tensor& t);
 
+/// Returns the softmax over the last dimension in `scores`' type, computed in float32.
+torch::Tensor softmax(const torch::Tensor& scores);
+
 /// Returns t.contiguous(), or undefined if t is.
 torch::Tensor contiguous_or_undefined(const torch::Tensor& t);
 

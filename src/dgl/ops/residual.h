@@ -14,4 +14,7 @@ torch::Tensor add_upsampled(const torch::Tensor& y, const torch::Tensor& s);
 /// Returns y [N, C, 2 H, 2 W] averaged over 2 x 2 pixels + s [N, C, H, W]. Reference: at::avg_pool2d.
 torch::Tensor add_pooled(const torch::Tensor& y, const torch::Tensor& s);
 
+/// Returns x [N, C, 2 H, 2 W] averaged over 2 x 2 pixels, for the shortcut itself. Reference: at::avg_pool2d.
+torch::Tensor average_pool(const torch::Tensor& x);
+
 }  // namespace dgl::ops

@@ -141,7 +141,7 @@ Tensor SelfAttention::forward(const Tensor& x, const Pass& pass) {
   const auto pooled = [](const Tensor& maps) { return as_pixels(at::max_pool2d(maps, {2, 2})); };
   const Tensor query = as_pixels(theta_->convolve(x, pass)), key = pooled(phi_->convolve(x, pass)),
                value = pooled(g_->convolve(x, pass));
-  const Tensor weights = at::softmax(at::bmm(query, key.transpose(1, 2)), -1, torch::kFloat).to(value.scalar_type());
+  const Tensor weights = ops::softmax(at::bmm(query, key.transpose(1, 2)));
   const Tensor attended = at::bmm(weights, value).view({x.size(0), x.size(2), x.size(3), -1}).permute({0, 3, 1, 2});
   return x + o_->convolve(attended, pass) * gamma_;
 }
@@ -173,7 +173,7 @@ Tensor DiscriminatorBlock::forward(const Tensor& x, const Pass& pass) {
   if (!shortcut_) return with_bias(y + x, conv2_->bias());
   // A pointwise convolution commutes with pooling. After it, it costs a quarter.
   const Tensor short_way =
-      with_bias(shortcut_->convolve(down_ ? at::avg_pool2d(x, {2, 2}) : x, pass), conv2_->bias() + shortcut_->bias());
+      with_bias(shortcut_->convolve(down_ ? ops::average_pool(x) : x, pass), conv2_->bias() + shortcut_->bias());
   return down_ ? ops::add_pooled(y, short_way) : y + short_way;
 }
 

@@ -161,4 +161,8 @@ Tensor add_pooled(const Tensor& y, const Tensor& s) {
   return residual_supports(y, s) ? AddPooled::apply(y, s) : at::avg_pool2d(y, {2, 2}) + s;
 }
 
+Tensor average_pool(const Tensor& x) {
+  return residual_supports(x, x) ? Gather::apply(x, 0.25) : at::avg_pool2d(x, {2, 2});
+}
+
 }  // namespace dgl::ops
