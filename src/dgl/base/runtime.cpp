@@ -102,10 +102,4 @@ at::Generator make_random(torch::Device device, uint64_t seed) {
   return random;
 }
 
-at::Generator random_on_host(const at::Generator& random, uint64_t stream) {
-  constexpr uint64_t kHostStreams = 0x686f7374;  // apart from the streams of training
-  if (random.device().is_cpu()) return random;
-  return make_random(torch::kCPU, stream_seed(random.current_seed(), kHostStreams, stream));
-}
-
 }  // namespace dgl

@@ -54,9 +54,4 @@ uint64_t stream_seed(uint64_t seed, uint64_t stream, uint64_t counter);
 /// Returns a new random number generator on `device`, seeded with `seed`.
 at::Generator make_random(torch::Device device, uint64_t seed);
 
-/// Returns a generator of the processor's for numbers that decide what to compute, which a processor would have to wait
-/// for on a GPU: `random` itself if it is the processor's, else a new one made from its seed, another for each
-/// `stream`.
-at::Generator random_on_host(const at::Generator& random, uint64_t stream);
-
 }  // namespace dgl

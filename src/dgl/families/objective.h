@@ -71,6 +71,10 @@ class Objective {
   virtual torch::Tensor fake_label_shares(const torch::Tensor& of_data) const { return of_data; }
   /// Takes a phase's statistics, averaged over shards, into the objective's and the networks' state.
   virtual void update_statistics(const Scalars& statistics) {}
+  /// Whether a GPU's work for a phase can be recorded and launched again (training/phase_recorder.h): it is the same in
+  /// each step but for the images, labels and random numbers. StepInput's progress and run_kimg must not matter. What
+  /// the guidance adds, or an augmentation, is not meant.
+  virtual bool recordable() const { return false; }
   /// Tensors of the objective's state (the running mean of path lengths), shared with it.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
 };

@@ -48,6 +48,11 @@ GuidanceResult DiscriminatorTerm::evaluate(const GuidanceInput& input) const {
   return result;
 }
 
+std::optional<double> DiscriminatorTerm::recordable_at(double progress) const {
+  if (teacher_.weight) return std::nullopt;  // its running means are the processor's
+  return teacher_.lambda(progress);
+}
+
 void DiscriminatorTerm::update_statistics(const Scalars& statistics) {
   if (teacher_.weight) teacher_.weight->update_statistics(statistics);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ class DiscriminatorTerm : public GuidanceTerm {
 
   size_t domain() const override { return teacher_.domain; }
   GuidanceResult evaluate(const GuidanceInput& input) const override;
+  std::optional<double> recordable_at(double progress) const override;
   void update_statistics(const Scalars& statistics) override;
   std::map<std::string, torch::Tensor> state() const override;
 

@@ -145,6 +145,16 @@ GuidanceResult Guidance::evaluate(const GuidanceInput& input) const {
   return sum;
 }
 
+std::optional<std::vector<double>> Guidance::recordable_at(double progress) const {
+  std::vector<double> numbers;
+  for (const auto& term : terms_) {
+    const std::optional<double> number = term->recordable_at(progress);
+    if (!number) return std::nullopt;
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
 void Guidance::update_statistics(const Scalars& statistics) {
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < terms_.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,6 +66,8 @@ class Guidance {
 
   /// The sum of the terms of the input's domain. Modifies nothing, so that shards can be judged concurrently.
   GuidanceResult evaluate(const GuidanceInput& input) const;
+  /// GuidanceTerm::recordable_at() of all terms; nothing if one has none.
+  std::optional<std::vector<double>> recordable_at(double progress) const;
   /// Takes the statistics of one step, averaged over shards. Unknown names are ignored.
   void update_statistics(const Scalars& statistics);
   /// The terms' state by name, tensors shared with them.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "dgl/base/torch.h"
@@ -51,6 +52,9 @@ class GuidanceTerm {
   virtual size_t domain() const { return 0; }
   /// The term for one batch. Modifies nothing, so that shards can be judged concurrently.
   virtual GuidanceResult evaluate(const GuidanceInput& input) const = 0;
+  /// If a GPU's work for the term can be recorded and launched again (training/phase_recorder.h) while this number
+  /// stays the same, the number: its lambda. Nothing else may depend on the progress.
+  virtual std::optional<double> recordable_at(double progress) const { return std::nullopt; }
   /// Takes the statistics of one step, averaged over shards. Unknown names are ignored.
   virtual void update_statistics(const Scalars& statistics) {}
   /// Tensors that a resumed run needs, shared with the term.

@@ -133,9 +133,8 @@ Tensor discriminator_loss(const AdversarialLoss& adversarial, Discriminator& dis
   const Batch& batch = input.real.at(domain);
   const int64_t n = fake.images.size(0);
   Tensor real = batch.images;
-  const bool replaced =
-      how.teacher_data > 0 &&
-      at::rand({1}, random_on_host(input.random, /*stream=*/1), torch::kFloat).item<double>() < how.teacher_data;
+  const bool replaced = how.teacher_data > 0 &&
+                        at::rand({1}, input.host_random(/*stream=*/1), torch::kFloat).item<double>() < how.teacher_data;
   if (replaced) real = guidance->teacher_images(n, batch.labels, input.random);
   std::vector<Tensor> images{input.augment(real), input.augment(fake.images)};
   std::vector<Tensor> labels{batch.labels, fake.labels};

@@ -91,6 +91,7 @@ struct Recipe {
   int64_t checkpoint_keep = 2;  ///< newest checkpoints that stay on the disk; the ends of stages always do
   bool tensorboard = true;      ///< whether log lines and sample grids go into event files for TensorBoard too
   std::string precision = "fp32";
+  bool cuda_graphs = false;   ///< whether a GPU's work for a phase is recorded and launched as a whole
   std::string gpu = "exact";  ///< how GPUs compute while they train: reproducibly, or as fast as they can
   double lr = 0.0025;
   double lr_discriminator = 0;           ///< 0: lr

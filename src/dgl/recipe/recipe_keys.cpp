@@ -90,6 +90,9 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        0,
        0,
        {"exact", "fast"}},
+      {"training", "cuda_graphs", &r.cuda_graphs,
+       "Whether a GPU's work for each phase of training is recorded as a CUDA graph, compared with the usual way once, "
+       "and then launched as a whole, of stylegan2 and biggan without augmentation; takes more of the GPU's memory"},
       {"training", "lr", &r.lr, "Learning rate of Adam, before the correction for lazy regularization", 0, 1},
       {"training", "lr_discriminator", &r.lr_discriminator, "Learning rate of discriminators; 0: lr", 0, 1},
       {"training", "lr_schedule", &r.lr_schedule,

@@ -89,7 +89,8 @@ PhaseBatch phase_batch(const Recipe& recipe, const NetworkSet& networks, const P
 }
 
 StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Phase& phase, const StepInput& input,
-                     Workers& workers, uint64_t seed, int64_t micro_batches, const ProcessGroup& processes) {
+                     Workers& workers, uint64_t seed, int64_t micro_batches, const ProcessGroup& processes,
+                     PhaseRecorder* recorder) {
   std::vector<Tensor> parameters;
   for (const NetworkSlot& slot : networks) {
     const bool trained = trains(phase, slot);
@@ -102,24 +103,34 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
   const int64_t shards = workers.count(), chunks = shards * micro_batches, all_chunks = chunks * processes.count();
   std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the micro-batches of each
   std::vector<std::vector<Tensor>> gradients(static_cast<size_t>(shards));
+  const auto compute = [&phase, parameters, all_chunks](const StepInput& own) {
+    PhaseResult result;
+    Tensor loss = phase.loss(own, result.output);
+    if (all_chunks > 1) loss = loss / static_cast<double>(all_chunks);
+    result.gradients = torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
+                                             /*allow_unused=*/true);
+    return result;
+  };
   const auto run_chunk = [&](int64_t shard, int64_t micro_batch) {
     const int64_t chunk = shard * micro_batches + micro_batch;
     const auto part = [&](const Tensor& all) { return all.defined() ? all.chunk(chunks)[chunk] : all; };
     StepInput own = input;
     for (Batch& batch : own.real) batch = {part(batch.images), part(batch.labels)};
-    own.random = make_random(input.real.at(0).images.device(),
-                             stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * chunks + chunk)));
-    StepOutput output;
-    Tensor loss = phase.loss(own, output);
-    if (micro_batch == 0) {
-      outputs[static_cast<size_t>(shard)] = output;
+    own.seed = stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * chunks + chunk));
+    PhaseResult result;
+    if (recorder) {
+      result = recorder->run(objective, phase, networks, all_chunks, own, compute);
+      if (micro_batches > 1) result = copied(result);
     } else {
-      add_to(outputs[static_cast<size_t>(shard)], output);
+      own.random = make_random(input.real.at(0).images.device(), own.seed);
+      result = compute(own);
     }
-    if (all_chunks > 1) loss = loss / static_cast<double>(all_chunks);
-    add_to(gradients[static_cast<size_t>(shard)],
-           torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
-                                 /*allow_unused=*/true));
+    if (micro_batch == 0) {
+      outputs[static_cast<size_t>(shard)] = result.output;
+    } else {
+      add_to(outputs[static_cast<size_t>(shard)], result.output);
+    }
+    add_to(gradients[static_cast<size_t>(shard)], result.gradients);
   };
   workers.run([&](int64_t shard) {
     for (int64_t i = 0; i < micro_batches; ++i) run_chunk(shard, i);

@@ -9,6 +9,7 @@
 #include "dgl/guidance/guidance.h"
 #include "dgl/nn/network_set.h"
 #include "dgl/recipe/recipe.h"
+#include "dgl/training/phase_recorder.h"
 
 namespace dgl {
 
@@ -32,8 +33,10 @@ PhaseBatch phase_batch(const Recipe& recipe, const NetworkSet& networks, const P
 /// trains (undefined if the loss does not depend on one). Each worker takes a shard of this process's local batch, in
 /// `micro_batches` equal parts one after the other; sums have a fixed order, so that results do not depend on timing.
 /// `input.random` is not used: every micro-batch of a shard draws from a generator of its own that starts from `seed`.
-/// Returns means over all shards; the objective has taken its statistics.
+/// `recorder`, which may be null, launches a GPU's work as a whole; gradients then keep their values until the phase
+/// runs again. Returns means over all shards; the objective has taken its statistics.
 StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Phase& phase, const StepInput& input,
-                     Workers& workers, uint64_t seed, int64_t micro_batches = 1, const ProcessGroup& processes = {});
+                     Workers& workers, uint64_t seed, int64_t micro_batches = 1, const ProcessGroup& processes = {},
+                     PhaseRecorder* recorder = nullptr);
 
 }  // namespace dgl

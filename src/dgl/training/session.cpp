@@ -311,6 +311,7 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
   recipe.shards = choose_shard_count(*student.objective, session->guidance, recipe.batch / recipe.accumulations,
                                      recipe.shards, session->device, processes);
   session->workers = std::make_unique<Workers>(recipe.shards / processes.count());
+  session->recorder = make_phase_recorder(recipe, session->device);
   for (size_t domain = 0; domain < session->data.size(); ++domain) {
     session->samplers.push_back(std::make_unique<BatchSampler>(session->data[domain], recipe.batch,
                                                                session->seed(Stream::data, domain), recipe.mirror,

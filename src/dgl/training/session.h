@@ -13,6 +13,7 @@
 #include "dgl/guidance/guidance.h"
 #include "dgl/run/run_state.h"
 #include "dgl/training/networks.h"
+#include "dgl/training/phase_recorder.h"
 
 namespace dgl {
 
@@ -68,6 +69,7 @@ struct TrainingSession {
   std::unique_ptr<TrainedNetworks> taught;
 
   std::unique_ptr<Workers> workers;
+  std::unique_ptr<PhaseRecorder> recorder;  ///< null unless training.cuda_graphs, on a GPU
   std::vector<Stage> stages;
   Schedule lr_schedule;  ///< factor of the learning rates over the images of all stages
   RunState state;

@@ -121,7 +121,7 @@ void Trainer::optimize_phase(TrainedNetworks& trained, const Phase& phase, const
   RunState& state = session_.state;
   const PhaseBatch batch = phase_batch(recipe, trained.networks, phase, input);
   const StepOutput output = run_phase(*trained.objective, trained.networks, phase, batch.input, *session_.workers, seed,
-                                      batch.micro_batches, *session_.processes);
+                                      batch.micro_batches, *session_.processes, session_.recorder.get());
   if (&trained == &session_.student) {
     session_.guidance.update_statistics(output.statistics);
     session_.augmentation.update_statistics(output.statistics);

@@ -27,6 +27,7 @@ class BigGanObjective : public Objective {
   torch::Tensor fake_label_shares(const torch::Tensor& of_data) const override {
     return settings_.fake_labels == "data" ? of_data : torch::Tensor();
   }
+  bool recordable() const override { return true; }
 
  private:
   /// Images of fresh latents and their labels [n].

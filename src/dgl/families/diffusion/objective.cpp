@@ -72,7 +72,7 @@ Batch DiffusionObjective::draw_samples(const StepInput& input) const {
       judged_images(std::llround(settings_.judged_share * static_cast<double>(real.size(0))), real.size(0));
   const auto options = real.options();
   std::vector<double> levels = noise_levels({"renoise", settings_.judged_steps, "karras"}, shape.precondition);
-  const at::Generator host = random_on_host(input.random, /*stream=*/0);
+  const at::Generator host = input.host_random(/*stream=*/0);
   const Tensor calls = at::randint(1, settings_.judged_steps + 1, {1}, host, torch::kLong);
   levels.resize(static_cast<size_t>(calls.item<int64_t>()));
   Batch samples;

@@ -11,6 +11,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/ops/common.h"
+#include "dgl/ops/gpu/launch.h"
 
 namespace dgl {
 
@@ -82,22 +83,34 @@ StyleGan2Objective::Draw StyleGan2Objective::draw(int64_t n, const StepInput& in
   };
   add_style();
   output.statistics["w_mean"] = styles[0].detach().mean(0);
-  drawn.cut = layers;
-  const at::Generator host = random_on_host(input.random, /*stream=*/0);
-  if (settings_.style_mixing > 0 && at::rand({1}, host, torch::kFloat).item<double>() < settings_.style_mixing) {
-    drawn.cut = at::randint(1, layers, {1}, host, torch::kLong).item<int64_t>();
-    add_style();
+  if (settings_.style_mixing > 0) {
+    const auto draw_cut = [layers, share = settings_.style_mixing](const at::Generator& random) {
+      if (at::rand({1}, random, torch::kFloat).item<double>() >= share) return static_cast<double>(layers);
+      return at::randint(1, layers, {1}, random, torch::kLong).item<double>();
+    };
+    if (input.on_gpu()) {  // the same operations in each step, mixed or not
+      drawn.cut = input.host_number(/*stream=*/0, draw_cut);
+      add_style();
+    } else if (const double cut = draw_cut(input.random); cut < static_cast<double>(layers)) {
+      drawn.cut = torch::tensor(cut);
+      add_style();
+    }
   }
   drawn.styles = mix_styles(styles, drawn.cut);
   return drawn;
 }
 
-Tensor StyleGan2Objective::mix_styles(const std::vector<Tensor>& styles, int64_t cut) const {
+Tensor StyleGan2Objective::mix_styles(const std::vector<Tensor>& styles, const Tensor& cut) const {
   const int64_t layers = generator_->num_ws();
   const auto of_layers = [](const Tensor& w, int64_t count) { return w.unsqueeze(1).expand({-1, count, -1}); };
   const Tensor first = of_layers(styles[0], layers);
   if (styles.size() == 1) return first;
-  return at::cat({first.slice(1, 0, cut), of_layers(styles[1], layers - cut)}, 1);
+  if (cut.is_cpu() && !ops::gpu::emulated()) {
+    const auto kept = cut.item<int64_t>();
+    return at::cat({first.slice(1, 0, kept), of_layers(styles[1], layers - kept)}, 1);
+  }
+  const Tensor of_first = at::arange(layers, cut.options()) < cut;
+  return at::where(of_first.view({1, layers, 1}), first, of_layers(styles[1], layers));
 }
 
 Tensor StyleGan2Objective::generator_main(const StepInput& input, StepOutput& output) {
@@ -114,7 +127,8 @@ Tensor StyleGan2Objective::generator_distillation(const StepInput& input, StepOu
 
 GuidedImages StyleGan2Objective::draw_images(const StepInput& input, StepOutput& output) {
   const Draw drawn = draw(input.real[0].images.size(0), input, output);
-  const at::Generator noise = input.random.clone();
+  // A recorded phase has no term that asks for the teacher's images.
+  const at::Generator noise = input.recorded_numbers ? input.random : input.random.clone();
   return {.images = generator_->synthesize(drawn.styles, input.random),
           .labels = drawn.labels,
           .last_weight = generator_->last_weight(),

@@ -26,6 +26,7 @@ class StyleGan2Objective : public Objective {
   /// Shards of whole groups of the discriminator's minibatch statistics, and of whole images for path lengths.
   int64_t max_shards(int64_t batch) const override;
   void update_statistics(const Scalars& statistics) override;
+  bool recordable() const override { return true; }
   std::map<std::string, torch::Tensor> state() const override { return {{"pl_mean", pl_mean_}}; }
 
  private:
@@ -34,11 +35,11 @@ class StyleGan2Objective : public Objective {
     torch::Tensor styles;  ///< [n, num_ws, w_dim] of fresh latents, mixed from two with the recipe's probability
     torch::Tensor labels;  ///< [n], each as often as among the real images; undefined without labels
     std::vector<torch::Tensor> latents;  ///< one or two of [n, z_dim]
-    int64_t cut = 0;                     ///< from this layer on, the styles are the second latent's
+    torch::Tensor cut;  ///< [], from this layer on, the styles are the second latent's; undefined with one latent
   };
   Draw draw(int64_t n, const StepInput& input, StepOutput& output);
   /// Styles [n, num_ws, w_dim] of one w [n, w_dim], or of two: the second from layer `cut` on.
-  torch::Tensor mix_styles(const std::vector<torch::Tensor>& styles, int64_t cut) const;
+  torch::Tensor mix_styles(const std::vector<torch::Tensor>& styles, const torch::Tensor& cut) const;
   /// The images of the teacher's generator for the same latents and noise.
   torch::Tensor teacher_images(const Draw& drawn, at::Generator noise, const std::shared_ptr<Sampler>& sampler) const;
   /// Images of as many fresh latents as there are real images, and the teacher's of the same.
