@@ -18,6 +18,9 @@ without a bf16 peer dgl's bf16 is too. fp16 is the StyleGAN2 peers' own mixed pr
 bf16. --peer-python is another Python with another PyTorch, as of a newer system; the
 version stands in the table. On a GPU every measurement ends with a synchronization, and peers run without TF32.
 
+--peer-compile runs the peers' networks by torch.compile. StyleGAN2's are left as they are: its regularizers
+differentiate twice, which torch.compile does not do.
+
 The peers' malloc is told to keep large blocks from step to step, as dgl tells its own: where page faults are dear, as on
 many virtual machines, they are up to four times as fast with it. --peer-malloc default leaves it as it is.
 """
@@ -55,15 +58,18 @@ KEEPING_MALLOC = dict(MALLOC_MMAP_THRESHOLD_=str(1 << 30), MALLOC_TRIM_THRESHOLD
 class Place:
     """Where and how a peer runs."""
 
-    def __init__(self, threads, device="cpu", precision="fp32"):
+    def __init__(self, threads, device="cpu", precision="fp32", compiles=False):
         import torch
 
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.torch, self.device, self.precision = torch, torch.device(device), precision
+        self.torch, self.device, self.precision, self.compiles = torch, torch.device(device), precision, compiles
         # As the peers' own training loops set it. They also let cuDNN try its algorithms out, which takes minutes for the
         # many shapes of mixed precision, and gains dgl nothing.
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+    def compiled(self, network):
+        return self.torch.compile(network) if self.compiles else network
 
     def autocast(self):
         return self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=self.precision == "bf16")
@@ -107,6 +113,7 @@ def run_biggan(path, config, place, budget=1.5):
     batch = config["batch"]
     real = place.randn(batch, 3, config["resolution"], config["resolution"])
     networks = dict(G=generator, D=discriminator)
+    make, judge = place.compiled(generator), place.compiled(discriminator)
 
     def phase(key):
         for k, network in networks.items():
@@ -114,11 +121,11 @@ def run_biggan(path, config, place, budget=1.5):
         networks[key].optim.zero_grad()
         z, labels = place.randn(batch, config["z_dim"]), torch.randint(10, (batch,), device=place.device)
         with torch.set_grad_enabled(key == "G"):
-            fake = generator(z, generator.shared(labels))
+            fake = make(z, generator.shared(labels))
         if key == "G":
-            loss = -discriminator(fake, labels).mean()
+            loss = -judge(fake, labels).mean()
         else:
-            scores = discriminator(torch.cat([fake, real]), torch.cat([labels, labels]))
+            scores = judge(torch.cat([fake, real]), torch.cat([labels, labels]))
             loss = torch.relu(1 + scores[:batch]).mean() + torch.relu(1 - scores[batch:]).mean()
         loss.backward()
         networks[key].optim.step()
@@ -131,7 +138,7 @@ def run_biggan(path, config, place, budget=1.5):
         z = place.randn(n, config["z_dim"])
         labels = torch.zeros(n, dtype=torch.long, device=place.device)
         with torch.no_grad():
-            result[f"sample_{n}"] = place.median_seconds(lambda: generator(z, generator.shared(labels)), budget)
+            result[f"sample_{n}"] = place.median_seconds(lambda: make(z, generator.shared(labels)), budget)
     return result
 
 
@@ -147,6 +154,7 @@ def run_vae(path, config, place, budget=1.5):
     encoder = torch.nn.Sequential(Encoder(**shape), torch.nn.Conv2d(2 * z, 2 * z, 1)).to(place.device)
     decoder = torch.nn.Sequential(torch.nn.Conv2d(z, z, 1), Decoder(**shape)).to(place.device)
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=4.5e-6, betas=(0.5, 0.9))
+    encoder, decoder = place.compiled(encoder), place.compiled(decoder)
     batch = config["batch"]
     real = place.randn(batch, 3, side, side)
 
@@ -181,6 +189,7 @@ def run_ddpm(path, config, place, budget=1.5):
                               resamp_with_conv=True),
         data=SimpleNamespace(image_size=side), diffusion=SimpleNamespace(num_diffusion_timesteps=1000))).to(place.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-4)
+    network = place.compiled(network)
     real = place.randn(batch, 3, side, side)
     alphas = (1 - torch.linspace(1e-4, 0.02, 1000)).cumprod(0).to(place.device)
 
@@ -219,12 +228,14 @@ def run_cyclegan(path, config, place, budget=1.5):
     g_optimizer, d_optimizer = (
         torch.optim.Adam(itertools.chain(*(n.parameters() for n in networks)), lr=2e-4, betas=(0.5, 0.999))
         for networks in ((g_ab, g_ba), (d_a, d_b)))
+    frozen = (d_a, d_b)
+    g_ab, g_ba, d_a, d_b = (place.compiled(network) for network in (g_ab, g_ba, d_a, d_b))
     batch, side = config["batch"], config["resolution"]
     a, b = torch.rand(2, batch, 3, side, side, device=place.device) * 2 - 1
     difference = lambda x, y: (x - y).abs().mean()
 
     def step():
-        for network in (d_a, d_b):
+        for network in frozen:
             network.requires_grad_(False)
         g_optimizer.zero_grad(set_to_none=True)
         fake_b, fake_a = g_ab(a), g_ba(b)
@@ -233,7 +244,7 @@ def run_cyclegan(path, config, place, budget=1.5):
                 + 5 * difference(g_ab(b), b) + 5 * difference(g_ba(a), a))
         loss.backward()
         g_optimizer.step()
-        for network in (d_a, d_b):
+        for network in frozen:
             network.requires_grad_(True)
         d_optimizer.zero_grad(set_to_none=True)
         for judge, real, fake in ((d_b, b, fake_b.detach()), (d_a, a, fake_a.detach())):
@@ -344,8 +355,8 @@ def run_dgl(binary, config, precision, threads, device, settings):
         recipe.flush()
         out = subprocess.run([binary, "bench", "--recipe", recipe.name, "--precision", precision, "--threads",
                               str(threads), "--device", device, "--json",
-                              *(word for setting in settings for word in ("--set", setting))], check=True, capture_output=True,
-                             text=True).stdout
+                              *(word for setting in settings for word in ("--set", setting))],
+                             check=True, capture_output=True, text=True).stdout
     return json.loads(out)
 
 
@@ -364,6 +375,7 @@ def main():
     parser.add_argument("--peer-precision", default="fp32", help="some of fp32, bf16 (under autocast) and fp16")
     parser.add_argument("--peer-python", default=sys.executable, help="the Python that runs the peers")
     parser.add_argument("--peer-malloc", choices=("keeping", "default"), default="keeping")
+    parser.add_argument("--peer-compile", action="store_true", help="peers by torch.compile, but for StyleGAN2")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--run-peer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -383,7 +395,7 @@ def main():
     if arguments.run_peer:
         name = arguments.run_peer
         _, path, run = peer_of(name)
-        place = Place(arguments.threads, arguments.device, arguments.peer_precision)
+        place = Place(arguments.threads, arguments.device, arguments.peer_precision, arguments.peer_compile)
         print(json.dumps({**run(path, CONFIGS[name], place), "torch": place.torch.__version__}))
         return
     environment = {**os.environ, **(KEEPING_MALLOC if arguments.peer_malloc == "keeping" else {})}
@@ -403,7 +415,8 @@ def main():
             for peer, title in zip(peers, titles):
                 out = subprocess.run([arguments.peer_python, "-O", __file__, option, checkout, "--threads",
                                       str(arguments.threads), "--device", arguments.device, "--peer-precision", peer,
-                                      "--run-peer", name], check=True, stdout=subprocess.PIPE, text=True,
+                                      "--run-peer", name, *(["--peer-compile"] if arguments.peer_compile else [])],
+                                     check=True, stdout=subprocess.PIPE, text=True,
                                      env=environment).stdout
                 runs[title].append(json.loads(out.splitlines()[-1]))
             for precision in precisions:
