@@ -84,6 +84,25 @@ for precision in fp32 bf16; do
   bench "ffhq256-$precision-guided" --recipe recipes/ffhq256-half.toml --width 1/2 --guided --precision "$precision" "${graphs[@]}"
 done
 
+# Two runs on noise, in the usual way and as graphs, from the same seed: exact GPUs give both the same losses.
+"$python" - "$out/noise" << 'PYTHON'
+import os, sys
+import numpy
+from PIL import Image
+os.makedirs(sys.argv[1], exist_ok=True)
+random = numpy.random.default_rng(0)
+for i in range(256):
+    Image.fromarray(random.integers(256, size=(32, 32), dtype="uint8")).save(f"{sys.argv[1]}/{i}.png")
+PYTHON
+step 20 prepare "$build/dgl" prepare "$out/noise" --size 32 --out "$out/noise.dgldata"
+for how in false true; do
+  step 60 "train-graphs-$how" "$build/dgl" train --recipe recipes/mnist32-teacher.toml --data "$out/noise.dgldata" \
+    --out "$out/graphs-$how" --device "$device" --set training.kimg=2 --set training.checkpoint_kimg=1 \
+    --set training.style_mixing=0.9 --set training.pl_weight=2 --set training.cuda_graphs="$how" \
+    --set evaluation.samples=64 --set evaluation.final_samples=64
+  cp "$out/graphs-$how/log.jsonl" "$out/graphs-$how.jsonl" && cat "$out/graphs-$how.jsonl"
+done
+
 # compare CONFIGURATION OPTION CHECKOUT PRECISIONS: beside a peer if there is one.
 compare() {
   local name=$1 option=$2 checkout=$peers/$3 precisions=$4

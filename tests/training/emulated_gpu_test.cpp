@@ -13,6 +13,7 @@
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 #include "ops/emulated_gpu.h"
+#include "training/family_recipes.h"
 
 namespace dgl::test {
 namespace {
@@ -30,8 +31,7 @@ std::unique_ptr<at::ObserverContext> note_waits(const at::RecordFunction& functi
 }
 
 struct EmulatedStep {
-  const char* name;
-  const char* recipe;
+  const char* family;
   bool guided = false;  ///< by a teacher's discriminator, to its scores and its features of pairs
 };
 
@@ -40,7 +40,7 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
   /// Runs each phase of a step, and returns losses and the norms of gradients by "phase.name".
   static std::map<std::string, double> run() {
     torch::manual_seed(1);
-    const Recipe recipe = parse_recipe(GetParam().recipe, "test");
+    const Recipe recipe = parse_recipe(family_recipes().at(GetParam().family), "test");
     const NetworkSet networks = make_networks(recipe, {}, torch::kCPU);
     const auto& settings = *recipe.network;
     const auto objective = recipe.family_info().objective(settings, networks);
@@ -94,7 +94,7 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
 };
 
 // A step of training by the GPU's kernels gives the losses and gradients of the processor's, and none of its phases
-// waits for a result. (Whether styles are mixed is drawn on the processor: random_on_host().)
+// waits for a result. (Whether styles are mixed is drawn on the processor: StepInput::host_number().)
 TEST_P(EmulatedGpuStep, AgreesAndDoesNotWait) {
   DGL_SKIP_FIBERS();
   const auto expected = run();
@@ -109,86 +109,12 @@ TEST_P(EmulatedGpuStep, AgreesAndDoesNotWait) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, EmulatedGpuStep,
-                         ::testing::Values(EmulatedStep{"stylegan2", R"(
-[network]
-resolution = 16
-img_channels = 3
-channel_base = 128
-channel_max = 8
-z_dim = 8
-w_dim = 8
-mapping_layers = 2
-[training]
-batch = 4
-style_mixing = 0
-)"},
-                                           EmulatedStep{"biggan", R"(
-family = "biggan"
-[network]
-resolution = 32
-img_channels = 3
-z_dim = 8
-classes = 3
-channels = 4
-shared_dim = 4
-[training]
-batch = 4
-)"},
-                                           EmulatedStep{"guided_biggan", R"(
-family = "biggan"
-[network]
-resolution = 32
-img_channels = 1
-z_dim = 8
-classes = 3
-channels = 4
-shared_dim = 4
-[training]
-batch = 4
-)",
-                                                        /*guided=*/true},
-                                           EmulatedStep{"vae", R"(
-family = "vae"
-[network]
-resolution = 16
-img_channels = 1
-channels = 16
-multiples = "1,2"
-blocks = 1
-z_channels = 2
-[training]
-batch = 2
-)"},
-                                           EmulatedStep{"diffusion", R"(
-family = "diffusion"
-[network]
-resolution = 8
-img_channels = 1
-channels = 16
-multiples = "1,2"
-blocks = 1
-attention = "4"
-dropout = 0
-sampler = "renoise"
-steps = 2
-[training]
-batch = 2
-)"},
-                                           EmulatedStep{"cyclegan", R"(
-family = "cyclegan"
-[network]
-resolution = 16
-img_channels = 3
-channels = 4
-blocks = 1
-[discriminator]
-channels = 4
-layers = 1
-[training]
-batch = 2
-pool = 0
-)"}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         ::testing::Values(EmulatedStep{"stylegan2"}, EmulatedStep{"biggan"},
+                                           EmulatedStep{"biggan", /*guided=*/true}, EmulatedStep{"vae"},
+                                           EmulatedStep{"diffusion"}, EmulatedStep{"cyclegan"}),
+                         [](const auto& info) {
+                           return (info.param.guided ? "guided_" : "") + std::string(info.param.family);
+                         });
 
 }  // namespace
 }  // namespace dgl::test

@@ -148,7 +148,9 @@ PhaseResult PhaseRecorder::run(const Objective& objective, const Phase& phase, c
   const std::optional<std::string> key = key_of(objective, phase, networks, parts, input);
   if (!key) return usual();
   // A schedule's lambda that changes from step to step makes a new key each time.
-  if (entries_.size() >= kMaxEntries) std::erase_if(entries_, [](const auto& entry) { return !entry.second.work; });
+  if (entries_.size() >= kMaxEntries) {
+    std::erase_if(entries_, [](const auto& entry) { return !entry.second.work && !entry.second.refused; });
+  }
   Entry& entry = entries_[*key];
   if (entry.refused) return usual();
   const std::vector<Tensor> buffers = buffers_of(networks);
@@ -158,9 +160,7 @@ PhaseResult PhaseRecorder::run(const Objective& objective, const Phase& phase, c
     entry.addresses = std::move(addresses);
   }
   if (!entry.work && entry.runs++ < kRunsBefore) return usual();
-  if (!entry.work) {
-    return record(entry, phase.name, buffers, input, [&](const StepInput& own) { return compute(own); });
-  }
+  if (!entry.work) return record(entry, phase.name, buffers, input, compute);
   launch(entry, input);
   return entry.result;
 }

@@ -103,9 +103,9 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
   const int64_t shards = workers.count(), chunks = shards * micro_batches, all_chunks = chunks * processes.count();
   std::vector<StepOutput> outputs(static_cast<size_t>(shards));  // sums over the micro-batches of each
   std::vector<std::vector<Tensor>> gradients(static_cast<size_t>(shards));
-  const auto compute = [&phase, parameters, all_chunks](const StepInput& own) {
+  const auto compute = [loss_of = phase.loss, parameters, all_chunks](const StepInput& own) {
     PhaseResult result;
-    Tensor loss = phase.loss(own, result.output);
+    Tensor loss = loss_of(own, result.output);
     if (all_chunks > 1) loss = loss / static_cast<double>(all_chunks);
     result.gradients = torch::autograd::grad({loss}, parameters, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                              /*allow_unused=*/true);
