@@ -195,6 +195,25 @@ TEST_P(PhaseRecorderTest, RampsAreNotRecorded) {
   EXPECT_EQ(recorder->recorded(), 1U);  // d_main, which it does not concern
 }
 
+TEST_P(PhaseRecorderTest, SaysOnceWhatIsNotRecorded) {
+  for (Trained* trained : {usual.get(), recorded.get()}) {
+    trained->guidance.add({.name = "teacher",
+                           .discriminator = trained->teacher.discriminator(),
+                           .loss = make_adversarial_loss("hinge", "loss"),
+                           .lambda = constant_schedule(0.1),
+                           .weight = make_weight("score", "test")},
+                          {{1, 32, 32}, 3});
+  }
+  testing::internal::CaptureStderr();
+  compare(4);
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "dgl: " + device.str() +
+          ": the GPU's work for g_main is not recorded: a teacher's term has a weight, or is of another kind than "
+          "its scores\n");
+  EXPECT_EQ(recorder->recorded(), 1U);
+}
+
 TEST_P(PhaseRecorderTest, WhatDiffersIsRefused) {
   if (device.is_cuda()) GTEST_SKIP() << "a GPU does what it is told";
   PhaseRecorder wrong(std::make_unique<EmulatedRecorder>(/*shift=*/1));

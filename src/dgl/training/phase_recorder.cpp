@@ -91,10 +91,19 @@ std::string difference(const std::vector<std::pair<std::string, Tensor>>& actual
   return "";
 }
 
-/// What has to be the same in all launches of a recording; nothing for a phase that cannot be recorded.
+void tell(const StepInput& input, const std::string& phase, const std::string& why_not) {
+  std::fprintf(stderr, "dgl: %s: the GPU's work for %s is not recorded: %s\n",
+               input.real.at(0).images.device().str().c_str(), phase.c_str(), why_not.c_str());
+}
+
+/// What has to be the same in all launches of a recording; nothing for a phase that cannot be recorded, and in
+/// `why_not` the reason.
 std::optional<std::string> key_of(const Objective& objective, const Phase& phase, const NetworkSet& networks,
-                                  int64_t parts, const StepInput& input) {
-  if (!objective.recordable() || phase.distillation || input.augmentation) return std::nullopt;
+                                  int64_t parts, const StepInput& input, std::string& why_not) {
+  if (!objective.recordable()) why_not = "this family's steps differ from one to the next";
+  if (phase.distillation) why_not = "it compares images with the teacher's";
+  if (input.augmentation) why_not = "images are augmented";
+  if (!why_not.empty()) return std::nullopt;
   std::string key = fmt::format("{} {} {} {}", static_cast<const void*>(&objective), phase.name, phase.guidance, parts);
   if (input.label_shares.defined()) key += fmt::format(" {}", input.label_shares.data_ptr());
   for (const Batch& batch : input.real) key += fmt::format(" {}", fmt::join(batch.images.sizes(), "x"));
@@ -106,7 +115,10 @@ std::optional<std::string> key_of(const Objective& objective, const Phase& phase
       });
   if (!has_terms) return key;
   const auto lambdas = input.guidance->recordable_at(input.progress);
-  if (!lambdas) return std::nullopt;
+  if (!lambdas) {
+    why_not = "a teacher's term has a weight, or is of another kind than its scores";
+    return std::nullopt;
+  }
   return key + fmt::format(" {}", fmt::join(*lambdas, " "));
 }
 
@@ -145,8 +157,12 @@ PhaseResult PhaseRecorder::run(const Objective& objective, const Phase& phase, c
     own.random = make_random(input.real.at(0).images.device(), input.seed);
     return compute(own);
   };
-  const std::optional<std::string> key = key_of(objective, phase, networks, parts, input);
-  if (!key) return usual();
+  std::string why_not;
+  const std::optional<std::string> key = key_of(objective, phase, networks, parts, input, why_not);
+  if (!key) {
+    if (told_.insert(phase.name + why_not).second) tell(input, phase.name, why_not);
+    return usual();
+  }
   // A schedule's lambda that changes from step to step makes a new key each time.
   if (entries_.size() >= kMaxEntries) {
     std::erase_if(entries_, [](const auto& entry) { return !entry.second.work && !entry.second.refused; });
@@ -204,8 +220,7 @@ PhaseResult PhaseRecorder::record(Entry& entry, const std::string& name, const s
     why = error.what();
   }
   if (why.empty()) return entry.result;
-  std::fprintf(stderr, "dgl: %s: the GPU's work for %s is not recorded: %s\n", device.str().c_str(), name.c_str(),
-               why.substr(0, why.find('\n')).c_str());
+  tell(input, name, why.substr(0, why.find('\n')));
   entry = {};
   entry.refused = true;
   restore(buffers, after);

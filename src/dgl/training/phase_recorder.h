@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ class PhaseRecorder {
 
   const std::unique_ptr<ops::gpu::WorkRecorder> recorder_;
   std::map<std::string, Entry> entries_;  // by what is the same in all launches of a recording
+  std::set<std::string> told_;            // of which phases, and why, it was said that they are not recorded
 };
 
 /// Returns a recorder for a run on `device`; null unless the recipe wants one (training.cuda_graphs) and it is a GPU.
