@@ -17,6 +17,7 @@
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 #include "ops/emulated_gpu.h"
+#include "training/family_recipes.h"
 
 namespace dgl::test {
 namespace {
@@ -42,19 +43,6 @@ class EmulatedRecorder : public ops::gpu::WorkRecorder {
   };
   uint64_t shift_;
 };
-
-constexpr char kBigGan[] = R"(
-family = "biggan"
-[network]
-resolution = 32
-img_channels = 1
-z_dim = 8
-classes = 3
-channels = 4
-shared_dim = 4
-[training]
-batch = 4
-)";
 
 constexpr char kStyleGan2[] = R"(
 [network]
@@ -82,7 +70,7 @@ struct Trained {
                   .discriminator = teacher.discriminator(),
                   .loss = make_adversarial_loss("hinge", "loss"),
                   .lambda = make_schedule(schedule, 0.1, "test")},
-                 {{1, 32, 32}, 3});
+                 {{3, 32, 32}, 3});
   }
 
   NetworkSet networks, teacher;
@@ -92,9 +80,9 @@ struct Trained {
 
 class PhaseRecorderTest : public ::testing::TestWithParam<std::string> {
  protected:
-  PhaseRecorderTest() : device(GetParam()) { use(kBigGan); }
+  PhaseRecorderTest() : device(GetParam()) { use(family_recipes().at("biggan")); }
 
-  void use(const char* text) {
+  void use(const std::string& text) {
     recipe = parse_recipe(text, "test");
     usual = std::make_unique<Trained>(recipe, device);
     recorded = std::make_unique<Trained>(recipe, device);
@@ -202,7 +190,7 @@ TEST_P(PhaseRecorderTest, SaysOnceWhatIsNotRecorded) {
                            .loss = make_adversarial_loss("hinge", "loss"),
                            .lambda = constant_schedule(0.1),
                            .weight = make_weight("score", "test")},
-                          {{1, 32, 32}, 3});
+                          {{3, 32, 32}, 3});
   }
   testing::internal::CaptureStderr();
   compare(4);
@@ -237,7 +225,7 @@ TEST_P(PhaseRecorderTest, WaysThatAreDrawnAreRefused) {
     DiscriminatorGuidance how;
     how.teacher_data = 0.5;
     trained->guidance.guide_discriminator(
-        how, std::dynamic_pointer_cast<Sampler>(trained->teacher.network("generator")), {{1, 32, 32}, 3});
+        how, std::dynamic_pointer_cast<Sampler>(trained->teacher.network("generator")), {{3, 32, 32}, 3});
   }
   testing::internal::CaptureStderr();
   compare(4);
