@@ -25,7 +25,7 @@ style_mixing = 0
 family = "biggan"
 [network]
 resolution = 32
-img_channels = 3
+img_channels = 1
 z_dim = 8
 classes = 3
 channels = 4

@@ -70,7 +70,7 @@ struct Trained {
                   .discriminator = teacher.discriminator(),
                   .loss = make_adversarial_loss("hinge", "loss"),
                   .lambda = make_schedule(schedule, 0.1, "test")},
-                 {{3, 32, 32}, 3});
+                 {{1, 32, 32}, 3});
   }
 
   NetworkSet networks, teacher;
@@ -190,7 +190,7 @@ TEST_P(PhaseRecorderTest, SaysOnceWhatIsNotRecorded) {
                            .loss = make_adversarial_loss("hinge", "loss"),
                            .lambda = constant_schedule(0.1),
                            .weight = make_weight("score", "test")},
-                          {{3, 32, 32}, 3});
+                          {{1, 32, 32}, 3});
   }
   testing::internal::CaptureStderr();
   compare(4);
@@ -225,7 +225,7 @@ TEST_P(PhaseRecorderTest, WaysThatAreDrawnAreRefused) {
     DiscriminatorGuidance how;
     how.teacher_data = 0.5;
     trained->guidance.guide_discriminator(
-        how, std::dynamic_pointer_cast<Sampler>(trained->teacher.network("generator")), {{3, 32, 32}, 3});
+        how, std::dynamic_pointer_cast<Sampler>(trained->teacher.network("generator")), {{1, 32, 32}, 3});
   }
   testing::internal::CaptureStderr();
   compare(4);
