@@ -164,6 +164,8 @@ TEST_P(GpuKernels, Float32) {
   DGL_SKIP_FIBERS();
   torch::manual_seed(1);
   const KernelDevice place(std::get<1>(GetParam()));
+  // A GPU's sums over all pixels, of the noise's strength, lose more.
+  const double tolerance = place.device.is_cuda() ? 5e-5 : 2e-5;
   for (const KernelCase& test : cases()) {
     SCOPED_TRACE(test.name);
     const Tensors exact_inputs = inputs_of(test);
@@ -186,8 +188,7 @@ TEST_P(GpuKernels, Float32) {
       if (actual[i].defined() && expected[i].defined()) {
         ASSERT_EQ(a.sizes(), e.sizes()) << "result " << i;
       }
-      // A sum over all pixels, of the noise's strength, loses the most.
-      EXPECT_LT((a - e).norm().item<double>(), 5e-5 * e.norm().item<double>() + 1e-6 * largest) << "result " << i;
+      EXPECT_LT((a - e).norm().item<double>(), tolerance * e.norm().item<double>() + 1e-6 * largest) << "result " << i;
     }
     check_sweeps(test, inputs, weight, 2e-5);
   }
@@ -322,8 +323,9 @@ TEST(GpuKernel, CompilesWithoutSpills) {
         if (variant.width == 1 && architecture != 90) continue;  // to save time
         const auto program = nvrtc->compile(source, variant, architecture, {"--ptxas-options=-v"});
         EXPECT_EQ(program.image.substr(1, 3), "ELF");
-        if (source == "adam" && &variant != &kVariants[0])
-          continue;  // the same for all: some NVRTC know it, and say no more
+        // The same for all variants: some NVRTC then know the program, and say nothing of it again.
+        const bool again = source == "adam" && &variant != &kVariants[0];
+        if (again && program.log.find("ptxas") == std::string::npos) continue;
         size_t kernels = 0;
         for (size_t at = program.log.find("bytes spill stores"); at != std::string::npos;
              at = program.log.find("bytes spill stores", at + 1), ++kernels) {

@@ -145,11 +145,13 @@ inline Tensors derivatives_of_type(const Function& f, const Tensors& x, const st
 /// value, the gradients and the gradients of the gradients' squares. How much bfloat16 loses depends on what cancels in
 /// a sum, and what stock operations lose depends on the processor: so there is no bound in numbers, but one of the
 /// ratio, between medians over several draws that round differently (a rounding that turns the sign before a ReLU makes
-/// a few draws far worse than the others). Two roundings of the result, each 2^-9 of its size, are always allowed.
+/// a few draws far worse than the others). One rounding of the result, 2^-9 of its size, is always allowed, on a GPU
+/// two, where sums come in another order.
 inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vector<size_t>& maps,
                            torch::Device device = torch::kCPU) {
   constexpr int kDraws = 15;
-  constexpr double kMaxRatio = 2, kRounding = 1.0 / 256;
+  constexpr double kMaxRatio = 2;
+  const double rounding = device.is_cuda() ? 1.0 / 256 : 1.0 / 512;
   struct Errors {
     std::vector<double> fast, stock;  // relative, one for each draw
   };
@@ -186,7 +188,7 @@ inline void check_bfloat16(const Function& f, const Tensors& x64, const std::vec
   for (size_t i = 0; i < results.size(); ++i) {
     if (results[i].fast.empty()) continue;
     const double fast = median(results[i].fast), stock = median(results[i].stock);
-    EXPECT_LT(fast, kMaxRatio * stock + kRounding) << "result " << i << ": relative errors against float64, medians";
+    EXPECT_LT(fast, kMaxRatio * stock + rounding) << "result " << i << ": relative errors against float64, medians";
   }
 }
 
