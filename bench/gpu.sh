@@ -28,8 +28,7 @@ step() {
   shift 2
   timeout "$limit" "$@" > "$out/$name.txt" 2>&1
   local status=$?
-  printf '%s: %s, %d s\n' "$name" "exit $status" $((SECONDS - start)) |
-    tee -a "$out/steps.txt"
+  printf '%s: exit %d, %d s\n' "$name" "$status" $((SECONDS - start)) | tee -a "$out/steps.txt"
 }
 
 : > "$out/steps.txt"

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "dgl/base/error.h"
-#include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 
 namespace dgl {

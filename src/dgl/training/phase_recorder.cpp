@@ -29,16 +29,6 @@ std::vector<Tensor> buffers_of(const NetworkSet& networks) {
   return buffers;
 }
 
-/// The addresses of all that a recording reads and writes in place.
-std::vector<const void*> addresses_of(const NetworkSet& networks, const std::vector<Tensor>& buffers) {
-  std::vector<const void*> addresses;
-  for (const NetworkSlot& slot : networks) {
-    for (const Tensor& parameter : slot.network->parameters()) addresses.push_back(parameter.data_ptr());
-  }
-  for (const Tensor& buffer : buffers) addresses.push_back(buffer.data_ptr());
-  return addresses;
-}
-
 std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> copies;
   for (const Tensor& t : tensors) copies.push_back(t.defined() ? t.clone() : t);
@@ -135,11 +125,23 @@ PhaseResult copied(const PhaseResult& result) {
 struct PhaseRecorder::Entry {
   int runs = 0;  ///< so far, in the usual way
   bool refused = false;
-  std::vector<const void*> addresses;
-  std::vector<Batch> real;  ///< what the recording reads
+  std::vector<std::pair<Tensor, const void*>> places;  ///< parameters and buffers, and where they were
+  std::vector<Batch> real;                             ///< what the recording reads
   std::unique_ptr<HostNumbers> numbers;
   PhaseResult result;  ///< what it writes
   std::unique_ptr<ops::gpu::RecordedWork> work;
+
+  void note_places(const NetworkSet& networks) {
+    places.clear();
+    for (const NetworkSlot& slot : networks) {
+      for (const Tensor& t : slot.network->parameters()) places.emplace_back(t, t.data_ptr());
+      for (const Tensor& t : slot.network->buffers()) places.emplace_back(t, t.data_ptr());
+    }
+  }
+  bool moved() const {
+    return std::any_of(places.begin(), places.end(),
+                       [](const auto& place) { return place.first.data_ptr() != place.second; });
+  }
 };
 
 PhaseRecorder::PhaseRecorder(std::unique_ptr<ops::gpu::WorkRecorder> recorder) : recorder_(std::move(recorder)) {}
@@ -152,31 +154,24 @@ size_t PhaseRecorder::recorded() const {
 
 PhaseResult PhaseRecorder::run(const Objective& objective, const Phase& phase, const NetworkSet& networks,
                                int64_t parts, const StepInput& input, const Compute& compute) {
-  const auto usual = [&] {
-    StepInput own = input;
-    own.random = make_random(input.real.at(0).images.device(), input.seed);
-    return compute(own);
-  };
   std::string why_not;
   const std::optional<std::string> key = key_of(objective, phase, networks, parts, input, why_not);
   if (!key) {
     if (told_.insert(phase.name + why_not).second) tell(input, phase.name, why_not);
-    return usual();
+    return compute(input);
   }
   // A schedule's lambda that changes from step to step makes a new key each time.
   if (entries_.size() >= kMaxEntries) {
     std::erase_if(entries_, [](const auto& entry) { return !entry.second.work && !entry.second.refused; });
   }
   Entry& entry = entries_[*key];
-  if (entry.refused) return usual();
-  const std::vector<Tensor> buffers = buffers_of(networks);
-  std::vector<const void*> addresses = addresses_of(networks, buffers);
-  if (entry.addresses != addresses) {
-    entry = {};
-    entry.addresses = std::move(addresses);
+  if (entry.refused) return compute(input);
+  if (entry.moved()) entry = {};
+  if (!entry.work && entry.runs++ < kRunsBefore) return compute(input);
+  if (!entry.work) {
+    entry.note_places(networks);
+    return record(entry, phase.name, buffers_of(networks), input, compute);
   }
-  if (!entry.work && entry.runs++ < kRunsBefore) return usual();
-  if (!entry.work) return record(entry, phase.name, buffers, input, compute);
   launch(entry, input);
   return entry.result;
 }
@@ -194,12 +189,11 @@ PhaseResult PhaseRecorder::record(Entry& entry, const std::string& name, const s
                                   const StepInput& input, const Compute& compute) {
   const torch::Device device = input.real.at(0).images.device();
   const std::vector<Tensor> before = clones(buffers);
-  StepInput own = input;
-  own.random = make_random(device, input.seed);
-  const PhaseResult expected = compute(own);
+  const PhaseResult expected = compute(input);
   const std::vector<Tensor> after = clones(buffers);
   std::string why;
   try {
+    StepInput own = input;
     for (Batch& batch : own.real) {
       batch.images = batch.images.clone();
       if (batch.labels.defined()) batch.labels = batch.labels.clone();
@@ -212,7 +206,6 @@ PhaseResult PhaseRecorder::record(Entry& entry, const std::string& name, const s
       recorded.random = random;
       entry.result = compute(recorded);
     });
-    own.recorded_numbers = nullptr;
     restore(buffers, before);
     launch(entry, input);
     why = difference(named(entry.result, buffers), named(expected, after));

@@ -38,9 +38,9 @@ class PhaseRecorder {
   PhaseRecorder(const PhaseRecorder&) = delete;
   PhaseRecorder& operator=(const PhaseRecorder&) = delete;
 
-  /// Returns compute(input), whose `seed` is that of its random numbers, by a recording if there is one. Tensors of a
-  /// result keep their values until the phase runs again. `parts` is the number of parts over which means are taken,
-  /// and `networks` are those whose parameters and buffers the phase works on.
+  /// Returns compute(input), whose `random` is new and starts from its `seed`, by a recording if there is one. Tensors
+  /// of a result keep their values until the phase runs again. `parts` is the number of parts over which means are
+  /// taken, and `networks` are those whose parameters and buffers the phase works on.
   PhaseResult run(const Objective& objective, const Phase& phase, const NetworkSet& networks, int64_t parts,
                   const StepInput& input, const Compute& compute);
   /// The number of phases that were recorded.

@@ -117,14 +117,9 @@ StepOutput run_phase(Objective& objective, const NetworkSet& networks, const Pha
     StepInput own = input;
     for (Batch& batch : own.real) batch = {part(batch.images), part(batch.labels)};
     own.seed = stream_seed(seed, 0, static_cast<uint64_t>(processes.rank() * chunks + chunk));
-    PhaseResult result;
-    if (recorder) {
-      result = recorder->run(objective, phase, networks, all_chunks, own, compute);
-      if (micro_batches > 1) result = copied(result);
-    } else {
-      own.random = make_random(input.real.at(0).images.device(), own.seed);
-      result = compute(own);
-    }
+    own.random = make_random(input.real.at(0).images.device(), own.seed);
+    PhaseResult result = recorder ? recorder->run(objective, phase, networks, all_chunks, own, compute) : compute(own);
+    if (recorder && micro_batches > 1) result = copied(result);
     if (micro_batch == 0) {
       outputs[static_cast<size_t>(shard)] = result.output;
     } else {

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/families/diffusion/samplers.h"
 #include "dgl/guidance/guided_loss.h"

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "dgl/base/error.h"
-#include "dgl/base/runtime.h"
 #include "dgl/base/torch.h"
 #include "dgl/losses/regularizers.h"
 #include "dgl/ops/common.h"
@@ -105,7 +104,7 @@ Tensor StyleGan2Objective::mix_styles(const std::vector<Tensor>& styles, const T
   const auto of_layers = [](const Tensor& w, int64_t count) { return w.unsqueeze(1).expand({-1, count, -1}); };
   const Tensor first = of_layers(styles[0], layers);
   if (styles.size() == 1) return first;
-  if (cut.is_cpu() && !ops::gpu::emulated()) {
+  if (!ops::gpu::on_gpu(cut)) {
     const auto kept = cut.item<int64_t>();
     return at::cat({first.slice(1, 0, kept), of_layers(styles[1], layers - kept)}, 1);
   }

@@ -15,12 +15,7 @@ template <int UP, int DOWN, int TAPS>
 __device__ inline void slide(const Element* x, const Element* added, Element* y, const Window& rows,
                              const Window& columns, int images, int channels) {
   const int groups = channels / (CHANNELS_LAST ? WIDTH : 1), runs = (rows.out_size + kRows - 1) / kRows;
-  const auto pack_of = [&](int image, int group, int row, int column, const Window& high, const Window& wide,
-                           bool result) {
-    const int height = result ? high.out_size : high.size, width = result ? wide.out_size : wide.size;
-    return CHANNELS_LAST ? ((image * height + row) * width + column) * groups + group
-                         : ((image * groups + group) * height + row) * width + column;
-  };
+  const int pixels = rows.size * columns.size, out_pixels = rows.out_size * columns.out_size;
   for_each_pack(images, runs * columns.out_size * groups, [&](int image, int i) {
     int group, column, run;
     if (CHANNELS_LAST) {
@@ -47,7 +42,7 @@ __device__ inline void slide(const Element* x, const Element* added, Element* y,
 #pragma unroll
       for (int j = 0; j < TAPS; ++j) {
         if (across[j] == 0) continue;
-        const Values v = load(x, pack_of(image, group, row, left + j, rows, columns, false));
+        const Values v = load(x, index_of(image, group, row * columns.size + left + j, groups, pixels));
 #pragma unroll
         for (int k = 0; k < WIDTH; ++k) sum.v[k] += across[j] * v.v[k];
       }
@@ -64,7 +59,7 @@ __device__ inline void slide(const Element* x, const Element* added, Element* y,
       for (int phase = 0; phase < UP; ++phase) {
         const int row = run * kRows + q * UP + phase;
         if (row < rows.out_size) {
-          const int at = pack_of(image, group, row, column, rows, columns, true);
+          const int at = index_of(image, group, row * columns.out_size + column, groups, out_pixels);
           Values sum = added ? load(added, at) : zeros();
 #pragma unroll
           for (int j = 0; j < TAPS; ++j) {
