@@ -369,6 +369,7 @@ def main():
     parser.add_argument("--cyclegan", help="a checkout of pytorch-CycleGAN-and-pix2pix")
     parser.add_argument("--dgl", default="build/dgl")
     parser.add_argument("--dgl-set", action="append", default=[], help="a recipe key for dgl, KEY=VALUE")
+    parser.add_argument("--dgl-fast", action="store_true", help="dgl's bf16 with training.cpu and training.gpu fast, too")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--configs", default="32,64,256,biggan,vae,vae-quarter,ddpm,ddpm-half,cyclegan,cyclegan-256")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -400,12 +401,13 @@ def main():
         return
     environment = {**os.environ, **(KEEPING_MALLOC if arguments.peer_malloc == "keeping" else {})}
     keys = ("images_per_second", "sample_1", "sample_16", "peak_memory_bytes")
-    precisions, peers = ("fp32", "bf16"), arguments.peer_precision.split(",")
+    precisions, peers = ("fp32", "bf16", *(["bf16 fast"] if arguments.dgl_fast else [])), arguments.peer_precision.split(",")
     if any(peer not in ("fp32", "bf16", "fp16") for peer in peers):
         parser.error(f"--peer-precision {arguments.peer_precision}: expected some of fp32, bf16 and fp16")
     titles = [f"peer {peer}" for peer in peers]
-    print(f"| configuration | quantity | torch | {' | '.join(titles)} | dgl fp32 | ratio | dgl bf16 | ratio |")
-    print("|---" * (7 + len(peers)) + "|")
+    columns = titles + [word for precision in precisions for word in (f"dgl {precision}", "ratio")]
+    print(f"| configuration | quantity | torch | {' | '.join(columns)} |")
+    print("|---" * (3 + len(columns)) + "|")
     for name in arguments.configs.split(","):
         option, checkout = peer_of(name)[:2]
         if not checkout:
@@ -420,8 +422,10 @@ def main():
                                      env=environment).stdout
                 runs[title].append(json.loads(out.splitlines()[-1]))
             for precision in precisions:
-                runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], precision, arguments.threads,
-                                               arguments.device, arguments.dgl_set))
+                number, *fast = precision.split()
+                settings = arguments.dgl_set + [f"training.{key}=fast" for key in ("cpu", "gpu") if fast]
+                runs[precision].append(run_dgl(arguments.dgl, CONFIGS[name], number, arguments.threads,
+                                               arguments.device, settings))
         version = runs[titles[0]][0]["torch"]
         for key in keys:
             if any(key not in run for results in runs.values() for run in results):
@@ -435,7 +439,8 @@ def main():
                 row += f" {middle[title] * scale:.4g} |"
             for precision in precisions:
                 # Like beside like, where the peer ran in that precision.
-                other = "fp16" if precision == "bf16" and "fp16" in peers else precision
+                number = precision.split()[0]
+                other = "fp16" if number == "bf16" and "fp16" in peers else number
                 peer = middle.get(f"peer {other}", middle[titles[0]])
                 ratio = peer / middle[precision] if inverse else middle[precision] / peer
                 row += f" {middle[precision] * scale:.4g} | {ratio:.2f} |"

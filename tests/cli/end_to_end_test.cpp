@@ -7,6 +7,7 @@
 #include "cli/teacher_of_squares.h"
 #include "dgl/base/torch.h"
 #include "dgl/formats/safetensors.h"
+#include "dgl/ops/kernel_set.h"
 #include "formats/make_checkpoint.h"
 #include "metrics/hashed_inception.h"
 
@@ -270,21 +271,37 @@ TEST_F(EndToEnd, SamplesAndScoresAreExact) {
 
 // Four steps with all regularizers, on the same random numbers.
 TEST_F(EndToEnd, PlainOperationsAndBfloat16TrainAlike) {
-  const auto losses = [&](const std::string& out, const std::string& set) {
-    expect_success(run({"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out, "--overwrite", "--set",
-                        "network.channel_base=1024", "--set", "network.channel_max=32", "--set", "training.kimg=0.032",
-                        "--set", "training.shards=1", "--set", set}));
+  std::string said;
+  const auto losses = [&](const std::string& out, const Words& sets) {
+    Words words{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out, "--overwrite"};
+    for (const std::string& set :
+         {"network.channel_base=1024", "network.channel_max=32", "training.kimg=0.032", "training.shards=1"}) {
+      words = with(words, {"--set", set});
+    }
+    for (const std::string& set : sets) words = with(words, {"--set", set});
+    const Outcome outcome = run(words);
+    expect_success(outcome);
+    said = outcome.out + outcome.err;
     const std::string log = read_file(at(out + "/log.jsonl"));
     return nlohmann::json::parse(log.substr(0, log.find('\n')))["loss"];
   };
-  const auto fast = losses("fast", "training.seed=0"), plain = losses("plain", "ops.reference=true"),
-             half = losses("bf16", "training.precision=bf16");
+  const auto fast = losses("fast", {}), plain = losses("plain", {"ops.reference=true"}),
+             half = losses("bf16", {"training.precision=bf16"});
+  EXPECT_EQ(said.find("training.cpu"), std::string::npos) << said;
+  const auto products = losses("products", {"training.precision=bf16", "training.cpu=fast"});
+  EXPECT_EQ(said.find("training.cpu") == std::string::npos, ops::kernels_multiply_bfloat16()) << said;
+  EXPECT_EQ(products != half, ops::kernels_multiply_bfloat16());
   for (const char* name : {"g_main", "g_reg", "d_main", "d_reg"}) {
     const double expected = plain[name].get<double>();
     // Adam's first step follows the sign of every gradient, also of those that are rounding alone.
     EXPECT_NEAR(fast[name].get<double>(), expected, 2e-3 * std::abs(expected)) << name;
     EXPECT_NEAR(half[name].get<double>(), expected, 0.1 * std::abs(expected)) << name;
+    EXPECT_NEAR(products[name].get<double>(), expected, 0.1 * std::abs(expected)) << name;
   }
+  EXPECT_EQ(losses("float32", {"training.cpu=fast"}), fast);
+  EXPECT_NE(said.find("training.cpu = \"fast\" changes nothing unless training.precision is \"bf16\""),
+            std::string::npos)
+      << said;
 }
 
 TEST_F(EndToEnd, EvalProfileAndBenchGiveJson) {

@@ -11,6 +11,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/family.h"
 #include "dgl/guidance/guidance.h"
+#include "dgl/training/bench.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 #include "ops/emulated_gpu.h"
@@ -45,15 +46,7 @@ class EmulatedGpuStep : public ::testing::TestWithParam<EmulatedStep> {
     const NetworkSet networks = make_networks(recipe, {}, torch::kCPU);
     const auto& settings = *recipe.network;
     const auto objective = recipe.family_info().objective(settings, networks);
-    StepInput input;
-    for (size_t domain = 0; domain < recipe.family_info().domains().size(); ++domain) {
-      Batch& batch = input.real.emplace_back();
-      batch.images = torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution});
-      if (settings.labels() > 0) batch.labels = torch::randint(settings.labels(), {recipe.batch}, torch::kLong);
-    }
-    if (settings.labels() > 0) {
-      input.label_shares = torch::full({settings.labels()}, 1.0 / static_cast<double>(settings.labels()));
-    }
+    StepInput input = random_step_input(recipe, torch::kCPU);
     const NetworkSet teacher = make_networks(recipe, {}, torch::kCPU);
     Guidance guidance;
     if (GetParam().guided) {

@@ -14,6 +14,7 @@
 #include "dgl/base/torch.h"
 #include "dgl/families/family.h"
 #include "dgl/guidance/guidance.h"
+#include "dgl/training/bench.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 #include "ops/emulated_gpu.h"
@@ -107,17 +108,10 @@ class PhaseRecorderTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  /// A batch of its own for each step.
+  /// A batch of its own for each step, with the labels' shares in the same place, as in a run.
   StepInput draw() const {
-    StepInput input;
-    const auto& settings = *recipe.network;
-    Batch& batch = input.real.emplace_back();
-    batch.images =
-        torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution}, device);
-    if (settings.labels() > 0) {
-      batch.labels = torch::randint(settings.labels(), {recipe.batch}, torch::dtype(torch::kLong).device(device));
-      input.label_shares = shares;
-    }
+    StepInput input = random_step_input(recipe, device);
+    if (input.label_shares.defined()) input.label_shares = shares;
     return input;
   }
 

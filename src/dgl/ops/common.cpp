@@ -1,6 +1,7 @@
 #include "dgl/ops/common.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "dgl/base/parallel.h"
@@ -11,6 +12,7 @@ namespace dgl::ops {
 
 thread_local int ReferenceScope::depth_ = 0;
 thread_local int TwiceDifferentiable::depth_ = 0;
+std::atomic<int> FastProducts::count_ = 0;
 
 bool has_fast_kernel(const torch::Tensor& t) {
   if (!t.device().is_cpu() || gpu::emulated()) return gpu::runs(t);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include <torch/types.h>
@@ -37,6 +38,22 @@ class TwiceDifferentiable {
 
  private:
   static thread_local int depth_;
+};
+
+/// While an object with `on` lives, Winograd's algorithm multiplies bfloat16 data as such on processors that have
+/// instructions for it, in place of float32 numbers (training.cpu = "fast"). It concerns all threads. A convolution's
+/// error is then 1 % of its results' standard deviation, six times that of direct convolution in bfloat16.
+class FastProducts {
+ public:
+  explicit FastProducts(bool on) : on_(on) { count_ += on ? 1 : 0; }
+  ~FastProducts() { count_ -= on_ ? 1 : 0; }
+  FastProducts(const FastProducts&) = delete;
+  FastProducts& operator=(const FastProducts&) = delete;
+  static bool wanted() { return count_ > 0; }
+
+ private:
+  static std::atomic<int> count_;
+  const bool on_;
 };
 
 /// Returns true if the kernels for every type (bias_act, modulate, upfirdn2d, reflect) support `t`: on the CPU,

@@ -18,4 +18,7 @@ bool processor_has_bfloat16();
 /// The float32 numbers in a vector register of these kernels.
 int64_t register_numbers();
 
+/// Returns true if these kernels can multiply bfloat16 numbers as such (FastProducts).
+bool kernels_multiply_bfloat16();
+
 }  // namespace dgl::ops

@@ -6,7 +6,8 @@
 
 namespace dgl::ops {
 
-// Products of small float32 matrices whose rows fill whole registers. Private to this library.
+// Products of small matrices whose rows fill whole registers: of float32 numbers, or of pairs of bfloat16 numbers,
+// where a pair is a step of the sum (kHalfProducts). Sums are float32. Private to this library.
 
 /// Rows of a product (kRows) and of sums over pixels (kSumRows) that fit the registers together with two registers of
 /// columns. kSumRows divides every number of channels that fills registers.
@@ -21,8 +22,8 @@ static_assert(kVecSize % kSumRows == 0);
 
 /// Computes c[Rows x Columns * kVecSize] = a . b, or adds that to c if `add`. All of c is in registers. Element (r, k)
 /// of a is at a[r * a_row + k * a_column], row k of b at b + k * n, and row r of c at c + r * n.
-template <int64_t Rows, int64_t Columns>
-inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t n,
+template <int64_t Rows, int64_t Columns, class Number>
+inline void multiply_block(const Number* a, int64_t a_row, int64_t a_column, const Number* b, float* c, int64_t n,
                            int64_t depth, bool add) {
   Vec sums[Rows][Columns];
 #pragma GCC unroll 16
@@ -31,14 +32,14 @@ inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, cons
     for (int64_t j = 0; j < Columns; ++j) sums[r][j] = add ? load(c + r * n + j * kVecSize) : Vec{};
   }
   for (int64_t k = 0; k < depth; ++k) {
-    Vec row[Columns];
+    decltype(load(b)) row[Columns];
 #pragma GCC unroll 4
     for (int64_t j = 0; j < Columns; ++j) row[j] = load(b + k * n + j * kVecSize);
 #pragma GCC unroll 16
     for (int64_t r = 0; r < Rows; ++r) {
-      const float factor = a[r * a_row + k * a_column];
+      const Number factor = a[r * a_row + k * a_column];
 #pragma GCC unroll 4
-      for (int64_t j = 0; j < Columns; ++j) sums[r][j] += factor * row[j];
+      for (int64_t j = 0; j < Columns; ++j) add_products(sums[r][j], factor, row[j]);
     }
   }
 #pragma GCC unroll 16
@@ -50,9 +51,9 @@ inline void multiply_block(const float* a, int64_t a_row, int64_t a_column, cons
 
 /// Computes c [rows, n] = a . b [depth, n], or adds that to c if `add`. `rows` is a multiple of Rows, `n` of kVecSize.
 /// Takes two registers of columns at a time.
-template <int64_t Rows>
-inline void multiply(const float* a, int64_t a_row, int64_t a_column, const float* b, float* c, int64_t rows, int64_t n,
-                     int64_t depth, bool add) {
+template <int64_t Rows, class Number>
+inline void multiply(const Number* a, int64_t a_row, int64_t a_column, const Number* b, float* c, int64_t rows,
+                     int64_t n, int64_t depth, bool add) {
   int64_t j = 0;
   for (; j + 2 * kVecSize <= n; j += 2 * kVecSize) {
     for (int64_t r = 0; r < rows; r += Rows) {

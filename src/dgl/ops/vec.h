@@ -2,6 +2,7 @@
 
 #include <c10/util/BFloat16.h>
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -50,6 +51,54 @@ inline void store(c10::BFloat16* p, const Vec& v) {
   wide += 0x7fff + ((wide >> 16) & 1);
   *reinterpret_cast<HalfWords*>(p) = __builtin_convertvector(wide >> 16, HalfWords);
 #endif
+}
+
+/// Two bfloat16 numbers, the first in the lower half, whose products with those of another pair are added.
+struct __attribute__((may_alias)) HalfPair {
+  uint32_t both;
+};
+
+/// Loads the pairs of a register's lanes.
+inline Words load(const HalfPair* p) {
+  Words lanes;
+  std::memcpy(&lanes, p, sizeof(lanes));
+  return lanes;
+}
+
+/// Adds the products of a pair with those of each lane to `sum` (float32), if kHalfProducts. Denormal numbers count as
+/// zero.
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+constexpr bool kHalfProducts = true;
+inline void add_products(Vec& sum, HalfPair factor, const Words& lanes) {
+  const __m512i all = _mm512_set1_epi32(static_cast<int>(factor.both));
+  __m512i pairs;
+  std::memcpy(&pairs, &lanes, sizeof(pairs));
+  __m512 total;
+  std::memcpy(&total, &sum, sizeof(total));
+  total = _mm512_dpbf16_ps(total, std::bit_cast<__m512bh>(all), std::bit_cast<__m512bh>(pairs));
+  std::memcpy(static_cast<void*>(&sum), &total, sizeof(total));
+}
+#else
+constexpr bool kHalfProducts = false;
+inline void add_products(Vec&, HalfPair, const Words&) {}
+#endif
+inline void add_products(Vec& sum, float factor, const Vec& lanes) { sum += factor * lanes; }
+
+/// The numbers of a register, rounded as by store(), in the lower halves of words.
+inline Words rounded_words(const Vec& v) {
+  c10::BFloat16 halves[kVecSize];
+  store(halves, v);
+  return __builtin_convertvector(*reinterpret_cast<const HalfWords*>(halves), Words);
+}
+
+/// Sets each lane's pair to a number, rounded, and zero, or its second number to one.
+inline void store_first(HalfPair* p, const Vec& v) {
+  const Words words = rounded_words(v);
+  std::memcpy(static_cast<void*>(p), &words, sizeof(words));
+}
+inline void add_second(HalfPair* p, const Vec& v) {
+  const Words words = load(p) | (rounded_words(v) << 16);
+  std::memcpy(static_cast<void*>(p), &words, sizeof(words));
 }
 
 }  // namespace dgl::ops

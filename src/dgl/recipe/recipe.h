@@ -92,6 +92,7 @@ struct Recipe {
   bool tensorboard = true;      ///< whether log lines and sample grids go into event files for TensorBoard too
   std::string precision = "fp32";
   bool cuda_graphs = false;   ///< whether a GPU's work for a phase is recorded and launched as a whole
+  std::string cpu = "exact";  ///< how a processor computes while it trains in bf16: as exactly, or as fast, as it can
   std::string gpu = "exact";  ///< how GPUs compute while they train: reproducibly, or as fast as they can
   double lr = 0.0025;
   double lr_discriminator = 0;           ///< 0: lr

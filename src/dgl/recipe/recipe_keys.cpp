@@ -90,6 +90,14 @@ std::vector<ConfigKey> recipe_keys(Recipe& r) {
        0,
        0,
        {"exact", "fast"}},
+      {"training",
+       "cpu",
+       &r.cpu,
+       "How a processor computes in training: fast takes bfloat16 products in Winograd's algorithm, where precision is "
+       "bf16 and the processor has instructions for it, with six times the rounding error; evaluation is exact",
+       0,
+       0,
+       {"exact", "fast"}},
       {"training", "cuda_graphs", &r.cuda_graphs,
        "Whether a GPU's work for each phase of training is recorded as a CUDA graph, compared with the usual way once, "
        "and then launched as a whole, of stylegan2 and biggan without augmentation; takes more of the GPU's memory"},

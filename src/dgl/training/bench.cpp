@@ -14,10 +14,25 @@
 #include "dgl/families/model_file.h"
 #include "dgl/guidance/guidance.h"
 #include "dgl/nn/profile.h"
+#include "dgl/ops/common.h"
 #include "dgl/training/networks.h"
 #include "dgl/training/run_phase.h"
 
 namespace dgl {
+
+StepInput random_step_input(const Recipe& recipe, torch::Device device) {
+  const FamilySettings& settings = *recipe.network;
+  const int64_t labels = settings.labels();
+  StepInput input;
+  for (size_t domain = 0; domain < recipe.family_info().domains().size(); ++domain) {
+    Batch& batch = input.real.emplace_back();
+    batch.images =
+        torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution}, device);
+    if (labels > 0) batch.labels = torch::randint(labels, {recipe.batch}, torch::dtype(torch::kLong).device(device));
+  }
+  if (labels > 0) input.label_shares = torch::full({labels}, 1.0 / static_cast<double>(labels), device);
+  return input;
+}
 
 nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, torch::Device device) {
   constexpr double kSeconds = 1.5, kLambda = 0.1;
@@ -47,19 +62,12 @@ nlohmann::json bench_step(const Recipe& recipe, Rational width, bool guided, tor
       choose_shard_count(*objective, guidance, recipe.batch / recipe.accumulations, recipe.shards, device, {}));
   const auto recorder = make_phase_recorder(recipe, device);
   uint64_t seed = 0;
-  StepInput input;
-  const int64_t labels = settings.labels();
-  for (size_t domain = 0; domain < family.domains().size(); ++domain) {
-    Batch& batch = input.real.emplace_back();
-    batch.images =
-        torch::randn({recipe.batch, settings.img_channels, settings.resolution, settings.resolution}, device);
-    if (labels > 0) batch.labels = torch::randint(labels, {recipe.batch}, torch::dtype(torch::kLong).device(device));
-  }
-  if (labels > 0) input.label_shares = torch::full({labels}, 1.0 / static_cast<double>(labels), device);
+  StepInput input = random_step_input(recipe, device);
   input.guidance = guided ? &guidance : nullptr;
 
   const auto median_of = [&](const Phase& phase) {
     const FastGpus fast_gpus(recipe.gpu == "fast");
+    const ops::FastProducts fast_products(recipe.cpu == "fast");
     const auto run = [&] {
       const PhaseBatch batch = phase_batch(recipe, networks, phase, input);
       run_phase(*objective, networks, phase, batch.input, workers, ++seed, batch.micro_batches, {}, recorder.get());

@@ -3,9 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "dgl/base/torch.h"
+#include "dgl/guidance/training_step.h"
 #include "dgl/recipe/recipe.h"
 
 namespace dgl {
+
+/// What a step of a recipe works on, of random numbers: a batch of images [recipe.batch, channels, resolution,
+/// resolution] from a normal distribution per data domain, with labels where the family has them, each class as likely.
+StepInput random_step_input(const Recipe& recipe, torch::Device device);
 
 /// Times a training step of a recipe phase by phase, on random images: {"d_main", "d_reg", "g_main", "g_reg": median
 /// seconds of the phase with its optimizer step, the regularizers alone, "step": each phase's seconds over its

@@ -294,6 +294,14 @@ std::unique_ptr<TrainingSession> make_session(const Recipe& wanted, const Proces
     session->notes.push_back(
         "training.precision = \"bf16\" is slower than \"fp32\" on this processor, which has no instructions for it");
   }
+  if (recipe.cpu == "fast" && session->device.is_cpu()) {
+    const bool half = recipe.precision == "bf16";
+    if (!half || !ops::kernels_multiply_bfloat16()) {
+      session->notes.push_back(fmt::format(
+          "training.cpu = \"fast\" changes nothing {}",
+          half ? "on this processor, which cannot multiply bfloat16" : "unless training.precision is \"bf16\""));
+    }
+  }
   if (recipe.has_student()) session->teacher = std::make_unique<NetworkSet>(load_model(recipe.teacher().file));
   torch::manual_seed(session->seed(Stream::init));
   TrainedNetworks& student = session->student;

@@ -10,6 +10,7 @@
 
 #include "dgl/base/error.h"
 #include "dgl/base/runtime.h"
+#include "dgl/ops/common.h"
 #include "dgl/optim/ema.h"
 #include "dgl/training/run_phase.h"
 
@@ -73,6 +74,7 @@ StepInput Trainer::make_input(const Stage& stage) const {
 void Trainer::step(const Stage& stage) {
   const Recipe& recipe = session_.recipe;
   const FastGpus fast_gpus(recipe.gpu == "fast");
+  const ops::FastProducts fast_products(recipe.cpu == "fast");
   RunState& state = session_.state;
   TrainedNetworks& student = session_.student;
   const uint64_t stream = static_cast<uint64_t>(Stream::step) + kStreamsPerRetry * static_cast<uint64_t>(state.retries);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "dgl/base/parallel.h"
 #include "dgl/base/torch.h"
@@ -22,6 +23,12 @@ using torch::Tensor;
 constexpr int64_t kTile = 4, kPoints = 36, kFewestPixels = 8;
 constexpr int64_t kCacheFloats = 96 * 1024;  // numbers of transformed tiles at a time, if there are few channels
 constexpr int64_t kManyWeights = 4 << 20;    // more transformed weights than this take more tiles at a time
+
+/// The numbers of transformed data, as the products take them.
+template <class Number>
+Number* numbers(const Tensor& points) {
+  return static_cast<Number*>(points.data_ptr());
+}
 
 /// The division of a convolution's outputs into tiles of 4 x 4.
 struct Tiling {
@@ -99,11 +106,29 @@ void weight_transform_adjoint(const Vec (&u)[6], Vec (&w)[3]) {
   w[2] = kA2 * even_a + kB2 * even_b + u[5];
 }
 
-/// Transforms the 6 x 6 inputs around the outputs of a tile to 36 points. Inputs are multiplied by `scale` [N,
-/// channels] if it is given. Point p of channel c is stored in out[p * stride + c].
-template <class T>
-void transform_input(const T* x, const float* scale, const Tiling& t, const Place& place, int64_t channels, float* out,
-                     int64_t stride) {
+/// Where the points of a tile go: number c of point p to data[p * stride + c]. The points of two tiles share a row of
+/// pairs, of which the first is stored first.
+template <class Number>
+struct Points {
+  Number* data;
+  int64_t stride;
+  bool second = false;  ///< of a pair
+
+  void put(int64_t point, int64_t c, const Vec& v) const {
+    Number* at = data + point * stride + c;
+    if constexpr (std::is_same_v<Number, HalfPair>) {
+      second ? add_second(at, v) : store_first(at, v);
+    } else {
+      store(at, v);
+    }
+  }
+};
+
+/// Transforms the 6 x 6 inputs around the outputs of a tile to 36 points of `channels` numbers. Inputs are multiplied
+/// by `scale` [N, channels] if it is given.
+template <class T, class Number>
+void transform_input(const T* x, const float* scale, const Tiling& t, const Place& place, int64_t channels,
+                     const Points<Number>& out) {
   const T* image = x + place.image * t.in_height * t.in_width * channels;
   for (int64_t c = 0; c < channels; c += kVecSize) {
     const Vec factor = scale ? load(scale + place.image * channels + c) : Vec{} + 1.0f;
@@ -122,7 +147,7 @@ void transform_input(const T* x, const float* scale, const Tiling& t, const Plac
     for (int64_t i = 0; i < 6; ++i) {
       Vec v[6];
       data_transform(rows[i], v);
-      for (int64_t j = 0; j < 6; ++j) store(out + (i * 6 + j) * stride + c, v[j]);
+      for (int64_t j = 0; j < 6; ++j) out.put(i * 6 + j, c, v[j]);
     }
   }
 }
@@ -157,9 +182,9 @@ void transform_output(const float* in, int64_t stride, const Tiling& t, const Pl
 
 /// The adjoint of transform_output. Transforms gradients of a tile's outputs, multiplied by `scale` [N, channels] if it
 /// is given, to its 36 points.
-template <class T>
+template <class T, class Number>
 void transform_gradient(const T* g, const float* scale, const Tiling& t, const Place& place, int64_t channels,
-                        float* out, int64_t stride) {
+                        const Points<Number>& out) {
   const T* image = g + place.image * t.height * t.width * channels;
   for (int64_t c = 0; c < channels; c += kVecSize) {
     const Vec factor = scale ? load(scale + place.image * channels + c) : Vec{} + 1.0f;
@@ -177,15 +202,17 @@ void transform_gradient(const T* g, const float* scale, const Tiling& t, const P
     for (int64_t i = 0; i < 6; ++i) {
       Vec v[6];
       output_transform_adjoint(rows[i], v);
-      for (int64_t j = 0; j < 6; ++j) store(out + (i * 6 + j) * stride + c, v[j]);
+      for (int64_t j = 0; j < 6; ++j) out.put(i * 6 + j, c, v[j]);
     }
   }
 }
 
 /// Transforms weights [O, C, 3, 3] of any layout to points [36, in, out], for the convolution of C to O channels. With
 /// `adjoint` they are for that of O to C channels with the flipped kernel, which is the gradient with respect to the
-/// data.
+/// data. As pairs, points are bfloat16 [36, in / 2, out, 2].
+template <class Number>
 Tensor transform_weight(const Tensor& w, bool adjoint) {
+  constexpr bool kPairs = std::is_same_v<Number, HalfPair>;
   const int64_t in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
   const int64_t in_step = w.stride(adjoint ? 0 : 1), out_step = w.stride(adjoint ? 1 : 0);
   std::array<int64_t, 9> taps;  // offset of each tap
@@ -193,10 +220,12 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
     const int64_t tap = adjoint ? 8 - k : k;
     taps[static_cast<size_t>(k)] = tap / 3 * w.stride(2) + tap % 3 * w.stride(3);
   }
-  Tensor u = at::empty({kPoints, in, out}, w.options().memory_format(at::MemoryFormat::Contiguous));
+  const auto options = w.options().memory_format(at::MemoryFormat::Contiguous);
+  Tensor u = kPairs ? at::empty({kPoints, in / 2, out, 2}, options.dtype(torch::kBFloat16))
+                    : at::empty({kPoints, in, out}, options);
   const float* from = w.data_ptr<float>();
-  float* to = u.data_ptr<float>();
-  const int64_t per_row = out / kVecSize, n = in * out;
+  Number* to = numbers<Number>(u);
+  const int64_t per_row = out / kVecSize, n = kPairs ? in / 2 * out : in * out;
   // Takes several rows at a time, whose weights share cache lines.
   parallel_for(0, in / kVecSize * per_row, 1 + 2048 / (kVecSize * kVecSize), [=](int64_t first, int64_t last) {
     for (int64_t i = first * kVecSize; i < last * kVecSize; ++i) {
@@ -215,7 +244,8 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
       for (int64_t k = 0; k < 6; ++k) {
         Vec lanes[6];
         weight_transform(rows[0][k], rows[1][k], rows[2][k], lanes);
-        for (int64_t p = 0; p < 6; ++p) store(to + (p * 6 + k) * n + row * out + first_column, lanes[p]);
+        const Points<Number> points{to + (kPairs ? row / 2 : row) * out, n, row % 2 != 0};
+        for (int64_t p = 0; p < 6; ++p) points.put(p * 6 + k, first_column, lanes[p]);
       }
     }
   });
@@ -271,27 +301,33 @@ bool winograd_supports(const Tensor& x, int64_t in, int64_t out, int64_t padding
 
 namespace {
 
-template <class T, bool kFinish>
+/// `Number` is what is multiplied: float, or pairs of adjacent channels.
+template <class T, class Number, bool kFinish>
 void run_convolution(const Tensor& x, const Tensor& u, int64_t padding, const Tensor& in_scale, const Epilogue* finish,
                      Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
   const Tiling tiling(x, padding);
+  using One = std::conditional_t<std::is_same_v<Number, HalfPair>, at::BFloat16, float>;  // of a pair
+  const int64_t steps = in * static_cast<int64_t>(sizeof(One)) / static_cast<int64_t>(sizeof(Number));
   const T* from = x.data_ptr<T>();
-  const float *weights = u.data_ptr<float>(), *scale = pointer(in_scale);
+  const Number* weights = numbers<Number>(u);
+  const float* scale = pointer(in_scale);
   T* to = y.data_ptr<T>();
   const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
   parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
     // Rows of tiles that do not exist are multiplied, but never read.
-    const std::unique_ptr<float[]> points(new float[kPoints * size * in]()), products(new float[kPoints * size * out]);
+    const std::unique_ptr<Number[]> points(new Number[kPoints * size * steps]());
+    const std::unique_ptr<float[]> products(new float[kPoints * size * out]);
     for (int64_t block = first; block < last; ++block) {
       const int64_t begin = block * size, count = std::min(size, tiling.count - begin);
       const int64_t rows = (count + kRows - 1) / kRows * kRows;
       for (int64_t i = 0; i < count; ++i) {
-        transform_input(from, scale, tiling, Place(tiling, begin + i), in, points.get() + i * in, size * in);
+        transform_input(from, scale, tiling, Place(tiling, begin + i), in,
+                        Points<One>{reinterpret_cast<One*>(points.get() + i * steps), size * in});
       }
       for (int64_t p = 0; p < kPoints; ++p) {
-        multiply<kRows>(points.get() + p * size * in, in, 1, weights + p * in * out, products.get() + p * size * out,
-                        rows, out, in, false);
+        multiply<kRows>(points.get() + p * size * steps, steps, 1, weights + p * steps * out,
+                        products.get() + p * size * out, rows, out, steps, false);
       }
       for (int64_t i = 0; i < count; ++i) {
         transform_output<T, kFinish>(products.get() + i * out, size * out, tiling, Place(tiling, begin + i), out, to,
@@ -301,12 +337,15 @@ void run_convolution(const Tensor& x, const Tensor& u, int64_t padding, const Te
   });
 }
 
-template <class T>
+/// `Number` is what is multiplied: float, or pairs of adjacent tiles.
+template <class T, class Number>
 Tensor run_weight_gradient(const Tensor& x, const Tensor& g, int64_t padding, const Tensor& x_scale,
                            const Tensor& g_scale) {
   const int64_t in = x.size(1), out = g.size(1);
   const Tiling tiling(x, padding);
   const int64_t size = tiles_at_once(in, out, tiling.count), blocks = (tiling.count + size - 1) / size;
+  constexpr int64_t kEach = std::is_same_v<Number, HalfPair> ? 2 : 1;  // tiles in a row of points
+  const int64_t rows = (size + kEach - 1) / kEach;
   // Each share of the blocks has its own sums. They are added in order, so that every run gives the same result.
   const int64_t shares = std::min<int64_t>(blocks, at::get_num_threads());
   Tensor sums = at::zeros({shares, kPoints, in, out},
@@ -315,18 +354,21 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, int64_t padding, co
   const float *from_scale = pointer(x_scale), *gradient_scale = pointer(g_scale);
   float* to = sums.data_ptr<float>();
   parallel_for(0, shares, 1, [&](int64_t first_share, int64_t last_share) {
-    const std::unique_ptr<float[]> a(new float[kPoints * size * in]), b(new float[kPoints * size * out]);
+    const std::unique_ptr<Number[]> a(new Number[kPoints * rows * in]), b(new Number[kPoints * rows * out]);
     for (int64_t share = first_share; share < last_share; ++share) {
       for (int64_t block = share * blocks / shares; block < (share + 1) * blocks / shares; ++block) {
         const int64_t begin = block * size, count = std::min(size, tiling.count - begin);
         for (int64_t i = 0; i < count; ++i) {
           const Place place(tiling, begin + i);
-          transform_input(from, from_scale, tiling, place, in, a.get() + i * in, size * in);
-          transform_gradient(gradients, gradient_scale, tiling, place, out, b.get() + i * out, size * out);
+          const int64_t row = i / kEach;
+          const bool second = i % kEach != 0;
+          transform_input(from, from_scale, tiling, place, in, Points<Number>{a.get() + row * in, rows * in, second});
+          transform_gradient(gradients, gradient_scale, tiling, place, out,
+                             Points<Number>{b.get() + row * out, rows * out, second});
         }
         for (int64_t p = 0; p < kPoints; ++p) {
-          multiply<kSumRows>(a.get() + p * size * in, 1, in, b.get() + p * size * out,
-                             to + (share * kPoints + p) * in * out, in, out, count, true);
+          multiply<kSumRows>(a.get() + p * rows * in, 1, in, b.get() + p * rows * out,
+                             to + (share * kPoints + p) * in * out, in, out, (count + kEach - 1) / kEach, true);
         }
       }
     }
@@ -334,6 +376,12 @@ Tensor run_weight_gradient(const Tensor& x, const Tensor& g, int64_t padding, co
   return transform_weight_adjoint(shares == 1 ? sums[0] : sums.sum(0));
 }
 
+/// Whether the products of a convolution of `x` are of bfloat16 numbers.
+bool half_products(const Tensor& x) {
+  return kHalfProducts && FastProducts::wanted() && x.scalar_type() == torch::kBFloat16;
+}
+
+/// `u` is what transform_weight() makes for x's products.
 Tensor convolve(const Tensor& x_any, const Tensor& u, int64_t padding, const Tensor& in_scale_any,
                 const std::optional<EpilogueParams>& step) {
   const Tensor x = working_layout(x_any), in_scale = contiguous_or_undefined(in_scale_any);
@@ -341,11 +389,19 @@ Tensor convolve(const Tensor& x_any, const Tensor& u, int64_t padding, const Ten
                        x.options().memory_format(at::MemoryFormat::ChannelsLast));
   std::optional<Epilogue> finish;
   if (step) finish.emplace(*step);
-  dispatch_vec(x, [&](auto element) {
+  const auto run = [&](auto element, auto number) {
     using T = decltype(element);
-    finish ? run_convolution<T, true>(x, u, padding, in_scale, &*finish, y)
-           : run_convolution<T, false>(x, u, padding, in_scale, nullptr, y);
-  });
+    using Number = decltype(number);
+    finish ? run_convolution<T, Number, true>(x, u, padding, in_scale, &*finish, y)
+           : run_convolution<T, Number, false>(x, u, padding, in_scale, nullptr, y);
+  };
+  if constexpr (kHalfProducts) {
+    if (u.scalar_type() == torch::kBFloat16) {
+      run(at::BFloat16(), HalfPair());
+      return y;
+    }
+  }
+  dispatch_vec(x, [&](auto element) { run(element, float()); });
   return y;
 }
 
@@ -353,22 +409,28 @@ Tensor convolve(const Tensor& x_any, const Tensor& u, int64_t padding, const Ten
 
 Tensor winograd_conv2d(const Tensor& x, const Tensor& w, int64_t padding, const Tensor& in_scale,
                        const std::optional<EpilogueParams>& step) {
-  const Tensor points = FrozenWeights::derived(w, "winograd", [&] { return transform_weight(w, /*adjoint=*/false); });
+  const bool half = half_products(x);
+  const Tensor points = FrozenWeights::derived(w, half ? "winograd of pairs" : "winograd", [&] {
+    return half ? transform_weight<HalfPair>(w, /*adjoint=*/false) : transform_weight<float>(w, /*adjoint=*/false);
+  });
   return convolve(x, points, padding, in_scale, step);
 }
 
 Tensor winograd_input_gradient(const Tensor& g, const Tensor& w, int64_t padding, const Tensor& g_scale) {
-  return convolve(g, transform_weight(w, /*adjoint=*/true), 2 - padding, g_scale, {});
+  const Tensor points =
+      half_products(g) ? transform_weight<HalfPair>(w, /*adjoint=*/true) : transform_weight<float>(w, /*adjoint=*/true);
+  return convolve(g, points, 2 - padding, g_scale, {});
 }
 
-Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t padding, const Tensor& x_scale,
-                                const Tensor& g_scale) {
-  const Tensor x = working_layout(x_any), g = working_layout(g_any);
-  return x.scalar_type() == torch::kBFloat16
-             ? run_weight_gradient<at::BFloat16>(x, g, padding, contiguous_or_undefined(x_scale),
-                                                 contiguous_or_undefined(g_scale))
-             : run_weight_gradient<float>(x, g, padding, contiguous_or_undefined(x_scale),
-                                          contiguous_or_undefined(g_scale));
+Tensor winograd_weight_gradient(const Tensor& x_any, const Tensor& g_any, int64_t padding, const Tensor& x_scale_any,
+                                const Tensor& g_scale_any) {
+  const Tensor x = working_layout(x_any), g = working_layout(g_any), x_scale = contiguous_or_undefined(x_scale_any),
+               g_scale = contiguous_or_undefined(g_scale_any);
+  if constexpr (kHalfProducts) {
+    if (half_products(x)) return run_weight_gradient<at::BFloat16, HalfPair>(x, g, padding, x_scale, g_scale);
+  }
+  return x.scalar_type() == torch::kBFloat16 ? run_weight_gradient<at::BFloat16, float>(x, g, padding, x_scale, g_scale)
+                                             : run_weight_gradient<float, float>(x, g, padding, x_scale, g_scale);
 }
 
 }  // namespace dgl::ops

@@ -5,4 +5,6 @@ namespace dgl::ops {
 
 int64_t register_numbers() { return kVecSize; }
 
+bool kernels_multiply_bfloat16() { return kHalfProducts; }
+
 }  // namespace dgl::ops
