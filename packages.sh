@@ -9,7 +9,7 @@ build=(
   libgloo-dev libpng-dev libjpeg62-turbo-dev libtiff-dev libwebp-dev libgif-dev zlib1g-dev libjs-chart.js libgtest-dev
 )
 package=(dpkg-dev file)
-tools=(clang-format clang-tidy)
+tools=(clang-format clang-tidy libbenchmark-dev)
 browser=(chromium fonts-dejavu-core)
 python=(python3-torch python3-numpy python3-pip python3-setuptools python3-wheel)
 npm=(npm ca-certificates)

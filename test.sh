@@ -57,7 +57,9 @@ fi
 ./packages.sh "${groups[@]}"
 
 step "Configure"
-cmake --preset ci -B "$build"
+options=()
+if [[ ${CI:-} == true ]]; then options+=(-DDGL_BENCH=ON); fi
+cmake --preset ci -B "$build" "${options[@]}"
 
 if [[ ${CI:-} == true ]]; then
   step "Format and clang-tidy"

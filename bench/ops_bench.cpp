@@ -81,7 +81,7 @@ const Named kOperations[] = {
 
 void run(benchmark::State& state, Operation operation, bool reference, bool backward, torch::ScalarType type) {
   const Inputs inputs(state.range(0), state.range(1), state.range(2), type);
-  ops::set_use_reference(reference);
+  const ops::ReferenceScope scope(reference);
   const auto once = [&] {
     if (!backward) {
       torch::NoGradGuard no_grad;
@@ -93,7 +93,6 @@ void run(benchmark::State& state, Operation operation, bool reference, bool back
   };
   once();
   for (auto _ : state) once();
-  ops::set_use_reference(false);
 }
 
 /// One of the ways by which a 3x3 convolution can go; what ops/conv3x3.h's choice between them rests on.
@@ -112,6 +111,18 @@ const Way kWays[] = {
     {"winograd", [](const Tensor& x, int64_t in, int64_t out) { return ops::winograd_supports(x, in, out); },
      [](const Tensor& x, const Tensor& w) { return ops::winograd_conv2d(x, w); },
      [](const Tensor& x, const Tensor& g) { return ops::winograd_weight_gradient(x, g); }},
+    {"winograd_fast",
+     [](const Tensor& x, int64_t in, int64_t out) {
+       return x.scalar_type() == torch::kBFloat16 && ops::winograd_supports(x, in, out);
+     },
+     [](const Tensor& x, const Tensor& w) {
+       const ops::FastProducts fast(true);
+       return ops::winograd_conv2d(x, w);
+     },
+     [](const Tensor& x, const Tensor& g) {
+       const ops::FastProducts fast(true);
+       return ops::winograd_weight_gradient(x, g);
+     }},
     {"amx", ops::amx_supports, [](const Tensor& x, const Tensor& w) { return ops::amx_conv2d(x, w, 1, 1); },
      [](const Tensor& x, const Tensor& g) { return ops::amx_weight_gradient(x, g, 1, 1); }},
     {"direct", [](const Tensor&, int64_t, int64_t) { return true; },

@@ -91,12 +91,16 @@ inline Words rounded_words(const Vec& v) {
   return __builtin_convertvector(*reinterpret_cast<const HalfWords*>(halves), Words);
 }
 
-/// Sets each lane's pair to a number, rounded, and zero, or its second number to one.
+/// Stores each lane's pair of numbers, rounded; or the first, with zero; or the second, where there is a first.
+inline void store_pairs(HalfPair* p, const Vec& first, const Vec& second) {
+  const Words words = rounded_words(first) | (rounded_words(second) << 16);
+  std::memcpy(static_cast<void*>(p), &words, sizeof(words));
+}
 inline void store_first(HalfPair* p, const Vec& v) {
   const Words words = rounded_words(v);
   std::memcpy(static_cast<void*>(p), &words, sizeof(words));
 }
-inline void add_second(HalfPair* p, const Vec& v) {
+inline void store_second(HalfPair* p, const Vec& v) {
   const Words words = load(p) | (rounded_words(v) << 16);
   std::memcpy(static_cast<void*>(p), &words, sizeof(words));
 }

@@ -117,7 +117,7 @@ struct Points {
   void put(int64_t point, int64_t c, const Vec& v) const {
     Number* at = data + point * stride + c;
     if constexpr (std::is_same_v<Number, HalfPair>) {
-      second ? add_second(at, v) : store_first(at, v);
+      second ? store_second(at, v) : store_first(at, v);
     } else {
       store(at, v);
     }
@@ -213,6 +213,7 @@ void transform_gradient(const T* g, const float* scale, const Tiling& t, const P
 template <class Number>
 Tensor transform_weight(const Tensor& w, bool adjoint) {
   constexpr bool kPairs = std::is_same_v<Number, HalfPair>;
+  constexpr int64_t kEach = kPairs ? 2 : 1;  // rows at a time
   const int64_t in = w.size(adjoint ? 0 : 1), out = w.size(adjoint ? 1 : 0);
   const int64_t in_step = w.stride(adjoint ? 0 : 1), out_step = w.stride(adjoint ? 1 : 0);
   std::array<int64_t, 9> taps;  // offset of each tap
@@ -225,27 +226,35 @@ Tensor transform_weight(const Tensor& w, bool adjoint) {
                     : at::empty({kPoints, in, out}, options);
   const float* from = w.data_ptr<float>();
   Number* to = numbers<Number>(u);
-  const int64_t per_row = out / kVecSize, n = kPairs ? in / 2 * out : in * out;
+  const int64_t per_row = out / kVecSize, n = in / kEach * out;
   // Takes several rows at a time, whose weights share cache lines.
   parallel_for(0, in / kVecSize * per_row, 1 + 2048 / (kVecSize * kVecSize), [=](int64_t first, int64_t last) {
-    for (int64_t i = first * kVecSize; i < last * kVecSize; ++i) {
+    for (int64_t i = first * kVecSize; i < last * kVecSize; i += kEach) {
       const int64_t row = i / (per_row * kVecSize) * kVecSize + i % kVecSize,
                     first_column = i / kVecSize % per_row * kVecSize;
-      const float* here = from + row * in_step + first_column * out_step;
-      Vec rows[3][6];
-      for (int64_t k = 0; k < 3; ++k) {
-        float tap[3][kVecSize];
-        for (int64_t j = 0; j < 3; ++j) {
-          const float* p = here + taps[static_cast<size_t>(k * 3 + j)];
-          for (int64_t l = 0; l < kVecSize; ++l) tap[j][l] = p[l * out_step];
+      Vec rows[kEach][3][6];
+      for (int64_t e = 0; e < kEach; ++e) {
+        const float* here = from + (row + e) * in_step + first_column * out_step;
+        for (int64_t k = 0; k < 3; ++k) {
+          float tap[3][kVecSize];
+          for (int64_t j = 0; j < 3; ++j) {
+            const float* p = here + taps[static_cast<size_t>(k * 3 + j)];
+            for (int64_t l = 0; l < kVecSize; ++l) tap[j][l] = p[l * out_step];
+          }
+          weight_transform(load(tap[0]), load(tap[1]), load(tap[2]), rows[e][k]);
         }
-        weight_transform(load(tap[0]), load(tap[1]), load(tap[2]), rows[k]);
       }
+      Number* out_row = to + row / kEach * out + first_column;
       for (int64_t k = 0; k < 6; ++k) {
-        Vec lanes[6];
-        weight_transform(rows[0][k], rows[1][k], rows[2][k], lanes);
-        const Points<Number> points{to + (kPairs ? row / 2 : row) * out, n, row % 2 != 0};
-        for (int64_t p = 0; p < 6; ++p) points.put(p * 6 + k, first_column, lanes[p]);
+        Vec lanes[kEach][6];
+        for (int64_t e = 0; e < kEach; ++e) weight_transform(rows[e][0][k], rows[e][1][k], rows[e][2][k], lanes[e]);
+        for (int64_t p = 0; p < 6; ++p) {
+          if constexpr (kPairs) {
+            store_pairs(out_row + (p * 6 + k) * n, lanes[0][p], lanes[1][p]);
+          } else {
+            store(out_row + (p * 6 + k) * n, lanes[0][p]);
+          }
+        }
       }
     }
   });
