@@ -274,11 +274,11 @@ TEST_F(EndToEnd, PlainOperationsAndBfloat16TrainAlike) {
   std::string said;
   const auto losses = [&](const std::string& out, const Words& sets) {
     Words words{"train", "--recipe", "r.toml", "--data", "d.dgldata", "--out", out, "--overwrite"};
-    for (const std::string& set :
+    for (const char* set :
          {"network.channel_base=1024", "network.channel_max=32", "training.kimg=0.032", "training.shards=1"}) {
-      words = with(words, {"--set", set});
+      words.insert(words.end(), {"--set", set});
     }
-    for (const std::string& set : sets) words = with(words, {"--set", set});
+    for (const std::string& set : sets) words.insert(words.end(), {"--set", set});
     const Outcome outcome = run(words);
     expect_success(outcome);
     said = outcome.out + outcome.err;

@@ -53,8 +53,11 @@ TEST_F(Project, IsAFunctionOfTheSeed) {
   };
   const torch::Tensor first = found({});
   EXPECT_TRUE(first.equal(found({})));
-  EXPECT_FALSE(first.equal(found({"--seed", "1"})));
-  EXPECT_LT((first - found({"--batch", "1"})).abs().max().item<double>(), 1e-3) << "the same noise in any batch";
+  // The same noise in any batch. Adam follows the sign of a gradient however small it is, so that rounding, which
+  // differs from batch to batch, moves some numbers by as much as a step.
+  const double other = (first - found({"--seed", "1"})).norm().item<double>();
+  EXPECT_GT(other, 0);
+  EXPECT_LT((first - found({"--batch", "1"})).norm().item<double>(), 0.1 * other) << other;
 }
 
 TEST_F(Project, TakesOtherFeaturesAndFolders) {

@@ -20,4 +20,23 @@ std::shared_ptr<D> with_settings(const D& source, Precondition precondition, con
   return made;
 }
 
+/// A network of 8 x 8 gray images, as small as one can be.
+inline DenoiserSettings small_denoiser(int64_t classes = 0) {
+  DenoiserSettings s;
+  s.resolution = 8;
+  s.img_channels = 1;
+  s.channels = 16;
+  s.multiples = {1, 2};
+  s.blocks = 1;
+  s.attention = {4};
+  s.classes = classes;
+  s.solver = {"renoise", 2, "karras"};
+  return s;
+}
+
+inline std::shared_ptr<DdpmDenoiser> made_denoiser(Rational width = {}, int64_t classes = 0) {
+  torch::manual_seed(1);
+  return std::make_shared<DdpmDenoiser>(DdpmShape::make(small_denoiser(classes), width));
+}
+
 }  // namespace dgl::test

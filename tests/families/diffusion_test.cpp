@@ -61,24 +61,6 @@ TEST(DiffusionSizes, AgreeWithTheReference) {
   expect_size({{1, 4}, 71033, 0.0160});
 }
 
-DenoiserSettings small_denoiser(int64_t classes = 0) {
-  DenoiserSettings s;
-  s.resolution = 8;
-  s.img_channels = 1;
-  s.channels = 16;
-  s.multiples = {1, 2};
-  s.blocks = 1;
-  s.attention = {4};
-  s.classes = classes;
-  s.solver = {"renoise", 2, "karras"};
-  return s;
-}
-
-std::shared_ptr<DdpmDenoiser> made_denoiser(Rational width = {}, int64_t classes = 0) {
-  torch::manual_seed(1);
-  return std::make_shared<DdpmDenoiser>(DdpmShape::make(small_denoiser(classes), width));
-}
-
 TEST(Diffusion, CountedParametersAreTheAllocatedOnes) {
   for (const char* width : {"1", "1/2", "3/8"}) {
     for (const int64_t classes : {0, 3}) {
